@@ -1,0 +1,65 @@
+"""OpenAI's o3-mini through OpenRouter, as a LangChain chat model.
+
+Public: the chat model, its settings, its errors, and (with the extra `emulator`) the module
+`langchain_openrouter_o3.emulator`. Everything with a leading underscore may change.
+"""
+
+from langchain_openrouter_o3._version import __version__
+from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
+from langchain_openrouter_o3.errors import (
+    OpenRouterAPIError,
+    OpenRouterAuthenticationError,
+    OpenRouterConnectionError,
+    OpenRouterContextOverflowError,
+    OpenRouterCreditsError,
+    OpenRouterEmptyResponseError,
+    OpenRouterError,
+    OpenRouterInputError,
+    OpenRouterInvalidRequestError,
+    OpenRouterMalformedResponseError,
+    OpenRouterModerationError,
+    OpenRouterNotFoundError,
+    OpenRouterOutputError,
+    OpenRouterPermissionError,
+    OpenRouterRateLimitError,
+    OpenRouterRefusalError,
+    OpenRouterStreamCutError,
+    OpenRouterTimeoutError,
+    OpenRouterTruncatedError,
+)
+from langchain_openrouter_o3.settings import (
+    MaxPrice,
+    Percentiles,
+    ProviderPreferences,
+    Reasoning,
+    SortConfig,
+)
+
+__all__ = [
+    "ChatOpenRouterO3",
+    "MaxPrice",
+    "OpenRouterAPIError",
+    "OpenRouterAuthenticationError",
+    "OpenRouterConnectionError",
+    "OpenRouterContextOverflowError",
+    "OpenRouterCreditsError",
+    "OpenRouterEmptyResponseError",
+    "OpenRouterError",
+    "OpenRouterInputError",
+    "OpenRouterInvalidRequestError",
+    "OpenRouterMalformedResponseError",
+    "OpenRouterModerationError",
+    "OpenRouterNotFoundError",
+    "OpenRouterOutputError",
+    "OpenRouterPermissionError",
+    "OpenRouterRateLimitError",
+    "OpenRouterRefusalError",
+    "OpenRouterStreamCutError",
+    "OpenRouterTimeoutError",
+    "OpenRouterTruncatedError",
+    "Percentiles",
+    "ProviderPreferences",
+    "Reasoning",
+    "SortConfig",
+    "__version__",
+]

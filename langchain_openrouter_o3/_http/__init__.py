@@ -1,0 +1,1 @@
+"""The only place that knows HTTP: framing, retries, the flow of one request, shared pools."""

@@ -1,0 +1,135 @@
+"""From the bytes of a 200 body to the JSON objects in it, whatever framing they came in.
+
+The content type is a hint that gateways get wrong, so the first byte that is not white space
+decides: `{` begins a JSON body (OpenRouter pads it with keep-alive lines and may answer a
+stream request this way), a field name or a colon begins server-sent events.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
+from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Framing = Literal["unknown", "json", "events"]
+
+DONE = b"[DONE]"
+MAX_EXCERPT_CHARS = 200
+MAX_JSON_BODY = 256 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+
+
+class BodyDecoder:
+    """Turn the bytes of one answer into its JSON payloads.
+
+    Attributes:
+        framing: "unknown" before the first byte that tells.
+        done: Whether `[DONE]` was seen; what follows it is ignored.
+    """
+
+    def __init__(self) -> None:
+        """Start before the first byte."""
+        self.framing: Framing = "unknown"
+        self.done = False
+        self._bytes = bytearray()
+        self._events = SSEDecoder()
+
+    def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
+        """Take the next bytes and give the payloads that they complete, one by one.
+
+        Raises:
+            OpenRouterMalformedResponseError: The bytes are no answer.
+        """
+        if self.framing == "unknown":
+            self._bytes += piece
+            self.framing = _recognise(self._bytes)
+            if self.framing != "events":
+                return
+            piece = bytes(self._bytes)
+            self._bytes.clear()
+        if self.framing == "json":
+            self._bytes += piece
+            if len(self._bytes) > MAX_JSON_BODY:
+                raise OpenRouterMalformedResponseError(
+                    f"Malformed answer: the body is larger than {MAX_JSON_BODY} bytes."
+                )
+            return
+        try:
+            events = self._events.feed(piece)
+        except EventTooLargeError as error:
+            raise OpenRouterMalformedResponseError(f"Malformed answer: {error}.") from error
+        yield from self._parse(events)
+
+    def finish(self) -> list[dict[str, Any]]:
+        """Take the end of the body and give the payloads that it completes.
+
+        Raises:
+            OpenRouterMalformedResponseError: The body is empty or no answer.
+            EOFError: The stream ends in the middle of an event.
+        """
+        if self.framing == "unknown":
+            raise OpenRouterMalformedResponseError(f"Malformed answer: {_excerpt(self._bytes)}")
+        if self.framing == "json":
+            return [_parse_object(bytes(self._bytes), "the body")]
+        try:
+            return list(self._parse(self._events.flush()))
+        except OpenRouterMalformedResponseError as error:
+            raise EOFError from error
+
+    @staticmethod
+    def decode_error(body: bytes) -> Any:
+        """Decode the body of an error status: JSON if it is JSON, otherwise its text."""
+        text = body.decode("utf-8", "replace").strip()
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            return {"error": {"message": text}} if text else {}
+
+    def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
+        first = self._events.events - len(events) + 1
+        for position, data in enumerate(events, start=first):
+            self.done = self.done or data.strip() == DONE
+            if data.strip() and not self.done:
+                yield _parse_object(data, f"event {position} of the stream")
+
+
+def _parse_object(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise OpenRouterMalformedResponseError(
+            f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
+        ) from error
+    if not isinstance(value, dict):
+        raise OpenRouterMalformedResponseError(
+            f"Malformed answer: {where} is not a JSON object: {_excerpt(data)}"
+        )
+    return value  # pyright: ignore[reportUnknownVariableType] - keys of JSON objects are strings
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _recognise(head: bytearray) -> Framing:
+    start = bytes(head).removeprefix(_BOM).lstrip()[:8]
+    if start.startswith(b"{"):
+        return "json"
+    if start.startswith(_FIELDS):
+        return "events"
+    if any(field.startswith(start) for field in (*_FIELDS, _BOM)):
+        return "unknown"  # only white space so far, or the beginning of a field name
+    raise OpenRouterMalformedResponseError(
+        f"Malformed answer: neither JSON nor an event stream: {_excerpt(head)}"
+    )
+
+
+def _excerpt(data: bytes | bytearray) -> str:
+    text = bytes(data[: MAX_EXCERPT_CHARS * 4]).decode("utf-8", "replace").strip()
+    return repr(text[:MAX_EXCERPT_CHARS]) if text else "the body is empty"

@@ -1,0 +1,329 @@
+"""The flow of one request: send, retry, decode, deliver. It does no I/O itself.
+
+`exchange` is a generator that yields what should happen next and is told what came of it, so
+that one implementation serves the blocking and the asynchronous side; the drivers `run` and
+`arun` are all that differs. The same idea as `httpx.Auth.auth_flow`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Union
+
+from langchain_openrouter_o3._http.body import BodyDecoder, Framing
+from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
+from langchain_openrouter_o3.errors import (
+    OpenRouterError,
+    OpenRouterMalformedResponseError,
+    error_from_payload,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+MAX_ERROR_BODY = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """What goes out; `body` is encoded once and used by every attempt.
+
+    The headers hold the key, so they stay out of the representation.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The head of a response, header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class TransportFailure:
+    """What went wrong below HTTP; `unsent` when the request certainly never left."""
+
+    error: OpenRouterError
+    unsent: bool = False
+
+
+@dataclass(frozen=True)
+class Send:
+    """Step: send the request. Answered by a `Reply` or a `TransportFailure`."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Receive:
+    """Step: read on. Answered by bytes, empty at the end of the body, or a `TransportFailure`."""
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Step: let go of the connection and wait, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Deliver(Generic[T_co]):
+    """Step: hand these to the caller."""
+
+    items: list[T_co]
+
+
+Answer = Union[Reply, bytes, TransportFailure, None]
+Act = Union[Send, Receive, Sleep]
+Step = Union[Act, Deliver[T]]
+
+
+class Reader(Protocol[T_co]):
+    """The mapping side: turns the JSON payloads of one answer into what the caller receives."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is wanted, because a stop sequence was met."""
+        ...
+
+    def feed(self, payload: dict[str, Any], framing: Framing) -> list[T_co]:
+        """Take a whole body ("json") or the next chunk of a stream ("events")."""
+        ...
+
+    def finish(self) -> list[T_co]:
+        """Take the regular end of the answer."""
+        ...
+
+    def cut(self, reason: str) -> OpenRouterError:
+        """Build the error of an answer that broke off."""
+        ...
+
+    def explain(self, error: OpenRouterError) -> OpenRouterError:
+        """Add to an error what is known of the answer: partial message, generation id."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where chance and time come from; tests substitute them."""
+
+    jitter: Callable[[], float] = random.random
+    clock: Callable[[], float] = time.time
+
+
+@dataclass
+class _Progress:
+    delivered: bool = False
+    unsent: bool = False
+
+
+def exchange(
+    request: Request,
+    policy: RetryPolicy,
+    new_reader: Callable[[Reply], Reader[T]],
+    sources: Sources,
+) -> Generator[Step[T], Answer, None]:
+    """Carry a request to its answer, trying again while nothing has been delivered.
+
+    Args:
+        request: What to send.
+        policy: When to try again.
+        new_reader: Makes the reader of one attempt's answer.
+        sources: Chance and time.
+
+    Yields:
+        The steps that a driver carries out.
+
+    Raises:
+        OpenRouterError: The error of the last attempt.
+    """
+    for attempt in count(1):
+        progress = _Progress()
+        try:
+            yield from _attempt(request, new_reader, sources, progress)
+        except OpenRouterError as error:
+            retryable = True if progress.unsent and error.retryable is None else error.retryable
+            wait = policy.delay(
+                attempt,
+                status=error.status_code,
+                retry_after=error.retry_after,
+                retryable=retryable,
+                jitter=sources.jitter(),
+            )
+            if progress.delivered or wait is None:
+                raise
+            yield Sleep(wait)
+        else:
+            return
+
+
+def _attempt(
+    request: Request,
+    new_reader: Callable[[Reply], Reader[T]],
+    sources: Sources,
+    progress: _Progress,
+) -> Generator[Step[T], Answer, None]:
+    reply = yield Send(request)
+    if isinstance(reply, TransportFailure):
+        progress.unsent = reply.unsent
+        raise reply.error
+    assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
+    if not 200 <= reply.status < 300:  # noqa: PLR2004
+        raise (yield from _read_error(reply, sources))
+    reader = new_reader(reply)
+    try:
+        yield from _read_answer(reader, progress)
+    except OpenRouterError as error:
+        raise reader.explain(error) from error.__cause__
+
+
+def _read_answer(reader: Reader[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
+    decoder = BodyDecoder()
+    finished = False
+    while piece := (yield Receive()):
+        if isinstance(piece, TransportFailure):
+            if finished:
+                return  # all had come before the connection went
+            raise piece.error
+        assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
+        for payload in decoder.feed(piece):
+            yield from _deliver(reader.feed(payload, decoder.framing), progress)
+            if reader.closed:
+                break
+        if (decoder.done or reader.closed) and not finished:
+            finished = True
+            yield from _deliver(reader.finish(), progress)
+        if reader.closed:
+            return  # the driver hangs up, which ends the billing
+    if finished:
+        return
+    try:
+        rest = decoder.finish()
+    except EOFError:
+        raise reader.cut("in the middle of an event") from None
+    for payload in rest:
+        yield from _deliver(reader.feed(payload, decoder.framing), progress)
+    yield from _deliver(reader.finish(), progress)
+
+
+def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
+    if items:
+        progress.delivered = True
+        yield Deliver(items)
+
+
+def _read_error(reply: Reply, sources: Sources) -> Generator[Step[T], Answer, OpenRouterError]:
+    body = bytearray()
+    while len(body) < MAX_ERROR_BODY and (piece := (yield Receive())):
+        if not isinstance(piece, bytes):
+            break  # the status alone is the message; how its body ended adds nothing
+        body += piece
+    if reply.status < 400:  # noqa: PLR2004
+        return OpenRouterMalformedResponseError(
+            f"Unexpected redirect (HTTP {reply.status}): redirects are not followed, because "
+            "they would carry the key to another host. Check base_url.",
+            status_code=reply.status,
+            retryable=False,
+        )
+    return error_from_payload(
+        BodyDecoder.decode_error(bytes(body)),
+        status=reply.status,
+        headers=reply.headers,
+        retry_after=retry_after_seconds(reply.headers, sources.clock()),
+    )
+
+
+class Link(Protocol):
+    """Carries out steps with blocking I/O."""
+
+    def perform(self, step: Act) -> Answer:
+        """Do what the step says; transport errors are returned, not raised."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class AsyncLink(Protocol):
+    """Carries out steps on the running event loop."""
+
+    async def perform(self, step: Act) -> Answer:
+        """Do what the step says; transport errors are returned, not raised."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[T, None, None]:
+    """Drive a flow with blocking I/O.
+
+    Args:
+        flow: What `exchange` returned.
+        link: Carries out its steps.
+
+    Yields:
+        What the flow delivers.
+
+    Raises:
+        OpenRouterError: As `exchange`.
+    """
+    answer: Answer = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration:
+                return
+            if isinstance(step, Deliver):
+                answer = None
+                yield from step.items
+            else:
+                answer = link.perform(step)
+    finally:
+        link.close()
+
+
+async def arun(
+    flow: Generator[Step[T], Answer, None], link: AsyncLink
+) -> AsyncGenerator[T, None]:
+    """Drive a flow on the running event loop; otherwise the same as `run`.
+
+    Args:
+        flow: What `exchange` returned.
+        link: Carries out its steps.
+
+    Yields:
+        What the flow delivers.
+
+    Raises:
+        OpenRouterError: As `exchange`.
+    """
+    answer: Answer = None
+    try:
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration:
+                return
+            if isinstance(step, Deliver):
+                answer = None
+                for item in step.items:
+                    yield item
+            else:
+                answer = await link.perform(step)
+    finally:
+        await link.close()

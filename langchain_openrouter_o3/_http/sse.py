@@ -1,0 +1,93 @@
+"""Server-sent events from bytes, as the WHATWG describes them.
+
+Bytes, not text lines: `str.splitlines` and httpx's `iter_lines` cut JSON at U+2028, and a
+character may arrive in two packets. Only `data` matters here; comments (OpenRouter's
+`: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped.
+
+Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+"""
+
+from __future__ import annotations
+
+_BOM = b"\xef\xbb\xbf"
+DEFAULT_LIMIT = 32 * 1024 * 1024
+
+
+class EventTooLargeError(ValueError):
+    """One event is larger than the limit, so that memory stays bounded."""
+
+
+class SSEDecoder:
+    """Turn pieces of a byte stream into the data of its events.
+
+    Feed it pieces cut anywhere; the result does not depend on where they were cut.
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
+        """Start before the first byte.
+
+        Args:
+            limit: Largest size of one event, in bytes.
+        """
+        self._limit = limit
+        self._line = bytearray()  # a line whose end has not come yet
+        self._data: list[bytes] = []  # the data lines of the event under way
+        self._size = 0
+        self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
+        self._at_start = True
+        self.events = 0
+        """Events seen so far, for messages that say where a stream went wrong."""
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """Take the next bytes and return the data of the events that they complete.
+
+        Raises:
+            EventTooLargeError: An event grows beyond the limit.
+        """
+        if self._after_cr and piece:
+            self._after_cr = False
+            piece = piece[1:] if piece.startswith(b"\n") else piece
+        events: list[bytes] = []
+        for line in piece.splitlines(keepends=True):
+            if line[-1] in b"\r\n":
+                self._end_line(line.rstrip(b"\r\n") if not self._line else self._join(line), events)
+            else:
+                self._line += line
+        self._after_cr = piece.endswith(b"\r")
+        self._check_size(len(self._line))
+        return events
+
+    def flush(self) -> list[bytes]:
+        """Return the event that the end of the stream left unfinished, if there is one."""
+        events: list[bytes] = []
+        if self._line:
+            self._end_line(self._join(b""), events)
+        self._end_line(b"", events)
+        return events
+
+    def _join(self, end: bytes) -> bytes:
+        whole = bytes(self._line) + end.rstrip(b"\r\n")
+        self._line.clear()
+        return whole
+
+    def _end_line(self, line: bytes, events: list[bytes]) -> None:
+        if self._at_start:
+            self._at_start = False
+            line = line.removeprefix(_BOM)
+        if not line:
+            if self._data:
+                events.append(b"\n".join(self._data))
+                self.events += 1
+                self._data = []
+                self._size = 0
+        elif line.startswith(b"data:"):
+            value = line[6:] if line[5:6] == b" " else line[5:]
+            self._data.append(value)
+            self._size += len(value) + 1
+            self._check_size(0)
+        elif line == b"data":
+            self._data.append(b"")
+
+    def _check_size(self, pending: int) -> None:
+        if self._size + pending > self._limit:
+            raise EventTooLargeError(f"an event of the stream is larger than {self._limit} bytes")

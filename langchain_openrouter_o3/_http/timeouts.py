@@ -1,0 +1,52 @@
+"""Time-outs in seconds, in every form that a caller may write. httpx is imported on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 600.0
+"""o3-mini may think for minutes before its first byte, so reading is patient."""
+
+
+def default_timeout() -> httpx.Timeout:
+    """Return the time-out of a model that was given none."""
+    import httpx  # noqa: PLC0415 - see the module
+
+    return httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+
+
+def check_timeout(value: Any) -> Any:
+    """Check a time-out and bring a mapping of its parts into httpx's form.
+
+    Args:
+        value: Seconds, an `httpx.Timeout`, its parts by name, or None for no limit.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    import httpx  # noqa: PLC0415 - see the module
+
+    if value is None or isinstance(value, httpx.Timeout):
+        return value
+    if isinstance(value, Mapping):
+        return httpx.Timeout(**value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError("timeout is in seconds: a positive number, an httpx.Timeout, or None")
+    return float(value)
+
+
+def to_timeout(value: Any) -> httpx.Timeout:
+    """Make the time-out of one request.
+
+    Raises:
+        ValueError: See `check_timeout`.
+    """
+    import httpx  # noqa: PLC0415 - see the module
+
+    checked = check_timeout(value)
+    return checked if isinstance(checked, httpx.Timeout) else httpx.Timeout(checked)

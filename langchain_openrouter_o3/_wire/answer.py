@@ -1,0 +1,317 @@
+"""One answer, however it arrives: a whole body is read as a stream of one chunk.
+
+`Answer` accumulates; `response.py` and `stream.py` present it as a message or as chunks. That
+both modes give the same message follows from there being only this one place.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.messages import AIMessage
+
+from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
+from langchain_openrouter_o3._wire.stop import StopScanner
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls
+from langchain_openrouter_o3._wire.usage import usage_from_wire
+from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
+from langchain_openrouter_o3.errors import (
+    OpenRouterAPIError,
+    OpenRouterEmptyResponseError,
+    OpenRouterError,
+    OpenRouterMalformedResponseError,
+    error_from_payload,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.messages.tool import ToolCallChunk
+
+MODEL_PROVIDER = "openrouter"
+
+_ENVELOPE = frozenset({"object", "choices", "usage", "error", "user_id"})
+_METADATA_NAMES = {"model": "model_name"}
+_CHOICE = frozenset(
+    {"index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error"}
+)
+_MESSAGE = frozenset(
+    {"role", "content", "refusal", "reasoning", "reasoning_details", "tool_calls", "annotations"}
+)
+# Names that mean something to LangChain; a server's unknown field must not take their place.
+_RESERVED = frozenset({"model_provider", "output_version", "finish_reason", "stop_sequence"})
+
+# A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
+_TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
+_FAILED = re.compile(r"error|fail|malformed", re.IGNORECASE)
+
+
+class Delta(NamedTuple):
+    """What one payload added."""
+
+    text: str
+    reasoning: str
+    refusal: str
+    tool_call_chunks: list[ToolCallChunk]
+
+
+class Answer:
+    """Everything known of one answer so far.
+
+    Attributes:
+        generation_id: OpenRouter's `gen-…` id, from the body or the `x-generation-id` header.
+        finish_reason: Why the model stopped, once it said so.
+        stop: The scanner for the caller's stop sequences.
+    """
+
+    def __init__(self, stop: Sequence[str] = (), generation_id: str | None = None) -> None:
+        """Start before the first payload.
+
+        Args:
+            stop: Sequences before which the text ends.
+            generation_id: The id from the response header, if it was there.
+        """
+        self.stop = StopScanner(stop)
+        self.finish_reason: str | None = None
+        self.native_finish_reason: str | None = None
+        self._header_id = generation_id
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+        self._details = ReasoningDetails()
+        self._calls = ToolCalls()
+        self._annotations: list[Any] = []
+        self._logprobs: Any = None
+        self._usage: dict[str, Any] | None = None
+        self._metadata: dict[str, Any] = {}
+        self._extras: dict[str, Any] = {}
+
+    @property
+    def generation_id(self) -> str | None:
+        """OpenRouter's id of this answer."""
+        identity = self._metadata.get("id", self._header_id)
+        return identity if isinstance(identity, str) else self._header_id
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the answer was cut by a token limit."""
+        return is_truncated(self.finish_reason, self.native_finish_reason)
+
+    def feed(self, payload: dict[str, Any], *, whole: bool) -> Delta:
+        """Take a whole body or the next chunk of a stream.
+
+        Args:
+            payload: The JSON object.
+            whole: Whether it is a whole body, which must hold a choice.
+
+        Raises:
+            OpenRouterError: It reports an error, at the top or in a choice.
+            OpenRouterMalformedResponseError: It is not what OpenRouter sends.
+        """
+        error = _find_error(payload)
+        if error is None:
+            return self._absorb(payload, whole=whole)
+        try:
+            self._absorb(payload, whole=False)  # for the partial message of the error
+        except OpenRouterMalformedResponseError as malformed:
+            raise error from malformed
+        raise error
+
+    def close(self) -> Delta:
+        """Take the end of the answer and return what had been held back."""
+        chunks = self._calls.close(self.generation_id or "", truncated=self.truncated)
+        return Delta(self._keep(self._text, self.stop.flush()), "", "", chunks)
+
+    def check(self) -> None:
+        """Refuse an answer that only looks like one.
+
+        Raises:
+            OpenRouterAPIError: The provider failed and nobody said so in an error object.
+            OpenRouterEmptyResponseError: A success without content that was not even billed.
+        """
+        native = self.native_finish_reason
+        if self.finish_reason == "error":
+            raise OpenRouterAPIError(
+                f"The provider failed while answering (native finish reason: {native})."
+            )
+        if self._has_content() or self.stop.matched is not None:
+            return
+        failed = bool(native and _FAILED.search(native))
+        unbilled = self._usage is not None and self._usage.get("completion_tokens") == 0
+        if failed or unbilled:
+            raise OpenRouterEmptyResponseError(
+                "The answer is empty: no text, tool call, refusal or reasoning came "
+                f"(finish reason: {self.finish_reason}, native: {native})."
+            )
+
+    def message(self, *, complete: bool = True) -> AIMessage:
+        """Build the message.
+
+        Args:
+            complete: False for the partial message of an answer that broke off, whose last
+                tool call is then not trusted.
+        """
+        truncated = self.truncated or not complete
+        tool_calls, invalid_tool_calls = self._calls.parsed(truncated=truncated)
+        usage, metadata = self.summary()
+        additional = self.closing_kwargs()
+        for key, parts in (("reasoning_content", self._reasoning), ("refusal", self._refusal)):
+            if parts:
+                additional[key] = "".join(parts)
+        return AIMessage(
+            content="".join(self._text),
+            tool_calls=tool_calls,
+            invalid_tool_calls=invalid_tool_calls,
+            additional_kwargs=additional,
+            response_metadata=metadata,
+            usage_metadata=usage,
+            id=self.generation_id,
+        )
+
+    def summary(self) -> tuple[UsageMetadata | None, dict[str, Any]]:
+        """Return the token counts and the response metadata, each key once."""
+        usage, rest = usage_from_wire(self._usage) if self._usage is not None else (None, {})
+        known = {
+            "model_provider": MODEL_PROVIDER,
+            "id": self.generation_id,
+            "finish_reason": self.finish_reason,
+            "native_finish_reason": self.native_finish_reason,
+            "logprobs": self._logprobs,
+            "stop_sequence": self.stop.matched,
+        }
+        known = {key: value for key, value in known.items() if value is not None}
+        return usage, {**rest, **self._metadata, **known}
+
+    def closing_kwargs(self) -> dict[str, Any]:
+        """Return the `additional_kwargs` that are known only at the end.
+
+        In a stream they ride on the last chunk alone: langchain-core merges lists by `index`
+        and would fuse a summary with the ciphertext beside it.
+        """
+        kwargs = dict(self._extras)
+        if self._details.present:
+            kwargs["reasoning_details"] = self._details.entries
+        if self._annotations:
+            kwargs["annotations"] = self._annotations
+        if raw := self._calls.raw_arguments():
+            kwargs[ARGUMENTS_KEY] = raw
+        return kwargs
+
+    def received(self) -> bool:
+        """Whether anything had come that a partial message can hold."""
+        return self._has_content() or bool(self._text)
+
+    def _has_content(self) -> bool:
+        return bool(
+            self._text
+            or self._refusal
+            or self._reasoning
+            or self._calls
+            or self._details.entries
+            or self._annotations
+            or self._extras
+        )
+
+    def _absorb(self, payload: dict[str, Any], *, whole: bool) -> Delta:
+        for key, value in payload.items():
+            if key not in _ENVELOPE and value is not None:
+                self._metadata[_metadata_name(key)] = value
+        usage = payload.get("usage")
+        if usage is not None:
+            # The last one wins and is counted once: some providers repeat it on every chunk.
+            self._usage = parse_mapping(usage, "usage")
+        choices = parse_list(payload.get("choices"), "choices")
+        if not choices:
+            if whole:
+                raise OpenRouterMalformedResponseError("Malformed answer: it has no choices.")
+            return Delta("", "", "", [])
+        if len(choices) > 1:
+            raise OpenRouterMalformedResponseError(
+                f"Malformed answer: {len(choices)} choices came where one was asked for."
+            )
+        return self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
+
+    def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
+        finish = parse_text(choice.get("finish_reason"), "finish_reason")
+        native = parse_text(choice.get("native_finish_reason"), "native_finish_reason")
+        self.finish_reason = finish or self.finish_reason
+        self.native_finish_reason = native or self.native_finish_reason
+        self._logprobs = _merge_logprobs(self._logprobs, choice.get("logprobs"))
+        for key, value in choice.items():
+            if key not in _CHOICE and value is not None:
+                self._metadata[_metadata_name(key)] = value
+        delta = choice.get("delta")
+        if delta is None:
+            delta = choice.get("message")
+            if whole and delta is None:
+                raise OpenRouterMalformedResponseError("Malformed answer: it has no message.")
+        return self._absorb_delta(parse_mapping(delta, "choices[0].delta"), whole=whole)
+
+    def _absorb_delta(self, delta: dict[str, Any], *, whole: bool) -> Delta:
+        details = delta.get("reasoning_details")
+        readable = self._details.replace(details) if whole else self._details.feed(details)
+        # `reasoning` and the details are twins; gpt-5.2 with web search sends only the latter.
+        reasoning = parse_text(delta.get("reasoning"), "reasoning") or readable
+        text = self.stop.feed(parse_text(delta.get("content"), "content"))
+        # What the model wrote after a stop sequence is not part of the answer.
+        after_stop = self.stop.matched is not None
+        chunks = [] if after_stop else self._calls.feed(delta.get("tool_calls"))
+        self._annotations += parse_list(delta.get("annotations"), "annotations")
+        for key, value in delta.items():
+            if key not in _MESSAGE and value is not None:
+                self._add_extra(key, value)
+        return Delta(
+            self._keep(self._text, text),
+            self._keep(self._reasoning, reasoning),
+            self._keep(self._refusal, parse_text(delta.get("refusal"), "refusal")),
+            chunks,
+        )
+
+    def _add_extra(self, key: str, value: Any) -> None:
+        before = self._extras.get(key)
+        if isinstance(before, list) and isinstance(value, list):
+            self._extras[key] = [*before, *value]
+        elif isinstance(before, str) and isinstance(value, str):
+            self._extras[key] = before + value
+        else:
+            self._extras[key] = value
+
+    @staticmethod
+    def _keep(parts: list[str], text: str) -> str:
+        if text:
+            parts.append(text)
+        return text
+
+
+def is_truncated(finish_reason: str | None, native_finish_reason: str | None) -> bool:
+    """Say whether these finish reasons mean that a token limit cut the answer."""
+    return finish_reason in _TRUNCATED or native_finish_reason in _TRUNCATED
+
+
+def _metadata_name(key: str) -> str:
+    return f"openrouter_{key}" if key in _RESERVED else _METADATA_NAMES.get(key, key)
+
+
+def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:
+    """Look for an error before anything else: it may stand beside partial content."""
+    if payload.get("error"):
+        return error_from_payload(payload)
+    choices = payload.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("error"):
+            return error_from_payload({"error": choice["error"]})
+    return None
+
+
+def _merge_logprobs(before: Any, value: Any) -> Any:
+    """Join the lists of a stream's logprobs; other shapes (a bare number) replace each other."""
+    if not isinstance(before, dict) or not isinstance(value, dict):
+        return before if value is None else value
+    merged = dict(before)
+    for key, items in value.items():
+        old = merged.get(key)
+        both = isinstance(old, list) and isinstance(items, list)
+        merged[key] = [*old, *items] if both else (old if items is None else items)
+    return merged

@@ -1,0 +1,116 @@
+"""An AIMessage as history: text, reasoning, refusal and calls go back as they came."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._wire.parts import Place, part_to_wire
+from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+    from langchain_openrouter_o3._wire.call_ids import CallIds
+
+# Blocks that repeat what AIMessage.tool_calls holds, in LangChain's and Anthropic's spelling.
+_CALL_BLOCKS = frozenset(
+    {"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"}
+)
+_THOUGHT_BLOCKS = {"reasoning": "reasoning", "thinking": "thinking"}
+_RETURNED = ("audio", "images")
+
+
+def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+    """Map an AI message, without its role.
+
+    Raises:
+        OpenRouterInputError: A block has no place on the wire.
+    """
+    calls = _calls(message, ids, place)
+    content, thoughts, refusal = _split_content(message, place)
+    wire: dict[str, Any] = {}
+    if content or not (calls or refusal):
+        wire["content"] = content
+    if calls:
+        wire["tool_calls"] = calls
+    if refusal:
+        wire["refusal"] = refusal
+    wire.update(_reasoning(message, thoughts))
+    for key in _RETURNED:
+        if message.additional_kwargs.get(key) is not None:
+            wire[key] = message.additional_kwargs[key]
+    return wire
+
+
+def _split_content(
+    message: AIMessage, place: Place
+) -> tuple[str | list[dict[str, Any]], str, str]:
+    thoughts = ""
+    refusal = message.additional_kwargs.get("refusal") or ""
+    if isinstance(message.content, str):
+        return message.content, thoughts, refusal
+    known = {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
+    parts: list[dict[str, Any]] = []
+    for block in message.content:
+        kind = block.get("type") if isinstance(block, dict) else "text"
+        if isinstance(block, str) or kind not in _CALL_BLOCKS | {*_THOUGHT_BLOCKS, "refusal"}:
+            parts.append(part_to_wire(block, place))
+        elif kind in _THOUGHT_BLOCKS:
+            thoughts += block.get(_THOUGHT_BLOCKS[kind]) or ""
+        elif kind == "refusal":
+            refusal = refusal or block.get("refusal") or ""
+        elif block.get("id", block.get("call_id")) not in known:
+            raise OpenRouterInputError(
+                f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
+                "tool_calls; set AIMessage.tool_calls, which is what is sent."
+            )
+    return parts, thoughts, refusal
+
+
+def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
+    text = message.additional_kwargs.get("reasoning_content") or thoughts
+    details = message.additional_kwargs.get("reasoning_details")
+    wire: dict[str, Any] = {}
+    if isinstance(details, list):
+        wire["reasoning_details"] = reasoning_details_to_wire(details)
+    # The details already hold the text; it goes alone only where they do not.
+    if text and (not isinstance(details, list) or text_of(details) != text):
+        wire["reasoning"] = text
+    return wire
+
+
+def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
+    raw = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
+    calls = [
+        (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"]), place))
+        for call in message.tool_calls
+    ]
+    calls += [
+        (call["id"], call["name"] or "", raw.get(call["id"], call["args"] or ""))
+        for call in message.invalid_tool_calls
+    ]
+    order = {identity: position for position, identity in enumerate(raw)}
+    calls.sort(key=lambda call: order.get(call[0], len(order)))
+    return [
+        {
+            "id": ids.call(identity, position),
+            "type": "function",
+            "function": {"name": name, "arguments": arguments},
+        }
+        for position, (identity, name, arguments) in enumerate(calls)
+    ]
+
+
+def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
+    """Reuse the model's own string while it still means the same arguments."""
+    if isinstance(raw, str) and raw.strip() and parse_arguments(raw) == args:
+        return raw
+    try:
+        return json.dumps(args, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise OpenRouterInputError(
+            f"{place.name}: the arguments of a tool call are not JSON: {error}"
+        ) from error

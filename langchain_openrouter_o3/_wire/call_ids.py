@@ -1,0 +1,84 @@
+"""Tool-call ids in a conversation: every call has its result, and both have the same id.
+
+Providers answer 400 to a call without a result, a result without a call, a missing id and an
+over-long one from another provider's history; the errors here name the ids beforehand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, ToolMessage
+
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+MAX_ID = 64
+"""OpenAI's Responses API, which serves o3-mini, takes no longer ids."""
+
+
+class CallIds:
+    """Follows a conversation from message to message."""
+
+    def __init__(self) -> None:
+        """Start before the first message."""
+        self._open: dict[str, str] = {}  # calls without a result: id in the history → on the wire
+        self._where = ""
+        self._turn = 0
+
+    def enter(self, message: BaseMessage, where: str) -> None:
+        """Begin a message.
+
+        Raises:
+            OpenRouterInputError: Calls before it still wait for their results.
+        """
+        if not isinstance(message, ToolMessage):
+            self.leave()
+        if isinstance(message, AIMessage):
+            self._turn += 1
+            self._where = where
+        elif isinstance(message, ToolMessage) and not self._matches(message):
+            raise OpenRouterInputError(
+                f"{where}: the tool result {message.tool_call_id!r} answers no call of the "
+                f"preceding AI message (open calls: {list(self._open) or 'none'}); remove it or "
+                "restore the message with its call."
+            )
+
+    def leave(self) -> None:
+        """End a turn.
+
+        Raises:
+            OpenRouterInputError: Calls still wait for their results.
+        """
+        if self._open:
+            raise OpenRouterInputError(
+                f"{self._where}: the tool calls {list(self._open)} have no result; add a "
+                "ToolMessage for each before the next message, or remove the calls."
+            )
+
+    def call(self, identity: str | None, position: int) -> str:
+        """Open a call and return its id on the wire."""
+        key = identity or f"missing-{position}"
+        wire = identity or _short(f"turn {self._turn} call {position}")
+        self._open[key] = wire if len(wire) <= MAX_ID else _short(wire)
+        return self._open[key]
+
+    def result(self, message: ToolMessage) -> str:
+        """Close a call and return its id on the wire."""
+        key = message.tool_call_id
+        if key not in self._open:  # a result for a call that had no id: they pair in order
+            key = next(name for name in self._open if name.startswith("missing-"))
+        return self._open.pop(key)
+
+    def _matches(self, message: ToolMessage) -> bool:
+        without_id = message.tool_call_id in ("", "None")
+        return message.tool_call_id in self._open or (
+            without_id and any(name.startswith("missing-") for name in self._open)
+        )
+
+
+def _short(identity: Any) -> str:
+    return f"call_{hashlib.sha256(str(identity).encode('utf-8', 'replace')).hexdigest()[:24]}"

@@ -1,0 +1,335 @@
+"""JSON schemas as OpenAI accepts them: complete when strict, repaired when not.
+
+A caller's schema is never changed; every function returns a new one.
+
+Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Schema = dict[str, Any]
+
+_NULL: Schema = {"type": "null"}
+# Annotations without meaning for the answer; OpenAI refuses some of them in strict mode.
+_DROPPED = frozenset(
+    {
+        "$comment",
+        "$id",
+        "$schema",
+        "default",
+        "deprecated",
+        "discriminator",
+        "examples",
+        "readOnly",
+        "uniqueItems",
+        "writeOnly",
+    }
+)
+_IMPOSSIBLE = frozenset(
+    {
+        "contains",
+        "dependentRequired",
+        "dependentSchemas",
+        "else",
+        "if",
+        "maxProperties",
+        "minProperties",
+        "not",
+        "patternProperties",
+        "propertyNames",
+        "then",
+        "unevaluatedItems",
+        "unevaluatedProperties",
+    }
+)
+_FORMATS = frozenset(
+    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
+)
+_CHILD_MAPS = ("properties", "$defs", "definitions")
+_CHILD_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_CHILDREN = ("items", "additionalProperties", "not", "if", "then", "else")
+
+
+def strict_schema(schema: Schema, what: str) -> Schema:
+    """Complete a schema for strict mode.
+
+    All objects are closed, all keys required, what was optional is nullable, nothing has a
+    default.
+
+    Args:
+        schema: A JSON schema whose root is an object.
+        what: Whose schema it is, for errors.
+
+    Raises:
+        OpenRouterInputError: It cannot be strict; the text names the path.
+    """
+    return _Strict(schema, what).root()
+
+
+def repair_schema(schema: Schema, what: str) -> Schema:
+    """Mend what OpenAI refuses even without strict mode.
+
+    Objects get `properties` and arrays `items` where an MCP server left them out; one such
+    tool would make every request fail (langchain-mcp-adapters issue 137).
+
+    Args:
+        schema: The parameters of a function.
+        what: Whose they are, for errors.
+
+    Raises:
+        OpenRouterInputError: The root is not an object.
+    """
+    kind = schema.get("type", "object")
+    if kind != "object" or any(key in schema for key in ("anyOf", "oneOf", "allOf")):
+        raise OpenRouterInputError(
+            f"{what}: the parameters must be one object at the top, without anyOf, oneOf or "
+            "allOf; wrap them in a property."
+        )
+    return _repair({"type": "object", **schema})
+
+
+def drop_absent(value: Any, schema: Schema) -> Any:
+    """Take the nulls out again that strict mode put in for absent optionals.
+
+    Args:
+        value: The parsed answer.
+        schema: The schema before it was made strict.
+
+    Returns:
+        The answer without the null of any property that is optional and not nullable.
+    """
+    return _drop_absent(value, schema, schema)
+
+
+class _Strict:
+    def __init__(self, schema: Schema, what: str) -> None:
+        self._schema = schema
+        self._what = what
+
+    def root(self) -> Schema:
+        root = self._schema
+        if "$ref" in root:  # a recursive model: its definition moves to the root, where it must be
+            target = resolve_ref(root["$ref"], root)
+            root = {**target, **{key: root[key] for key in ("$defs", "definitions") if key in root}}
+        if root.get("type") != "object" or "anyOf" in root or "oneOf" in root:
+            raise self._impossible("$", "the top of a schema must be an object; wrap it in one")
+        return self._convert(root, "$")
+
+    def _convert(self, schema: Any, path: str) -> Schema:
+        if not isinstance(schema, dict):
+            raise self._impossible(path, "a schema that accepts anything")
+        schema = self._flatten(schema, path)
+        for key in schema:
+            if key in _IMPOSSIBLE:
+                raise self._impossible(path, f"{key!r} is not supported")
+        if "$ref" in schema:
+            return self._reference(schema)
+        if not schema.keys() & {"type", "anyOf", "enum", "const"}:
+            raise self._impossible(path, "a value of any type")
+        converted = {key: value for key, value in schema.items() if key not in _DROPPED}
+        if converted.get("format") not in (None, *_FORMATS):
+            del converted["format"]
+        types = schema["type"] if isinstance(schema.get("type"), list) else [schema.get("type")]
+        if "object" in types:
+            self._close(converted, path)
+        if "array" in types:
+            self._fill_items(converted, path)
+        if "anyOf" in converted:
+            converted["anyOf"] = [
+                self._convert(option, f"{path}.anyOf[{position}]")
+                for position, option in enumerate(converted["anyOf"])
+            ]
+        for key in ("$defs", "definitions"):
+            if key in converted:
+                converted[key] = {
+                    name: self._convert(item, f"{path}.{key}.{name}")
+                    for name, item in converted[key].items()
+                }
+        return converted
+
+    def _flatten(self, schema: Schema, path: str) -> Schema:
+        """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
+        if "oneOf" in schema:
+            rest = {key: value for key, value in schema.items() if key != "oneOf"}
+            schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
+        if "allOf" in schema:
+            parts = schema["allOf"]
+            if len(parts) != 1:
+                raise self._impossible(path, "'allOf' is not supported")
+            schema = {**parts[0], **{key: item for key, item in schema.items() if key != "allOf"}}
+        return schema
+
+    @staticmethod
+    def _reference(schema: Schema) -> Schema:
+        # A reference may have no siblings; a description survives one level further out.
+        reference = {"$ref": schema["$ref"]}
+        if "description" in schema:
+            return {"anyOf": [reference], "description": schema["description"]}
+        return reference
+
+    def _close(self, schema: Schema, path: str) -> None:
+        extra = schema.get("additionalProperties")
+        if isinstance(extra, dict) or "properties" not in schema:
+            raise self._impossible(
+                path, "an open dictionary, whose keys nobody knows beforehand; use a list of pairs"
+            )
+        required = schema.get("required", [])
+        properties: Schema = {}
+        for name, item in schema["properties"].items():
+            child = self._convert(item, f"{path}.properties.{name}")
+            properties[name] = child if name in required else _nullable(child)
+        schema["properties"] = properties
+        schema["required"] = list(properties)
+        schema["additionalProperties"] = False
+
+    def _fill_items(self, schema: Schema, path: str) -> None:
+        if "prefixItems" in schema:
+            # OpenAI knows no tuples: a list of the same length whose items are any of the types.
+            options = [
+                self._convert(item, f"{path}.prefixItems[{position}]")
+                for position, item in enumerate(schema.pop("prefixItems"))
+            ]
+            unique = [item for place, item in enumerate(options) if item not in options[:place]]
+            schema["items"] = unique[0] if len(unique) == 1 else {"anyOf": unique}
+            schema.setdefault("minItems", len(options))
+            schema.setdefault("maxItems", len(options))
+        elif "items" in schema:
+            schema["items"] = self._convert(schema["items"], f"{path}.items")
+        else:
+            raise self._impossible(path, "a list whose items are of any type")
+
+    def _impossible(self, path: str, why: str) -> OpenRouterInputError:
+        return OpenRouterInputError(
+            f"{self._what}: the schema cannot be strict at {path}: {why}. "
+            "Change it, or pass strict=False."
+        )
+
+
+def _nullable(schema: Schema) -> Schema:
+    kind = schema.get("type")
+    if accepts_null(schema):
+        return schema
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
+    if kind is None or "const" in schema:
+        return {"anyOf": [schema, _NULL]}
+    types = kind if isinstance(kind, list) else [kind]
+    nullable = {**schema, "type": [*types, "null"]}
+    if "enum" in schema:
+        nullable["enum"] = [*schema["enum"], None]
+    return nullable
+
+
+def accepts_null(schema: Schema) -> bool:
+    """Say whether null is valid, as far as the schema's own level tells."""
+    kind = schema.get("type")
+    options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
+    return (
+        kind == "null"
+        or (isinstance(kind, list) and "null" in kind)
+        or any(isinstance(option, dict) and accepts_null(option) for option in options)
+        or None in schema.get("enum", [])
+    )
+
+
+def resolve_ref(reference: str, root: Schema) -> Schema:
+    """Follow a local reference (`#/$defs/Name`).
+
+    Raises:
+        OpenRouterInputError: It points nowhere.
+    """
+    found: Any = root
+    for step in reference.removeprefix("#/").split("/") if reference != "#" else []:
+        name = step.replace("~1", "/").replace("~0", "~")
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise OpenRouterInputError(f"The schema's reference {reference!r} points nowhere.")
+    return found  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def _repair(schema: Schema) -> Schema:
+    repaired = _map_children(schema, _repair)
+    if repaired.get("type") == "object":
+        repaired.setdefault("properties", {})
+    if repaired.get("type") == "array":
+        repaired.setdefault("items", {})
+    return repaired
+
+
+def _map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    mapped = dict(schema)
+    for key, value in schema.items():
+        if key in _CHILD_MAPS and isinstance(value, dict):
+            mapped[key] = {
+                name: change(item) if isinstance(item, dict) else item
+                for name, item in value.items()
+            }
+        elif key in _CHILD_LISTS and isinstance(value, list):
+            mapped[key] = [change(item) if isinstance(item, dict) else item for item in value]
+        elif key in _CHILDREN and isinstance(value, dict):
+            mapped[key] = change(value)
+    return mapped
+
+
+def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
+    if isinstance(value, list):
+        return [
+            _drop_absent(item, child, root)
+            for item, child in zip(value, _item_schemas(schema, root), strict=False)
+        ]
+    if not isinstance(value, dict):
+        return value
+    shape = _object_schema(value, schema, root)
+    properties = shape.get("properties", {})
+    required = shape.get("required", [])
+    return {
+        name: _drop_absent(item, properties.get(name, {}), root)
+        for name, item in value.items()
+        if item is not None or name in required or name not in properties
+        or _null_is_meant(properties[name], root)
+    }
+
+
+def _null_is_meant(schema: Schema, root: Schema) -> bool:
+    return accepts_null(resolve_ref(schema["$ref"], root) if "$ref" in schema else schema)
+
+
+def _item_schemas(schema: Schema, root: Schema) -> Iterator[Schema]:
+    options = [option for option in _options(schema, root) if option.get("type") == "array"]
+    shape = options[0] if options else {}
+    yield from shape.get("prefixItems", [])
+    items = shape.get("items", {})
+    while True:
+        yield items if isinstance(items, dict) else {}
+
+
+def _object_schema(value: dict[str, Any], schema: Schema, root: Schema) -> Schema:
+    """Choose the member of a union that an object belongs to: the one with exactly its keys."""
+    shapes = [option for option in _options(schema, root) if "properties" in option]
+    exact = [
+        shape for shape in shapes if shape["properties"].keys() == value.keys()
+        and all(_const_fits(value.get(name), item) for name, item in shape["properties"].items())
+    ]
+    return (exact or shapes or [{}])[0]
+
+
+def _const_fits(value: Any, schema: Any) -> bool:
+    return not isinstance(schema, dict) or "const" not in schema or schema["const"] == value
+
+
+def _options(schema: Schema, root: Schema) -> Iterator[Schema]:
+    if "$ref" in schema:
+        yield from _options(resolve_ref(schema["$ref"], root), root)
+        return
+    yield schema
+    for key in ("anyOf", "oneOf", "allOf"):
+        for option in schema.get(key, []):
+            if isinstance(option, dict):
+                yield from _options(option, root)

@@ -1,0 +1,301 @@
+"""Arguments of the constructor and of calls: reading, checking, and making a request of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from langchain_openrouter_o3._http.exchange import Reply, Request
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.timeouts import to_timeout
+from langchain_openrouter_o3._wire.request import (
+    ALIASES,
+    BODY_PARAMETERS,
+    CALL_OPTIONS,
+    build_body,
+    build_headers,
+    canonical_names,
+    check_headers,
+    encode_body,
+    merge_parameters,
+)
+from langchain_openrouter_o3.errors import OpenRouterAuthenticationError, OpenRouterInputError
+from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3.structured_output import response_format_to_wire
+from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import httpx
+    from langchain_core.messages import BaseMessage
+
+    from langchain_openrouter_o3._http.clients import AsyncLink, SyncLink
+    from langchain_openrouter_o3._http.lease import Lease
+    from langchain_openrouter_o3._wire.response import AnswerReader
+    from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
+
+R = TypeVar("R", bound="AnswerReader")
+
+# What langchain-core itself passes to a model's hooks beside the parameters.
+_CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, ready to be sent."""
+
+    request: Request
+    policy: RetryPolicy
+    stop: tuple[str, ...]
+    timeout: Any
+    base_url: str
+
+    def reader(self, kind: Callable[..., R]) -> Callable[[Reply], R]:
+        """Return what makes a reader for each attempt's answer."""
+        return lambda reply: kind(reply.headers, self.stop)
+
+    def link(self, own: httpx.Client | None, lease: Lease) -> SyncLink:
+        """Return the link that carries this call out with blocking I/O."""
+        from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
+
+        return clients.SyncLink(own or clients.POOLS.client(self.base_url, lease), self.timeout)
+
+    async def async_link(self, own: httpx.AsyncClient | None, lease: Lease) -> AsyncLink:
+        """Return the link that carries this call out on the running event loop."""
+        from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
+
+        client = own or await clients.POOLS.async_client(self.base_url, lease)
+        return clients.AsyncLink(client, self.timeout)
+
+
+def build_call(
+    model: ChatOpenRouterO3,
+    messages: Sequence[BaseMessage],
+    stop: list[str] | None,
+    kwargs: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> Call:
+    """Make a request of a model's fields, a conversation and a call's arguments.
+
+    Args:
+        model: Whose fields are the defaults.
+        messages: The conversation.
+        stop: LangChain's own stop argument.
+        kwargs: The call's other arguments, under any of their names.
+        stream: Whether the answer is to be streamed.
+
+    Raises:
+        OpenRouterInputError: Something cannot be sent.
+        OpenRouterAuthenticationError: There is no key.
+    """
+    arguments = read_call({**kwargs, "stop": stop} if stop is not None else kwargs)
+    for name in _CORE_ARGUMENTS:
+        arguments.pop(name, None)
+    options = {name: arguments.pop(name, None) for name in CALL_OPTIONS}
+    parameters = merge_parameters(default_parameters(model), arguments)
+    body, withheld = build_body(parameters, messages, stream=stream)
+    body |= {**(model.extra_body or {}), **(options["extra_body"] or {})}
+    asked = [name for name in withheld if arguments.get(name) is not None]
+    if asked:
+        warn_withheld(str(parameters["model"]), asked, stacklevel=8)
+    headers = {**(model.default_headers or {}), **(options["default_headers"] or {})}
+    check_headers(headers, "extra_headers")
+    retries = options["max_retries"]
+    return Call(
+        request=Request(
+            url=f"{model.base_url}/chat/completions",
+            headers=build_headers(_key(model, headers), attribution(model), headers, stream=stream),
+            body=encode_body(body),
+        ),
+        policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
+        stop=tuple(check_stop(options["stop"]) or model.stop or ()),
+        timeout=to_timeout(model.timeout if "timeout" not in kwargs else options["timeout"]),
+        base_url=model.base_url,
+    )
+
+
+def read_constructor(data: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+    """Bring a constructor's arguments under their first names and hide the key.
+
+    Raises:
+        OpenRouterInputError: A name is unknown, or one argument came twice.
+    """
+    values = canonical_names(data, fields)
+    if isinstance(values.get("api_key"), str):
+        values["api_key"] = SecretStr(values["api_key"])
+    for name in ("api_key", "base_url"):
+        if name in values and values[name] is None:
+            del values[name]  # None means "not given": the environment or the default decides
+    return values
+
+
+def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring a call's arguments under their first names and check their values.
+
+    Raises:
+        OpenRouterInputError: A name is unknown, or a value cannot be sent.
+    """
+    known = {*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"}
+    arguments = canonical_names(kwargs, known)
+    check_n(arguments.pop("n", None))
+    for name, convert in _CONVERSIONS.items():
+        if arguments.get(name) is not None:
+            try:
+                arguments[name] = convert(arguments[name])
+            except ValidationError as error:
+                raise OpenRouterInputError(f"{name}: {error}") from None
+    if arguments.get("tool_choice") is not None and arguments.get("tools"):
+        arguments["tool_choice"] = tool_choice_to_wire(
+            arguments["tool_choice"], arguments["tools"]
+        )
+    return arguments
+
+
+def default_parameters(model: ChatOpenRouterO3) -> dict[str, Any]:
+    """Collect the body parameters that are set on a model, as they go out."""
+    values = {name: getattr(model, name) for name in _MODEL_FIELDS}
+    for name, convert in _CONVERSIONS.items():
+        if values.get(name) is not None:
+            values[name] = convert(values[name])
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def serializable_attributes(model: ChatOpenRouterO3) -> dict[str, Any]:
+    """Collect the fields that need another form to survive LangChain's serialisation."""
+    attributes = {
+        name: value
+        for name, value in default_parameters(model).items()
+        if name in ("reasoning", "provider", "response_format")
+    }
+    if hasattr(model.timeout, "as_dict"):
+        attributes["timeout"] = model.timeout.as_dict()
+    return attributes
+
+
+def attribution(model: ChatOpenRouterO3) -> dict[str, str]:
+    """Collect the headers that tell OpenRouter which app asks; only what is set.
+
+    Source: https://openrouter.ai/docs/app-attribution
+    """
+    headers = {
+        "http-referer": model.app_url,
+        "x-title": model.app_title,
+        "x-openrouter-categories": ",".join(model.app_categories or ()),
+    }
+    return {name: value for name, value in headers.items() if value}
+
+
+def first_name(name: str) -> str:
+    """Return the first name of an argument."""
+    return ALIASES.get(name, name)
+
+
+def check_api_key(key: SecretStr | None) -> SecretStr | None:
+    """Strip a key and refuse one that no header can carry, without repeating it.
+
+    Raises:
+        ValueError: It is empty, or has white space or other than printable ASCII inside.
+    """
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(
+            "api_key is empty or has characters that an HTTP header cannot carry (white space "
+            "inside, control or non-ASCII characters); copy it again from openrouter.ai/keys"
+        )
+    return SecretStr(value)
+
+
+def check_base_url(url: str) -> str:
+    """Check that a base URL is one, and return it without the slash at its end.
+
+    Raises:
+        ValueError: It has no http(s) scheme or no host, or carries credentials or a query.
+    """
+    parts = urlsplit(url.strip())
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url must not carry credentials; pass api_key or default_headers")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an http(s) URL such as https://openrouter.ai/api/v1")
+    if parts.query or parts.fragment:
+        raise ValueError("base_url must not have a query or fragment")
+    return url.strip().rstrip("/")
+
+
+def check_stop(value: Any) -> list[str] | None:
+    """Bring stop sequences into a list.
+
+    Raises:
+        OpenRouterInputError: One is not a string, or is empty and would stop everything.
+    """
+    if value is None:
+        return None
+    sequences = [value] if isinstance(value, str) else list(value)
+    if not all(isinstance(sequence, str) and sequence for sequence in sequences):
+        raise OpenRouterInputError("stop takes non-empty strings.")
+    return sequences
+
+
+def check_n(value: int | None) -> int | None:
+    """Refuse more than one answer: OpenRouter ignores `n` and gives one.
+
+    Raises:
+        OpenRouterInputError: It is not 1.
+    """
+    if value not in (None, 1):
+        raise OpenRouterInputError(
+            f"n={value}: OpenRouter gives one answer a request; use batch() for more."
+        )
+    return value
+
+
+def warn_withheld(model: str, names: Sequence[str], *, stacklevel: int) -> None:
+    """Name the parameters that are not sent because the model does not have them."""
+    warnings.warn(
+        f"{model} does not support {', '.join(names)}; not sent. (extra_body sends anything.)",
+        UserWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def _key(model: ChatOpenRouterO3, headers: Mapping[str, str]) -> str | None:
+    if model.api_key is not None:
+        return model.api_key.get_secret_value()
+    # The caller's own header or client may carry the credentials.
+    named = any(name.lower() == "authorization" for name in headers)
+    if named or model.http_client is not None or model.http_async_client is not None:
+        return None
+    raise OpenRouterAuthenticationError(
+        "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
+        "https://openrouter.ai/keys."
+    )
+
+
+def _reasoning_to_wire(value: Any) -> dict[str, Any]:
+    return Reasoning.model_validate(value).to_wire()
+
+
+def _effort_to_wire(value: Any) -> str:
+    return str(Reasoning.model_validate({"effort": value}).effort)
+
+
+def _provider_to_wire(value: Any) -> dict[str, Any]:
+    return ProviderPreferences.model_validate(value).to_wire()
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "reasoning": _reasoning_to_wire,
+    "reasoning_effort": _effort_to_wire,
+    "provider": _provider_to_wire,
+    "response_format": response_format_to_wire,
+    "tools": tools_to_wire,
+}
+_MODEL_FIELDS = tuple(sorted(BODY_PARAMETERS - {"tools", "tool_choice"}))

@@ -1,0 +1,603 @@
+"""`ChatOpenRouterO3`: its fields, and LangChain's hooks, which only delegate."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import Self, override
+
+from langchain_openrouter_o3 import arguments
+from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
+from langchain_openrouter_o3._http.lease import Lease
+from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout
+from langchain_openrouter_o3._version import __version__
+from langchain_openrouter_o3._wire import content_blocks
+from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
+from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.profiles import (
+    MODEL_PARAMETERS,
+    is_builtin_profile,
+    langchain_profile,
+    model_facts,
+)
+from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3.structured_output import (
+    Method,
+    StructuredOutputParser,
+    build_target,
+    response_format_to_wire,
+)
+from langchain_openrouter_o3.tokens import count_message_tokens, count_text_tokens, encode_text
+from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForLLMRun,
+        CallbackManagerForLLMRun,
+    )
+    from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+
+    from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
+else:
+    # httpx is imported on first use; pydantic needs only a name here, `arguments` checks the type.
+    Timeout = Client = AsyncClient = Any
+
+DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
+
+content_blocks.register()
+
+
+class ChatOpenRouterO3(BaseChatModel):
+    """OpenAI's o3-mini through OpenRouter.
+
+    Every parameter of the request can also be given per call or with `.bind(…)`, under any of
+    its names; the call wins. `None` is never sent.
+
+    Raises:
+        pydantic.ValidationError: An argument is unknown (the text suggests the nearest name)
+            or has a value that cannot work. Values are not echoed.
+
+    Source: https://openrouter.ai/docs/api-reference/parameters
+
+    Example:
+        ```python
+        from langchain_openrouter_o3 import ChatOpenRouterO3
+
+        model = ChatOpenRouterO3(reasoning_effort="high", max_tokens=4_000)
+        print(model.invoke("How many sheep are left?").text)
+        ```
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
+
+    # --- Model and connection ---
+
+    model: str = Field(default="openai/o3-mini", min_length=1)
+    """Slug of the model. Also `model_name`."""
+
+    api_key: SecretStr | None = Field(
+        default_factory=secret_from_env("OPENROUTER_API_KEY", default=None)
+    )
+    """OpenRouter's key. Also `openrouter_api_key`; environment: `OPENROUTER_API_KEY`."""
+
+    base_url: str = Field(default_factory=from_env("OPENROUTER_API_BASE", default=DEFAULT_BASE_URL))
+    """Where OpenRouter is. Also `openrouter_api_base`; environment: `OPENROUTER_API_BASE`."""
+
+    timeout: float | Timeout | None = Field(default_factory=default_timeout)
+    """Seconds, an `httpx.Timeout`, or None for no limit. Default: connect 10 s, read 600 s."""
+
+    max_retries: int = Field(default=2, ge=0)
+    """Attempts beyond the first; 0 means exactly one request."""
+
+    http_client: Client | None = Field(default=None, exclude=True)
+    """Your own `httpx.Client` (proxy, TLS, transport); never closed by this package."""
+
+    http_async_client: AsyncClient | None = Field(default=None, exclude=True)
+    """Your own `httpx.AsyncClient`; never closed by this package."""
+
+    # --- What the model does ---
+
+    reasoning: Reasoning | None = None
+    """The reasoning map: effort, max_tokens, exclude, enabled, summary."""
+
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
+        None
+    )
+    """Shorthand for `reasoning.effort`; o3-mini accepts low, medium and high."""
+
+    include_reasoning: bool | None = None
+    """Older spelling of `not reasoning.exclude`."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    """Longest answer in tokens, hidden reasoning included. Also `max_completion_tokens`."""
+
+    seed: int | None = None
+    """Asks for a repeatable answer."""
+
+    response_format: Any = None
+    """Class, TypedDict, dataclass, JSON schema or envelope that every answer must fit."""
+
+    structured_outputs: bool | None = None
+    """Tells OpenRouter to route to providers with structured output."""
+
+    stop: list[str] | None = None
+    """Text ends before the first of these. Also `stop_sequences`; enforced by the client."""
+
+    n: int | None = None
+    """Number of answers; OpenRouter gives one, so only 1 is accepted."""
+
+    # --- Parameters that o-series models do not have: accepted, withheld, named in a warning ---
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    top_a: float | None = None
+    min_p: float | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    repetition_penalty: float | None = None
+    logit_bias: dict[str, float] | None = None
+    logprobs: bool | None = None
+    top_logprobs: int | None = None
+    parallel_tool_calls: bool | None = None
+    verbosity: str | None = None
+
+    # --- Routing and bookkeeping of OpenRouter ---
+
+    models: list[str] | None = None
+    """Fallback models, in order."""
+
+    provider: ProviderPreferences | None = None
+    """Which providers may serve the request. Also `openrouter_provider`."""
+
+    route: str | None = None
+    """OpenRouter's older switch for fallbacks."""
+
+    plugins: list[dict[str, Any]] | None = None
+    """OpenRouter's plugins, such as `{"id": "web"}`."""
+
+    session_id: str | None = Field(default=None, max_length=256)
+    """Groups requests; at most 256 characters."""
+
+    trace: dict[str, Any] | None = None
+    """Metadata for OpenRouter's broadcast destinations."""
+
+    user: str | None = None
+    """A stable pseudonym of the end user."""
+
+    service_tier: str | None = None
+    """Service tier to ask for, such as "flex"."""
+
+    app_url: str | None = Field(default_factory=from_env("OPENROUTER_APP_URL", default=None))
+    """Sent as `HTTP-Referer`; nothing is sent unless set."""
+
+    app_title: str | None = Field(default_factory=from_env("OPENROUTER_APP_TITLE", default=None))
+    """Sent as `X-Title`; nothing is sent unless set."""
+
+    app_categories: list[str] | None = None
+    """Sent as `X-OpenRouter-Categories`; nothing is sent unless set."""
+
+    # --- Escape hatches ---
+
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True)
+    """Headers of every request; they win over this package's. Per call: `extra_headers`."""
+
+    extra_body: dict[str, Any] | None = None
+    """Keys of the body, verbatim; they win over everything. Also `model_kwargs`."""
+
+    # --- LangChain ---
+
+    # Not False by default: core takes an explicit False, which `configurable_fields` would
+    # make of the default, as an order never to stream.
+    streaming: bool | None = None
+    """Whether `invoke` streams under the hood."""
+
+    _lease: Lease = PrivateAttr(default_factory=Lease)
+    _sources: Sources = PrivateAttr(default_factory=Sources)
+
+    # --- Validation ---
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(data, dict):
+            return handler(data)
+        try:
+            values = arguments.read_constructor(data, cls.model_fields)
+        except OpenRouterInputError as error:
+            # Built by hand, because pydantic would keep all the arguments, with the key.
+            details = InitErrorDetails(
+                type=PydanticCustomError("argument", "{text}", {"text": str(error)}), input=None
+            )
+            raise ValidationError.from_exception_data(
+                cls.__name__, [details], hide_input=True
+            ) from None
+        return handler(values)
+
+    @field_validator("api_key")
+    @classmethod
+    def _usable_key(cls, key: SecretStr | None) -> SecretStr | None:
+        return arguments.check_api_key(key)
+
+    @field_validator("base_url")
+    @classmethod
+    def _usable_base_url(cls, url: str) -> str:
+        return arguments.check_base_url(url)
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        return check_timeout(value)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _stop_list(cls, value: Any) -> Any:
+        return arguments.check_stop(value)
+
+    @field_validator("n")
+    @classmethod
+    def _one_answer(cls, value: int | None) -> int | None:
+        return arguments.check_n(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        defaults = {
+            "reasoning": self.reasoning.to_wire() if self.reasoning else None,
+            "reasoning_effort": self.reasoning_effort,
+            "include_reasoning": self.include_reasoning,
+        }
+        check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
+        check_headers(self.default_headers or {}, "default_headers")
+        check_headers(arguments.attribution(self), "app_url, app_title or app_categories")
+        if self.response_format is not None:
+            response_format_to_wire(self.response_format)
+        if self.profile is not None and is_builtin_profile(self.profile):
+            # `configurable_fields` hands the old model's profile to the new model.
+            self.profile = langchain_profile(self.model)
+        self._warn_withheld()
+        return self
+
+    def _warn_withheld(self) -> None:
+        facts = model_facts(self.model)
+        names = sorted(name for name in MODEL_PARAMETERS if getattr(self, name) is not None)
+        if facts is not None and names:
+            arguments.warn_withheld(facts.name, names, stacklevel=6)
+
+    @model_validator(mode="after")
+    def _set_openrouter_o3_version(self) -> Self:
+        self._add_version("langchain-openrouter-o3", __version__)
+        return self
+
+    # --- Identity ---
+
+    @property
+    def model_name(self) -> str:
+        """The slug, under LangChain's other name for it."""
+        return self.model
+
+    @property
+    @override
+    def _llm_type(self) -> str:
+        return "openrouter-o3"
+
+    @property
+    @override
+    def _identifying_params(self) -> dict[str, Any]:
+        named = {"base_url": self.base_url, "stop": self.stop, "extra_body": self.extra_body}
+        parameters = {**arguments.default_parameters(self), **named}
+        return {name: value for name, value in parameters.items() if value is not None}
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        call = {arguments.first_name(name): value for name, value in kwargs.items()}
+        params = super()._get_ls_params(stop=stop or self.stop, **call)
+        params["ls_provider"] = "openrouter"
+        return params
+
+    @classmethod
+    @override
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    @property
+    @override
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "OPENROUTER_API_KEY"}
+
+    @property
+    @override
+    def lc_attributes(self) -> dict[str, Any]:
+        return arguments.serializable_attributes(self)
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return langchain_profile(self.model)
+
+    # --- Calls ---
+
+    @override
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call = arguments.build_call(self, messages, stop, kwargs, stream=False)
+        flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
+        with closing(run(flow, call.link(self.http_client, self._lease))) as received:
+            return _result(received)
+
+    @override
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call = arguments.build_call(self, messages, stop, kwargs, stream=False)
+        flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
+        link = await call.async_link(self.http_async_client, self._lease)
+        async with aclosing(arun(flow, link)) as received:
+            return _result([message async for message in received])
+
+    @override
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        call = arguments.build_call(self, messages, stop, kwargs, stream=True)
+        flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
+        with closing(run(flow, call.link(self.http_client, self._lease))) as received:
+            for chunk in received:
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    @override
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        call = arguments.build_call(self, messages, stop, kwargs, stream=True)
+        flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
+        link = await call.async_link(self.http_async_client, self._lease)
+        async with aclosing(arun(flow, link)) as received:
+            async for chunk in received:
+                if run_manager is not None:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                yield chunk
+
+    # --- Tools and structured output ---
+
+    @override
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools, converted and checked now.
+
+        Args:
+            tools: Everything that `convert_to_openai_tool` takes; dictionaries whose `type` is
+                not "function" (OpenRouter's server tools) verbatim.
+            tool_choice: A tool's name, "any", "required", "auto", "none", True, False, or
+                OpenAI's dictionary.
+            strict: Whether the arguments must keep to the schema exactly.
+            kwargs: Any other parameter of a call, such as `response_format`.
+
+        Raises:
+            OpenRouterInputError: A tool cannot be sent or `tool_choice` names none of them.
+
+        Source: https://openrouter.ai/docs/features/tool-calling
+        """
+        bound = arguments.read_call(kwargs)
+        wire = tools_to_wire(tools, strict=strict)
+        choice = tool_choice_to_wire(tool_choice, wire)
+        if wire:
+            bound["tools"] = wire
+            if choice is not None:
+                bound["tool_choice"] = choice
+        elif choice not in (None, "none", "auto"):
+            raise OpenRouterInputError(f"tool_choice={tool_choice!r} needs tools; none are bound.")
+        return self.bind(**bound)
+
+    @override
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        include_raw: bool = False,
+        tools: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Make the answer an object of a schema.
+
+        Args:
+            schema: A Pydantic class (v2 or v1), dataclass, TypedDict or JSON schema.
+            method: "json_schema" (the model is held to the schema), "function_calling" (a
+                forced tool call) or "json_mode" (some JSON; say in the prompt which).
+            strict: Whether the schema is enforced to the letter; True unless given.
+            include_raw: Return `{"raw", "parsed", "parsing_error"}` instead of raising.
+            tools: Tools that the model may call besides (only with "json_schema").
+            kwargs: Any other parameter of a call.
+
+        Returns:
+            A runnable that gives the object; its stream gives the object as it grows.
+
+        Raises:
+            OpenRouterInputError: The schema cannot be strict (the text names the path).
+
+        The runnable raises `OpenRouterRefusalError`, `OpenRouterTruncatedError` and
+        `OpenRouterOutputError`; with `include_raw` they are in `parsing_error`.
+
+        Source: https://openrouter.ai/docs/features/structured-outputs
+        """
+        target = build_target(schema)
+        parser = StructuredOutputParser(target=target, method=method, include_raw=include_raw)
+        enforced = strict is not False
+        traced = {
+            "kwargs": {"method": method, "strict": strict},
+            "schema": target.traced(schema),
+        }
+        bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
+        if method == "function_calling":
+            choice = target.name
+            llm = self.bind_tools([target.tool()], tool_choice=choice, strict=enforced, **bound)
+        elif method == "json_schema":
+            bound["response_format"] = target.response_format(strict=enforced)
+            llm = self.bind_tools(tools, strict=enforced if tools else None, **bound)
+        elif method == "json_mode":
+            if strict is not None:
+                raise OpenRouterInputError("strict has no meaning with method='json_mode'; drop it.")
+            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
+        else:
+            raise OpenRouterInputError(
+                f"method={method!r} is unknown; use 'json_schema', 'function_calling' or "
+                "'json_mode'."
+            )
+        return llm | parser
+
+    # --- Tokens ---
+
+    @override
+    def get_token_ids(self, text: str) -> list[int]:
+        return (self.custom_get_token_ids or encode_text)(text)
+
+    @override
+    def get_num_tokens(self, text: str) -> int:
+        if self.custom_get_token_ids is not None:
+            return len(self.custom_get_token_ids(text))
+        return count_text_tokens(text)
+
+    @override
+    def get_num_tokens_from_messages(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
+    ) -> int:
+        """Count a conversation's tokens; offline it is an estimate, and a warning says so."""
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(list(messages))
+        return count_message_tokens(messages, tools)
+
+    # --- Life cycle ---
+
+    def close(self) -> None:
+        """Give back the shared connections that no other model uses.
+
+        The model stays usable: its next call opens new ones.
+        """
+        self._lease.release()
+
+    async def aclose(self) -> None:
+        """Give back the shared connections, those of the running event loop too."""
+        await self._lease.arelease()
+
+    def __enter__(self) -> Self:
+        """Use the model in a `with` block, which closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Use the model in an `async with` block, which closes it."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `aclose`."""
+        await self.aclose()
+
+    def __copy__(self) -> Self:
+        """Copy; the copy holds its own claim on the shared connections."""
+        copied = super().__copy__()
+        copied._lease = Lease()  # noqa: SLF001 - its own class
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy deeply; your own HTTP clients are shared, because they cannot be copied."""
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            memo[id(client)] = client
+        return super().__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle without the key and without connections.
+
+        Raises:
+            TypeError: Your own HTTP client is set; dropping it would bypass your proxy.
+        """
+        if self.http_client is not None or self.http_async_client is not None:
+            raise TypeError(
+                "http_client and http_async_client cannot be pickled; build the model where it "
+                "is used, or leave them unset."
+            )
+        state = super().__getstate__()
+        return {
+            **state,
+            "__dict__": {**state["__dict__"], "api_key": None},
+            "__pydantic_private__": None,
+        }
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Unpickle; the key is read from `OPENROUTER_API_KEY` here."""
+        super().__setstate__(state)
+        self.model_post_init(None)
+        self.api_key = arguments.check_api_key(
+            secret_from_env("OPENROUTER_API_KEY", default=None)()
+        )
+
+
+def _result(received: Any) -> ChatResult:
+    (message,) = received
+    return ChatResult(generations=[ChatGeneration(message=message)])

@@ -1,0 +1,514 @@
+"""Every error that this package raises about a request, and how one is built.
+
+The tree (each leaf is also the langchain-core class in brackets, so that LangChain's
+retry, fallback and summarization middleware act on it):
+
+    OpenRouterError
+    ├── OpenRouterInvalidRequestError    [ModelInvalidRequestError]    400, 413, 422, other 4xx
+    │   └── OpenRouterInputError         [also ValueError]             refused before sending
+    ├── OpenRouterContextOverflowError   [ContextOverflowError]        prompt too long
+    ├── OpenRouterAuthenticationError    [ModelAuthenticationError]    401
+    ├── OpenRouterPermissionError        [ModelPermissionDeniedError]  403
+    │   ├── OpenRouterCreditsError                                     402
+    │   └── OpenRouterModerationError                                  input or output flagged
+    ├── OpenRouterNotFoundError          [ModelNotFoundError]          404
+    ├── OpenRouterTimeoutError           [ModelTimeoutError]           408, 504, client time-outs
+    ├── OpenRouterRateLimitError         [ModelRateLimitError]         429
+    ├── OpenRouterAPIError               [ModelAPIError]               other 5xx
+    │   ├── OpenRouterMalformedResponseError                           not an answer at all
+    │   └── OpenRouterEmptyResponseError                               an answer without content
+    ├── OpenRouterConnectionError        [ModelConnectionError]        cannot connect, lost
+    │   └── OpenRouterStreamCutError                                   ended without a finish
+    └── OpenRouterOutputError            [OutputParserException]       not the wanted object
+        ├── OpenRouterRefusalError                                     the model refused
+        └── OpenRouterTruncatedError                                   cut by a token limit
+
+One function, `error_from_payload`, serves an HTTP status, an error inside a 200 body (top
+level or in a choice) and an error inside a stream.
+
+Source: https://openrouter.ai/docs/api-reference/errors
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.exceptions import (
+    ContextOverflowError,
+    LangChainException,
+    ModelAPIError,
+    ModelAuthenticationError,
+    ModelConnectionError,
+    ModelInvalidRequestError,
+    ModelNotFoundError,
+    ModelPermissionDeniedError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+    OutputParserException,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from langchain_core.messages import AIMessage
+
+__all__ = [
+    "OpenRouterAPIError",
+    "OpenRouterAuthenticationError",
+    "OpenRouterConnectionError",
+    "OpenRouterContextOverflowError",
+    "OpenRouterCreditsError",
+    "OpenRouterEmptyResponseError",
+    "OpenRouterError",
+    "OpenRouterInputError",
+    "OpenRouterInvalidRequestError",
+    "OpenRouterMalformedResponseError",
+    "OpenRouterModerationError",
+    "OpenRouterNotFoundError",
+    "OpenRouterOutputError",
+    "OpenRouterPermissionError",
+    "OpenRouterRateLimitError",
+    "OpenRouterRefusalError",
+    "OpenRouterStreamCutError",
+    "OpenRouterTimeoutError",
+    "OpenRouterTruncatedError",
+    "error_from_payload",
+]
+
+MAX_MESSAGE_CHARS = 1_000
+"""Upstream bodies can be whole HTML pages; a message that is read stays short."""
+
+
+class ErrorResponse(NamedTuple):
+    """What tracing may see of a failed response.
+
+    langchain-core copies `error.response` with all its headers into traces, so this holds
+    only what helps and harms nobody.
+    """
+
+    status_code: int | None
+    headers: dict[str, str]
+    body: Any
+
+    def json(self) -> Any:
+        """Return the redacted body."""
+        return self.body
+
+
+class OpenRouterError(LangChainException):
+    """Base of all errors of a request to OpenRouter.
+
+    Attributes:
+        status_code: The HTTP status, or the code of an error inside a 200 body.
+        code: OpenRouter's own code, a number or (rarely) a word.
+        error_type: OpenRouter's canonical error type, such as `"rate_limit_exceeded"`.
+        provider_name: Who failed behind OpenRouter, such as `"Azure"`.
+        generation_id: OpenRouter's `gen-…` id, to look the request up.
+        retry_after: Seconds after which the server said a retry makes sense.
+        body: The decoded error body without user ids and keys.
+        partial: The message received before the failure, so that nothing is lost.
+        headers: The response headers that matter to a client, lower case.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a documented attribute, all but the text by name
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        code: int | str | None = None,
+        error_type: str | None = None,
+        provider_name: str | None = None,
+        generation_id: str | None = None,
+        retry_after: float | None = None,
+        retryable: bool | None = None,
+        body: Any = None,
+        partial: AIMessage | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the facts of a failure beside its text.
+
+        Args:
+            message: One sentence that a person can act on.
+            status_code: See the class.
+            code: See the class.
+            error_type: See the class.
+            provider_name: See the class.
+            generation_id: See the class.
+            retry_after: Seconds; see the class.
+            retryable: The server's own word (`error.availability.retryable`), if it gave one.
+            body: See the class.
+            partial: See the class.
+            headers: See the class.
+        """
+        super().__init__(message)
+        self.status_code = status_code
+        self.code = code
+        self.error_type = error_type
+        self.provider_name = provider_name
+        self.generation_id = generation_id
+        self.retry_after = retry_after
+        self.retryable = retryable
+        self.body = body
+        self.partial = partial
+        self.headers = dict(headers or {})
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request may succeed later: the server's word, else the class's."""
+        if self.retryable is not None:
+            return self.retryable
+        inherited = (vars(base).get("is_retryable") for base in type(self).__mro__)
+        return next((flag for flag in inherited if isinstance(flag, bool)), False)
+
+    @property
+    def request_id(self) -> str | None:
+        """The generation id, under the name that langchain-core puts into traces."""
+        return self.generation_id
+
+    @property
+    def response(self) -> ErrorResponse:
+        """The trimmed response that langchain-core puts into traces."""
+        return ErrorResponse(self.status_code, self.headers, self.body)
+
+    def __reduce__(
+        self,
+    ) -> tuple[Callable[..., OpenRouterError], tuple[Any, ...]]:
+        """Pickle by class, text and attributes: keyword-only arguments break the default."""
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(
+    cls: type[OpenRouterError], args: tuple[Any, ...], state: dict[str, Any]
+) -> OpenRouterError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class OpenRouterInvalidRequestError(OpenRouterError, ModelInvalidRequestError):
+    """The request was refused as it is; sending it again cannot help."""
+
+
+class OpenRouterInputError(OpenRouterInvalidRequestError, ValueError):
+    """Refused by this package before anything was sent; the text names what and the remedy."""
+
+
+class OpenRouterContextOverflowError(OpenRouterError, ContextOverflowError):
+    """The prompt is longer than the model's context window."""
+
+
+class OpenRouterAuthenticationError(OpenRouterError, ModelAuthenticationError):
+    """The key is missing, wrong or disabled."""
+
+
+class OpenRouterPermissionError(OpenRouterError, ModelPermissionDeniedError):
+    """The key is valid and this is still not allowed (policy, country, terms)."""
+
+
+class OpenRouterCreditsError(OpenRouterPermissionError):
+    """Not enough credits for this request."""
+
+
+class OpenRouterModerationError(OpenRouterPermissionError):
+    """The input or the output was flagged."""
+
+
+class OpenRouterNotFoundError(OpenRouterError, ModelNotFoundError):
+    """No such model, or no endpoint that can serve this request."""
+
+
+class OpenRouterTimeoutError(OpenRouterError, ModelTimeoutError):
+    """The server, the provider or the client's own limit ran out of time."""
+
+
+class OpenRouterRateLimitError(OpenRouterError, ModelRateLimitError):
+    """Too many requests, here or at the provider."""
+
+
+class OpenRouterAPIError(OpenRouterError, ModelAPIError):
+    """The server or the provider failed."""
+
+
+class OpenRouterMalformedResponseError(OpenRouterAPIError):
+    """The bytes that came are not an answer: broken JSON, HTML, a wrong type in a field."""
+
+
+class OpenRouterEmptyResponseError(OpenRouterAPIError):
+    """A "successful" answer without text, tool call, refusal or reasoning that was not billed."""
+
+
+class OpenRouterConnectionError(OpenRouterError, ModelConnectionError):
+    """The server cannot be reached, or the connection was lost."""
+
+
+class OpenRouterStreamCutError(OpenRouterConnectionError):
+    """The stream ended before the model had finished; `partial` holds what had come."""
+
+
+class OpenRouterOutputError(OpenRouterError, OutputParserException):
+    """The answer is not the object that was asked for; `partial` is the message as it came."""
+
+
+class OpenRouterRefusalError(OpenRouterOutputError):
+    """The model refused to answer."""
+
+
+class OpenRouterTruncatedError(OpenRouterOutputError):
+    """The answer was cut by a token limit, so the object is not whole."""
+
+
+_BY_ERROR_TYPE: dict[str, type[OpenRouterError]] = {
+    "context_length_exceeded": OpenRouterContextOverflowError,
+    "token_limit_exceeded": OpenRouterContextOverflowError,
+    "max_tokens_exceeded": OpenRouterInvalidRequestError,
+    "string_too_long": OpenRouterInvalidRequestError,
+    "authentication": OpenRouterAuthenticationError,
+    "permission_denied": OpenRouterPermissionError,
+    "payment_required": OpenRouterCreditsError,
+    "rate_limit_exceeded": OpenRouterRateLimitError,
+    "provider_overloaded": OpenRouterAPIError,
+    "provider_unavailable": OpenRouterAPIError,
+    "invalid_request": OpenRouterInvalidRequestError,
+    "invalid_prompt": OpenRouterInvalidRequestError,
+    "not_found": OpenRouterNotFoundError,
+    "precondition_failed": OpenRouterInvalidRequestError,
+    "payload_too_large": OpenRouterInvalidRequestError,
+    "unprocessable": OpenRouterInvalidRequestError,
+    "content_policy_violation": OpenRouterModerationError,
+    "refusal": OpenRouterModerationError,
+    "invalid_image": OpenRouterInvalidRequestError,
+    "image_too_large": OpenRouterInvalidRequestError,
+    "image_too_small": OpenRouterInvalidRequestError,
+    "unsupported_image_format": OpenRouterInvalidRequestError,
+    "image_not_found": OpenRouterInvalidRequestError,
+    "image_download_failed": OpenRouterInvalidRequestError,
+    "server": OpenRouterAPIError,
+    "timeout": OpenRouterTimeoutError,
+}
+
+_BY_STATUS: dict[int, type[OpenRouterError]] = {
+    401: OpenRouterAuthenticationError,
+    402: OpenRouterCreditsError,
+    403: OpenRouterPermissionError,
+    404: OpenRouterNotFoundError,
+    408: OpenRouterTimeoutError,
+    429: OpenRouterRateLimitError,
+    504: OpenRouterTimeoutError,
+}
+
+_STATUS_OF_WORD = {
+    # Codes were numbers in every recorded error; words are reported second-hand
+    # (https://github.com/Aider-AI/aider/issues/3550), so the known ones keep their meaning.
+    "bad_request": 400,
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "insufficient_quota": 402,
+    "not_found_error": 404,
+    "timeout": 408,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "server_error": 500,
+    "internal_server_error": 500,
+    "bad_gateway": 502,
+    "overloaded_error": 503,
+    "service_unavailable": 503,
+}
+
+_OVERFLOW_WORDING = re.compile(
+    r"context_length_exceeded|maximum context length|context (?:window|length|limit)"
+    r"|(?:prompt|input) is too long|input tokens exceed",
+    re.IGNORECASE,
+)
+
+_ADVICE: dict[type[OpenRouterError], str] = {
+    OpenRouterCreditsError: (
+        "Add credits at https://openrouter.ai/settings/credits, or lower max_tokens: OpenRouter "
+        "reserves the price of the longest possible answer before it starts."
+    ),
+    OpenRouterContextOverflowError: "Shorten the conversation (trim_messages, summarization).",
+    OpenRouterAuthenticationError: "Check api_key or OPENROUTER_API_KEY.",
+}
+
+_HEADERS_KEPT = re.compile(r"^(retry-after.*|x-ratelimit-.*|x-generation-id|content-type)$")
+_ID_OR_KEY = re.compile(
+    r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
+)
+_PRIVATE_KEYS = frozenset({"user_id", "org_id", "organization_id", "api_key", "authorization"})
+
+
+def redact(value: Any) -> Any:
+    """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
+    if isinstance(value, str):
+        return _ID_OR_KEY.sub("[redacted]", value)
+    if isinstance(value, dict):
+        return {
+            key: redact(item)
+            for key, item in value.items()  # pyright: ignore[reportUnknownVariableType] - JSON
+            if key not in _PRIVATE_KEYS
+        }
+    if isinstance(value, list):
+        return [redact(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
+    return value
+
+
+def error_from_payload(
+    payload: Any,
+    *,
+    status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    generation_id: str | None = None,
+    retry_after: float | None = None,
+    partial: AIMessage | None = None,
+) -> OpenRouterError:
+    """Build the error that an error body, a choice's error or a stream's error event means.
+
+    Args:
+        payload: The decoded JSON (`{"error": {...}}` or the inner object), or text.
+        status: The HTTP status, when it is not 200.
+        headers: Response headers, any case.
+        generation_id: The id seen before the failure; the header's is used otherwise.
+        retry_after: Seconds from the response headers; the body's own word is used otherwise.
+        partial: What had been received of the message.
+
+    Returns:
+        An instance of the matching leaf; it is returned, not raised.
+    """
+    lowered = {name.lower(): value for name, value in (headers or {}).items()}
+    facts = _read_error(payload)
+    availability = _mapping(facts.error.get("availability"))
+    mirrored = availability.get("retry_after")
+    if retry_after is None and isinstance(mirrored, (int, float)):
+        retry_after = float(mirrored)
+    retryable = availability.get("retryable")
+    effective = status if status is not None and status != 200 else facts.status  # noqa: PLR2004
+    cls = _classify(effective, facts)
+    generation_id = generation_id or lowered.get("x-generation-id")
+    return cls(
+        _sentence(facts, effective, generation_id, _ADVICE.get(cls)),
+        status_code=effective,
+        code=facts.code,
+        error_type=facts.error_type,
+        provider_name=facts.provider_name,
+        generation_id=generation_id,
+        retry_after=retry_after,
+        retryable=retryable if isinstance(retryable, bool) else None,
+        body=redact(payload),
+        partial=partial,
+        headers={k: v for k, v in lowered.items() if _HEADERS_KEPT.match(k)},
+    )
+
+
+class _ErrorFacts(NamedTuple):
+    error: Mapping[str, Any]
+    message: str
+    code: int | str | None
+    status: int | None
+    error_type: str | None
+    provider_name: str | None
+    flagged: bool
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _read_error(payload: Any) -> _ErrorFacts:
+    outer = _mapping(payload)
+    inner = outer.get("error", outer)
+    error = _mapping(inner)
+    metadata = _mapping(error.get("metadata"))
+    own = _text(error.get("message")) or _text(inner) or ""
+    upstream = _upstream_words(metadata.get("raw"))
+    code = error.get("code")
+    code = code if isinstance(code, (int, str)) and not isinstance(code, bool) else None
+    reasons = metadata.get("reasons")
+    return _ErrorFacts(
+        error=error,
+        message=_join_words(own, upstream, reasons),
+        code=code,
+        status=_status_of(code),
+        error_type=_text(metadata.get("error_type")) or _text(error.get("error_type")),
+        provider_name=_text(metadata.get("provider_name")),
+        flagged=isinstance(reasons, list) or "flagged_input" in metadata,
+    )
+
+
+def _status_of(code: int | str | None) -> int | None:
+    if isinstance(code, str):
+        return int(code) if code.isdecimal() and len(code) == 3 else _STATUS_OF_WORD.get(code)  # noqa: PLR2004
+    return code
+
+
+def _upstream_words(raw: Any) -> str:
+    """Find the provider's own sentence in `metadata.raw`: a JSON string, plain text or an object.
+
+    The useful text is there; OpenRouter's `message` is mostly "Provider returned error".
+    """
+    if isinstance(raw, str):
+        try:
+            parsed = json.loads(raw)
+        except (ValueError, RecursionError):
+            return raw.strip()
+        return _upstream_words(parsed) if isinstance(parsed, (dict, list)) else raw.strip()
+    if isinstance(raw, list):
+        return _upstream_words(raw[0]) if raw else ""  # pyright: ignore[reportUnknownArgumentType] - JSON
+    found = _mapping(raw)
+    for key in ("error", "message", "detail", "msg"):
+        value = found.get(key)
+        if isinstance(value, dict):
+            return _upstream_words(value)
+        if words := _text(value):
+            return words.strip()
+    return json.dumps(raw, ensure_ascii=False) if found else ""
+
+
+def _join_words(own: str, upstream: str, reasons: Any) -> str:
+    words = own.strip()
+    if upstream and upstream not in words:
+        generic = not words or words == "Provider returned error"
+        words = upstream if generic else f"{words}: {upstream}"
+    if isinstance(reasons, list) and reasons:
+        words = f"{words} (reasons: {', '.join(map(str, reasons))})"  # pyright: ignore[reportUnknownArgumentType] - JSON
+    return words or "OpenRouter reported an error without a message"
+
+
+def _classify(status: int | None, facts: _ErrorFacts) -> type[OpenRouterError]:
+    known = _BY_ERROR_TYPE.get(facts.error_type or "")
+    if known is not None:
+        return known
+    if status in (400, 413, 422, None) and _OVERFLOW_WORDING.search(facts.message):
+        return OpenRouterContextOverflowError
+    if facts.flagged and status in (400, 403):
+        return OpenRouterModerationError
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status is not None and 400 <= status < 500:  # noqa: PLR2004
+        return OpenRouterInvalidRequestError
+    return OpenRouterAPIError
+
+
+def _sentence(
+    facts: _ErrorFacts, status: int | None, generation_id: str | None, advice: str | None
+) -> str:
+    words = redact(facts.message)
+    if len(words) > MAX_MESSAGE_CHARS:
+        words = f"{words[:MAX_MESSAGE_CHARS]}… ({len(words)} characters)"
+    who = f"[{facts.provider_name}] " if facts.provider_name else ""
+    labels = (
+        f"HTTP {status}" if status is not None else None,
+        facts.error_type,
+        None if facts.code in (status, None) else f"code {facts.code}",
+        generation_id,
+    )
+    where = ", ".join(label for label in labels if label)
+    text = f"{who}{words} ({where})" if where else f"{who}{words}"
+    return f"{text} {advice}" if advice else text
+

@@ -1,0 +1,363 @@
+"""Structured output: from any schema to `response_format`, and from the answer to an object.
+
+Source: https://openrouter.ai/docs/features/structured-outputs
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.output_parsers import BaseTransformOutputParser
+from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables.utils import AddableDict
+from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.json import parse_partial_json
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic.v1 import ValidationError as ValidationErrorV1
+
+from langchain_openrouter_o3._wire.answer import is_truncated
+from langchain_openrouter_o3._wire.schema import Schema, drop_absent, repair_schema, strict_schema
+from langchain_openrouter_o3.errors import (
+    OpenRouterInputError,
+    OpenRouterOutputError,
+    OpenRouterRefusalError,
+    OpenRouterTruncatedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+Method = Literal["json_schema", "function_calling", "json_mode"]
+
+_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+_MAX_NAME = 64
+_MAX_QUOTE = 300
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an answer is to become.
+
+    Attributes:
+        name: As OpenAI accepts it.
+        description: For the model.
+        schema: The JSON schema as the caller means it, before it is made strict.
+        validate: Turns the parsed JSON into the caller's object.
+        growing: Whether a stream shows the object while it grows (dictionaries do; instances
+            appear once they are valid).
+    """
+
+    name: str
+    description: str | None
+    schema: Schema
+    validate: Callable[[Any], Any]
+    growing: bool
+
+    def response_format(self, *, strict: bool) -> dict[str, Any]:
+        """Return the `json_schema` envelope.
+
+        Raises:
+            OpenRouterInputError: The schema cannot be strict; the text names the path.
+        """
+        what = f"schema {self.name!r}"
+        schema = strict_schema(self.schema, what) if strict else repair_schema(self.schema, what)
+        envelope: dict[str, Any] = {"name": self.name, "strict": strict, "schema": schema}
+        if self.description:
+            envelope["description"] = self.description
+        return {"type": "json_schema", "json_schema": envelope}
+
+    def traced(self, schema: Any) -> Any:
+        """Return the schema in the form that LangChain can put into traces."""
+        untitled = isinstance(schema, dict) and "title" not in schema and "name" not in schema
+        return {"title": self.name, **self.schema} if untitled or is_dataclass(schema) else schema
+
+    def tool(self) -> dict[str, Any]:
+        """Return the function whose arguments are the object."""
+        function: dict[str, Any] = {"name": self.name, "parameters": self.schema}
+        if self.description:
+            function["description"] = self.description
+        return {"type": "function", "function": function}
+
+
+def build_target(schema: Any) -> Target:
+    """Read a schema in any of the forms that LangChain users write.
+
+    Args:
+        schema: A Pydantic class (v2 or v1), dataclass, TypedDict, JSON schema with or without
+            title, OpenAI function or tool, or a `json_schema` envelope.
+
+    Raises:
+        OpenRouterInputError: It is none of these.
+    """
+    if isinstance(schema, dict):
+        return _dict_target(schema)
+    if not isinstance(schema, type):
+        raise OpenRouterInputError(
+            f"schema: {schema!r} is no schema; pass a Pydantic class, dataclass, TypedDict or a "
+            "JSON schema."
+        )
+    name = _clean_name(schema.__name__)
+    if issubclass(schema, BaseModel):
+        json_schema = schema.model_json_schema()
+        return Target(name, _description(json_schema), json_schema, schema.model_validate, False)
+    if issubclass(schema, BaseModelV1):
+        json_schema = schema.schema()
+        return Target(name, _description(json_schema), json_schema, schema.parse_obj, False)
+    if is_dataclass(schema):
+        adapter = TypeAdapter(schema)
+        json_schema = adapter.json_schema()
+        return Target(name, _description(json_schema), json_schema, adapter.validate_python, False)
+    json_schema = convert_to_json_schema(schema)
+    return Target(name, _description(json_schema), json_schema, _as_is, True)
+
+
+def response_format_to_wire(value: Any) -> dict[str, Any]:
+    """Convert `response_format`, strict unless an envelope says otherwise.
+
+    Args:
+        value: Any schema that `build_target` takes, `{"type": "json_object"}`, or another
+            dictionary that OpenRouter knows by its `type`.
+
+    Raises:
+        OpenRouterInputError: The schema cannot be strict; the text names the path.
+    """
+    if not isinstance(value, dict):
+        return build_target(value).response_format(strict=True)
+    if value.get("type") == "json_schema":
+        strict = value.get("json_schema", {}).get("strict")
+        return build_target(value).response_format(strict=strict is not False)
+    if _is_schema(value):
+        return build_target(value).response_format(strict=True)
+    if isinstance(value.get("type"), str):
+        return dict(value)
+    raise OpenRouterInputError(
+        "response_format needs a 'type' ('json_schema', 'json_object') or must be a schema."
+    )
+
+
+class StructuredOutputParser(BaseTransformOutputParser[Any]):
+    """Turns an AI message into the wanted object, or says why that is impossible.
+
+    Attributes:
+        target: What to make.
+        method: Where in the message it is.
+        include_raw: Whether to return `raw`, `parsed` and `parsing_error` instead.
+    """
+
+    target: Target
+    method: Method
+    include_raw: bool = False
+
+    def parse(self, text: str) -> Any:
+        """Parse bare text as the final answer."""
+        return self.parse_message(AIMessage(content=text))
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Parse a model's result."""
+        del partial
+        generation = result[0]
+        if not isinstance(generation, ChatGeneration):
+            return self.parse(generation.text)
+        message = generation.message
+        if not self.include_raw:
+            return self.parse_message(message)
+        outcome: dict[str, Any] = {"raw": message, "parsed": None, "parsing_error": None}
+        try:
+            outcome["parsed"] = self.parse_message(message)
+        except OpenRouterOutputError as error:
+            outcome["parsing_error"] = error
+        return outcome
+
+    def parse_message(self, message: BaseMessage) -> Any:
+        """Parse a whole message. Half an object is never repaired.
+
+        Raises:
+            OpenRouterRefusalError: The model refused.
+            OpenRouterTruncatedError: A token limit cut the answer.
+            OpenRouterOutputError: The object is missing, doubled or invalid.
+        """
+        _refuse_unfinished(message)
+        value = self._call_arguments(message) if self._by_call else _parse_json(message)
+        try:
+            return self.target.validate(drop_absent(value, self.target.schema))
+        except (ValidationError, ValidationErrorV1) as error:
+            raise _error(message, f"The answer does not fit {self.target.name}: {error}") from error
+
+    @property
+    def _by_call(self) -> bool:
+        return self.method == "function_calling"
+
+    def _call_arguments(self, message: BaseMessage) -> Any:
+        name = self.target.name
+        if not isinstance(message, AIMessage):
+            raise _error(message, f"A {type(message).__name__} makes no tool calls.")
+        broken = [call for call in message.invalid_tool_calls if call["name"] == name]
+        if broken:
+            raise _error(message, f"The arguments of {name} are not valid: {broken[0]['args']}")
+        calls = [call for call in message.tool_calls if call["name"] == name]
+        if len(calls) != 1:
+            found = f"{len(calls)} calls of" if calls else "no call of"
+            raise _error(message, f"The answer has {found} {name} where one was wanted.")
+        return calls[0]["args"]
+
+    def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002 - core's name
+        stream = _ObjectStream(self)
+        for chunk in input:
+            yield from stream.feed(chunk)
+        yield from stream.finish()
+
+    async def _atransform(
+        self,
+        input: AsyncIterator[str | BaseMessage],  # noqa: A002 - core's name
+    ) -> AsyncIterator[Any]:
+        stream = _ObjectStream(self)
+        async for chunk in input:
+            for item in stream.feed(chunk):
+                yield item
+        for item in stream.finish():
+            yield item
+
+
+class _ObjectStream:
+    """The growing object of one stream."""
+
+    def __init__(self, parser: StructuredOutputParser) -> None:
+        self._parser = parser
+        self._total: Any = None
+        self._shown: Any = None
+
+    def feed(self, chunk: str | BaseMessage) -> Iterator[Any]:
+        message = AIMessageChunk(content=chunk) if isinstance(chunk, str) else chunk
+        self._total = message if self._total is None else self._total + message
+        if self._parser.include_raw:
+            yield AddableDict(raw=message)
+        yield from self._show(self._partial())
+
+    def finish(self) -> Iterator[Any]:
+        if self._total is None:
+            return
+        if not self._parser.include_raw:
+            yield from self._show(self._parser.parse_message(self._total))
+            return
+        try:
+            yield from self._show(self._parser.parse_message(self._total))
+        except OpenRouterOutputError as error:
+            yield AddableDict(parsed=None, parsing_error=error)
+        else:
+            yield AddableDict(parsing_error=None)
+
+    def _show(self, value: Any) -> Iterator[Any]:
+        if value is not None and value != self._shown:
+            self._shown = value
+            yield AddableDict(parsed=value) if self._parser.include_raw else value
+
+    def _partial(self) -> Any:
+        target = self._parser.target
+        value = self._growing_json()
+        if not isinstance(value, dict) or target.growing:
+            return value if isinstance(value, dict) else None
+        try:
+            return target.validate(drop_absent(value, target.schema))
+        except (ValidationError, ValidationErrorV1):
+            return None  # not valid yet
+
+    def _growing_json(self) -> Any:
+        if self._parser.method == "function_calling":
+            calls = getattr(self._total, "tool_calls", [])
+            names = (call["args"] for call in calls if call["name"] == self._parser.target.name)
+            return next(names, None)
+        text = str(self._total.text).strip()
+        try:
+            return parse_partial_json(text) if text else None
+        except ValueError:
+            return None  # not JSON yet
+
+
+def _refuse_unfinished(message: BaseMessage) -> None:
+    refusal = message.additional_kwargs.get("refusal")
+    if refusal:
+        raise OpenRouterRefusalError(
+            f"The model refused: {refusal}", partial=_as_ai(message), **_ids(message)
+        )
+    metadata = message.response_metadata
+    if is_truncated(metadata.get("finish_reason"), metadata.get("native_finish_reason")):
+        usage = getattr(message, "usage_metadata", None) or {}
+        reasoning = usage.get("output_token_details", {}).get("reasoning")
+        spent = f" after {usage['output_tokens']} tokens" if usage else ""
+        spent += f", {reasoning} of them hidden reasoning" if reasoning else ""
+        raise OpenRouterTruncatedError(
+            f"The answer was cut by a token limit{spent}. Raise max_tokens or lower "
+            "reasoning_effort.",
+            partial=_as_ai(message),
+            **_ids(message),
+        )
+
+
+def _parse_json(message: BaseMessage) -> Any:
+    text = str(message.text)
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _error(message, f"The answer is not JSON ({error}): {_quote(text)}") from error
+
+
+def _error(message: BaseMessage, text: str) -> OpenRouterOutputError:
+    if "Content:" not in text and str(message.text):
+        text = f"{text} Content: {_quote(str(message.text))}"
+    error = OpenRouterOutputError(text, partial=_as_ai(message), **_ids(message))
+    error.llm_output = str(message.text)
+    return error
+
+
+def _as_ai(message: BaseMessage) -> AIMessage | None:
+    return message if isinstance(message, AIMessage) else None
+
+
+def _ids(message: BaseMessage) -> dict[str, Any]:
+    return {
+        "generation_id": message.response_metadata.get("id"),
+        "provider_name": message.response_metadata.get("provider"),
+    }
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]}…")
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _dict_target(schema: dict[str, Any]) -> Target:
+    inner = schema.get("json_schema", schema.get("function", schema))
+    if not isinstance(inner, dict):
+        raise OpenRouterInputError("schema: 'json_schema' or 'function' must be a dictionary.")
+    body = inner.get("schema", inner.get("parameters", inner if inner is schema else None))
+    if not isinstance(body, dict) or not _is_schema(body):
+        raise OpenRouterInputError(
+            "schema: the dictionary is neither a JSON schema nor an OpenAI function."
+        )
+    name = inner.get("name") or body.get("title") or "output"
+    description = inner.get("description") or body.get("description")
+    return Target(_clean_name(str(name)), description, body, _as_is, growing=True)
+
+
+def _is_schema(value: dict[str, Any]) -> bool:
+    """Tell a JSON schema (or an OpenAI function) from an envelope by what only it has."""
+    return value.get("type") == "object" or bool(
+        value.keys() & {"properties", "$ref", "parameters", "function", "anyOf", "$defs"}
+    )
+
+
+def _description(schema: Schema) -> str | None:
+    description = schema.get("description")
+    return description if isinstance(description, str) else None
+
+
+def _clean_name(name: str) -> str:
+    return _NAME.sub("_", name).strip("_")[:_MAX_NAME] or "output"
