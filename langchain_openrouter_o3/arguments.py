@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -30,7 +29,7 @@ from langchain_openrouter_o3.structured_output import response_format_to_wire
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx
     from langchain_core.messages import BaseMessage
@@ -105,7 +104,10 @@ def build_call(
     asked = [name for name in withheld if arguments.get(name) is not None]
     if asked:
         warn_withheld(str(parameters["model"]), asked, stacklevel=8)
-    headers = {**(model.default_headers or {}), **(options["default_headers"] or {})}
+    headers: dict[str, str] = {
+        **(model.default_headers or {}),
+        **(options["default_headers"] or {}),
+    }
     check_headers(headers, "extra_headers")
     retries = options["max_retries"]
     return Call(
@@ -152,9 +154,7 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
             except ValidationError as error:
                 raise OpenRouterInputError(f"{name}: {error}") from None
     if arguments.get("tool_choice") is not None and arguments.get("tools"):
-        arguments["tool_choice"] = tool_choice_to_wire(
-            arguments["tool_choice"], arguments["tools"]
-        )
+        arguments["tool_choice"] = tool_choice_to_wire(arguments["tool_choice"], arguments["tools"])
     return arguments
 
 
@@ -174,7 +174,7 @@ def serializable_attributes(model: ChatOpenRouterO3) -> dict[str, Any]:
         for name, value in default_parameters(model).items()
         if name in ("reasoning", "provider", "response_format")
     }
-    if hasattr(model.timeout, "as_dict"):
+    if model.timeout is not None and not isinstance(model.timeout, (int, float)):
         attributes["timeout"] = model.timeout.as_dict()
     return attributes
 

@@ -19,12 +19,12 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
-from typing_extensions import Self, override
 
 from langchain_openrouter_o3 import arguments
 from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
 from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
@@ -59,11 +59,17 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
+    from typing_extensions import Self, override
 
     from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
 else:
     # httpx is imported on first use; pydantic needs only a name here, `arguments` checks the type.
     Timeout = Client = AsyncClient = Any
+
+    def override(method: Any) -> Any:
+        """Mark for type checkers alone; typing_extensions is not a dependency."""
+        return method
+
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 
@@ -228,7 +234,7 @@ class ChatOpenRouterO3(BaseChatModel):
     @model_validator(mode="wrap")
     @classmethod
     def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if not isinstance(data, dict):
+        if not is_object(data):
             return handler(data)
         try:
             values = arguments.read_constructor(data, cls.model_fields)
@@ -325,16 +331,19 @@ class ChatOpenRouterO3(BaseChatModel):
     @classmethod
     @override
     def is_lc_serializable(cls) -> bool:
+        """Yes: traces and caches see the parameters, never the key."""
         return True
 
     @property
     @override
     def lc_secrets(self) -> dict[str, str]:
+        """The key is written as the name of its environment variable."""
         return {"api_key": "OPENROUTER_API_KEY"}
 
     @property
     @override
     def lc_attributes(self) -> dict[str, Any]:
+        """Fields whose values need another form to be written."""
         return arguments.serializable_attributes(self)
 
     @override
@@ -348,7 +357,7 @@ class ChatOpenRouterO3(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
         **kwargs: Any,
     ) -> ChatResult:
         call = arguments.build_call(self, messages, stop, kwargs, stream=False)
@@ -361,7 +370,7 @@ class ChatOpenRouterO3(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
         **kwargs: Any,
     ) -> ChatResult:
         call = arguments.build_call(self, messages, stop, kwargs, stream=False)
@@ -489,7 +498,9 @@ class ChatOpenRouterO3(BaseChatModel):
             llm = self.bind_tools(tools, strict=enforced if tools else None, **bound)
         elif method == "json_mode":
             if strict is not None:
-                raise OpenRouterInputError("strict has no meaning with method='json_mode'; drop it.")
+                raise OpenRouterInputError(
+                    "strict has no meaning with method='json_mode'; drop it."
+                )
             llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
         else:
             raise OpenRouterInputError(
@@ -502,10 +513,12 @@ class ChatOpenRouterO3(BaseChatModel):
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
+        """Return o3-mini's token ids of a text; they cannot be estimated offline."""
         return (self.custom_get_token_ids or encode_text)(text)
 
     @override
     def get_num_tokens(self, text: str) -> int:
+        """Count a text's tokens; offline it is an estimate, and a warning says so."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         return count_text_tokens(text)

@@ -49,6 +49,8 @@ from langchain_core.exceptions import (
     OutputParserException,
 )
 
+from langchain_openrouter_o3._json import is_array, is_object
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -110,7 +112,11 @@ class OpenRouterError(LangChainException):
         body: The decoded error body without user ids and keys.
         partial: The message received before the failure, so that nothing is lost.
         headers: The response headers that matter to a client, lower case.
+        is_retryable: Whether the same request may succeed later: the server's word, else the
+            class's; LangChain's retry middleware reads it.
     """
+
+    is_retryable: bool = False
 
     def __init__(  # noqa: PLR0913 - each is a documented attribute, all but the text by name
         self,
@@ -150,17 +156,11 @@ class OpenRouterError(LangChainException):
         self.generation_id = generation_id
         self.retry_after = retry_after
         self.retryable = retryable
+        if retryable is not None:
+            self.is_retryable = retryable  # the server's word beats the class's
         self.body = body
         self.partial = partial
         self.headers = dict(headers or {})
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether the same request may succeed later: the server's word, else the class's."""
-        if self.retryable is not None:
-            return self.retryable
-        inherited = (vars(base).get("is_retryable") for base in type(self).__mro__)
-        return next((flag for flag in inherited if isinstance(flag, bool)), False)
 
     @property
     def request_id(self) -> str | None:
@@ -344,18 +344,14 @@ def redact(value: Any) -> Any:
     """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
     if isinstance(value, str):
         return _ID_OR_KEY.sub("[redacted]", value)
-    if isinstance(value, dict):
-        return {
-            key: redact(item)
-            for key, item in value.items()  # pyright: ignore[reportUnknownVariableType] - JSON
-            if key not in _PRIVATE_KEYS
-        }
-    if isinstance(value, list):
-        return [redact(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON
+    if is_object(value):
+        return {key: redact(item) for key, item in value.items() if key not in _PRIVATE_KEYS}
+    if is_array(value):
+        return [redact(item) for item in value]
     return value
 
 
-def error_from_payload(
+def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all but the body by name
     payload: Any,
     *,
     status: int | None = None,
@@ -413,7 +409,7 @@ class _ErrorFacts(NamedTuple):
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType] - JSON
+    return value if is_object(value) else {}
 
 
 def _text(value: Any) -> str | None:
@@ -437,7 +433,7 @@ def _read_error(payload: Any) -> _ErrorFacts:
         status=_status_of(code),
         error_type=_text(metadata.get("error_type")) or _text(error.get("error_type")),
         provider_name=_text(metadata.get("provider_name")),
-        flagged=isinstance(reasons, list) or "flagged_input" in metadata,
+        flagged=is_array(reasons) or "flagged_input" in metadata,
     )
 
 
@@ -457,13 +453,13 @@ def _upstream_words(raw: Any) -> str:
             parsed = json.loads(raw)
         except (ValueError, RecursionError):
             return raw.strip()
-        return _upstream_words(parsed) if isinstance(parsed, (dict, list)) else raw.strip()
-    if isinstance(raw, list):
-        return _upstream_words(raw[0]) if raw else ""  # pyright: ignore[reportUnknownArgumentType] - JSON
+        return _upstream_words(parsed) if is_object(parsed) or is_array(parsed) else raw.strip()
+    if is_array(raw):
+        return _upstream_words(raw[0]) if raw else ""
     found = _mapping(raw)
     for key in ("error", "message", "detail", "msg"):
         value = found.get(key)
-        if isinstance(value, dict):
+        if is_object(value):
             return _upstream_words(value)
         if words := _text(value):
             return words.strip()
@@ -475,8 +471,8 @@ def _join_words(own: str, upstream: str, reasons: Any) -> str:
     if upstream and upstream not in words:
         generic = not words or words == "Provider returned error"
         words = upstream if generic else f"{words}: {upstream}"
-    if isinstance(reasons, list) and reasons:
-        words = f"{words} (reasons: {', '.join(map(str, reasons))})"  # pyright: ignore[reportUnknownArgumentType] - JSON
+    if is_array(reasons) and reasons:
+        words = f"{words} (reasons: {', '.join(map(str, reasons))})"
     return words or "OpenRouter reported an error without a message"
 
 
@@ -511,4 +507,3 @@ def _sentence(
     where = ", ".join(label for label in labels if label)
     text = f"{who}{words} ({where})" if where else f"{who}{words}"
     return f"{text} {advice}" if advice else text
-

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable  # noqa: TC003 - pydantic evaluates Target's annotations
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.answer import is_truncated
 from langchain_openrouter_o3._wire.schema import Schema, drop_absent, repair_schema, strict_schema
 from langchain_openrouter_o3.errors import (
@@ -30,7 +32,9 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from typing_extensions import TypeIs
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
@@ -56,7 +60,7 @@ class Target:
     description: str | None
     schema: Schema
     validate: Callable[[Any], Any]
-    growing: bool
+    growing: bool = False
 
     def response_format(self, *, strict: bool) -> dict[str, Any]:
         """Return the `json_schema` envelope.
@@ -73,7 +77,7 @@ class Target:
 
     def traced(self, schema: Any) -> Any:
         """Return the schema in the form that LangChain can put into traces."""
-        untitled = isinstance(schema, dict) and "title" not in schema and "name" not in schema
+        untitled = is_object(schema) and "title" not in schema and "name" not in schema
         return {"title": self.name, **self.schema} if untitled or is_dataclass(schema) else schema
 
     def tool(self) -> dict[str, Any]:
@@ -94,9 +98,9 @@ def build_target(schema: Any) -> Target:
     Raises:
         OpenRouterInputError: It is none of these.
     """
-    if isinstance(schema, dict):
+    if is_object(schema):
         return _dict_target(schema)
-    if not isinstance(schema, type):
+    if not _is_class(schema):
         raise OpenRouterInputError(
             f"schema: {schema!r} is no schema; pass a Pydantic class, dataclass, TypedDict or a "
             "JSON schema."
@@ -104,16 +108,16 @@ def build_target(schema: Any) -> Target:
     name = _clean_name(schema.__name__)
     if issubclass(schema, BaseModel):
         json_schema = schema.model_json_schema()
-        return Target(name, _description(json_schema), json_schema, schema.model_validate, False)
+        return Target(name, _description(json_schema), json_schema, schema.model_validate)
     if issubclass(schema, BaseModelV1):
         json_schema = schema.schema()
-        return Target(name, _description(json_schema), json_schema, schema.parse_obj, False)
+        return Target(name, _description(json_schema), json_schema, schema.parse_obj)
     if is_dataclass(schema):
-        adapter = TypeAdapter(schema)
+        adapter: TypeAdapter[Any] = TypeAdapter(schema)
         json_schema = adapter.json_schema()
-        return Target(name, _description(json_schema), json_schema, adapter.validate_python, False)
+        return Target(name, _description(json_schema), json_schema, adapter.validate_python)
     json_schema = convert_to_json_schema(schema)
-    return Target(name, _description(json_schema), json_schema, _as_is, True)
+    return Target(name, _description(json_schema), json_schema, _as_is, growing=True)
 
 
 def response_format_to_wire(value: Any) -> dict[str, Any]:
@@ -126,7 +130,7 @@ def response_format_to_wire(value: Any) -> dict[str, Any]:
     Raises:
         OpenRouterInputError: The schema cannot be strict; the text names the path.
     """
-    if not isinstance(value, dict):
+    if not is_object(value):
         return build_target(value).response_format(strict=True)
     if value.get("type") == "json_schema":
         strict = value.get("json_schema", {}).get("strict")
@@ -259,8 +263,8 @@ class _ObjectStream:
     def _partial(self) -> Any:
         target = self._parser.target
         value = self._growing_json()
-        if not isinstance(value, dict) or target.growing:
-            return value if isinstance(value, dict) else None
+        if not is_object(value) or target.growing:
+            return value if is_object(value) else None
         try:
             return target.validate(drop_absent(value, target.schema))
         except (ValidationError, ValidationErrorV1):
@@ -286,7 +290,7 @@ def _refuse_unfinished(message: BaseMessage) -> None:
         )
     metadata = message.response_metadata
     if is_truncated(metadata.get("finish_reason"), metadata.get("native_finish_reason")):
-        usage = getattr(message, "usage_metadata", None) or {}
+        usage: dict[str, Any] = getattr(message, "usage_metadata", None) or {}
         reasoning = usage.get("output_token_details", {}).get("reasoning")
         spent = f" after {usage['output_tokens']} tokens" if usage else ""
         spent += f", {reasoning} of them hidden reasoning" if reasoning else ""
@@ -335,10 +339,10 @@ def _as_is(value: Any) -> Any:
 
 def _dict_target(schema: dict[str, Any]) -> Target:
     inner = schema.get("json_schema", schema.get("function", schema))
-    if not isinstance(inner, dict):
+    if not is_object(inner):
         raise OpenRouterInputError("schema: 'json_schema' or 'function' must be a dictionary.")
     body = inner.get("schema", inner.get("parameters", inner if inner is schema else None))
-    if not isinstance(body, dict) or not _is_schema(body):
+    if not is_object(body) or not _is_schema(body):
         raise OpenRouterInputError(
             "schema: the dictionary is neither a JSON schema nor an OpenAI function."
         )
@@ -352,6 +356,10 @@ def _is_schema(value: dict[str, Any]) -> bool:
     return value.get("type") == "object" or bool(
         value.keys() & {"properties", "$ref", "parameters", "function", "anyOf", "$defs"}
     )
+
+
+def _is_class(value: Any) -> TypeIs[type[Any]]:
+    return isinstance(value, type)
 
 
 def _description(schema: Schema) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 Tool = "dict[str, Any] | type | Callable[..., Any] | BaseTool"
 
+_CHOICES: dict[bool | str, str] = {
+    True: "required",
+    False: "none",
+    "any": "required",
+    "auto": "auto",
+    "none": "none",
+    "required": "required",
+}
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
@@ -39,12 +48,7 @@ def tools_to_wire(
     Raises:
         OpenRouterInputError: A tool cannot be sent; the text names it.
     """
-    wire = [_tool_to_wire(tool, strict) for tool in tools]
-    names = [name for name in map(tool_name, wire) if name is not None]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise OpenRouterInputError(f"tools: {doubled} are bound more than once; rename or drop one.")
-    return wire
+    return [_tool_to_wire(tool, strict) for tool in tools]
 
 
 def tool_name(tool: dict[str, Any]) -> str | None:
@@ -53,7 +57,9 @@ def tool_name(tool: dict[str, Any]) -> str | None:
     return function.get("name") if tool.get("type") == "function" and function else None
 
 
-def tool_choice_to_wire(choice: Any, tools: Sequence[dict[str, Any]]) -> str | dict[str, Any] | None:
+def tool_choice_to_wire(
+    choice: Any, tools: Sequence[dict[str, Any]]
+) -> str | dict[str, Any] | None:
     """Convert `tool_choice` and check it against the bound tools.
 
     Args:
@@ -65,12 +71,8 @@ def tool_choice_to_wire(choice: Any, tools: Sequence[dict[str, Any]]) -> str | d
     """
     if choice is None:
         return None
-    if choice is True or choice == "any":
-        return "required"
-    if choice is False:
-        return "none"
-    if choice in ("auto", "none", "required"):
-        return str(choice)
+    if isinstance(choice, (bool, str)) and choice in _CHOICES:
+        return _CHOICES[choice]
     bound = [name for name in map(tool_name, tools) if name is not None]
     if isinstance(choice, str):
         if choice in bound:
@@ -78,9 +80,9 @@ def tool_choice_to_wire(choice: Any, tools: Sequence[dict[str, Any]]) -> str | d
         server = {tool.get("type") for tool in tools if tool_name(tool) is None}
         if choice in server:
             return {"type": choice}
-    if isinstance(choice, dict):
+    if is_object(choice):
         function = choice.get("function")
-        name = function.get("name") if isinstance(function, dict) else None
+        name = function.get("name") if is_object(function) else None
         if choice.get("type") != "function" or name in bound:
             return dict(choice)
     raise OpenRouterInputError(
@@ -90,7 +92,7 @@ def tool_choice_to_wire(choice: Any, tools: Sequence[dict[str, Any]]) -> str | d
 
 
 def _tool_to_wire(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001
-    if isinstance(tool, dict) and tool.get("type") not in (None, "function", "object"):
+    if is_object(tool) and tool.get("type") not in (None, "function", "object"):
         return dict(tool)
     try:
         converted = convert_to_openai_tool(tool)

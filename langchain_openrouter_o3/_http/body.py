@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:
@@ -106,11 +107,11 @@ def _parse_object(data: bytes, where: str) -> dict[str, Any]:
         raise OpenRouterMalformedResponseError(
             f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
         ) from error
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise OpenRouterMalformedResponseError(
             f"Malformed answer: {where} is not a JSON object: {_excerpt(data)}"
         )
-    return value  # pyright: ignore[reportUnknownVariableType] - keys of JSON objects are strings
+    return value
 
 
 def _refuse_constant(name: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import ssl
 import threading
 import time
 import weakref
@@ -28,7 +27,6 @@ from langchain_openrouter_o3._http.exchange import (
     Sleep,
     TransportFailure,
 )
-from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterInputError,
@@ -37,9 +35,12 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-C = TypeVar("C", httpx.Client, httpx.AsyncClient)
+    from langchain_openrouter_o3._http.lease import Lease
+
+C = TypeVar("C", bound=httpx.Client | httpx.AsyncClient)
 
 Client = httpx.Client
 AsyncClient = httpx.AsyncClient

@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
@@ -22,7 +22,7 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -84,12 +84,12 @@ class Deliver(Generic[T_co]):
     items: list[T_co]
 
 
-Answer = Union[Reply, bytes, TransportFailure, None]
-Act = Union[Send, Receive, Sleep]
-Step = Union[Act, Deliver[T]]
+Answer = Reply | bytes | TransportFailure | None
+Act = Send | Receive | Sleep
+Step = Act | Deliver[T]
 
 
-class Reader(Protocol[T_co]):
+class Reader(Protocol[T]):
     """The mapping side: turns the JSON payloads of one answer into what the caller receives."""
 
     @property
@@ -97,11 +97,11 @@ class Reader(Protocol[T_co]):
         """Whether nothing more is wanted, because a stop sequence was met."""
         ...
 
-    def feed(self, payload: dict[str, Any], framing: Framing) -> list[T_co]:
+    def feed(self, payload: dict[str, Any], framing: Framing) -> list[T]:
         """Take a whole body ("json") or the next chunk of a stream ("events")."""
         ...
 
-    def finish(self) -> list[T_co]:
+    def finish(self) -> list[T]:
         """Take the regular end of the answer."""
         ...
 
@@ -197,10 +197,7 @@ def _read_answer(reader: Reader[T], progress: _Progress) -> Generator[Step[T], A
                 return  # all had come before the connection went
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        for payload in decoder.feed(piece):
-            yield from _deliver(reader.feed(payload, decoder.framing), progress)
-            if reader.closed:
-                break
+        yield from _feed(reader, decoder.feed(piece), decoder, progress)
         if (decoder.done or reader.closed) and not finished:
             finished = True
             yield from _deliver(reader.finish(), progress)
@@ -212,9 +209,20 @@ def _read_answer(reader: Reader[T], progress: _Progress) -> Generator[Step[T], A
         rest = decoder.finish()
     except EOFError:
         raise reader.cut("in the middle of an event") from None
-    for payload in rest:
-        yield from _deliver(reader.feed(payload, decoder.framing), progress)
+    yield from _feed(reader, rest, decoder, progress)
     yield from _deliver(reader.finish(), progress)
+
+
+def _feed(
+    reader: Reader[T],
+    payloads: Iterable[dict[str, Any]],
+    decoder: BodyDecoder,
+    progress: _Progress,
+) -> Generator[Step[T], Answer, None]:
+    for payload in payloads:
+        yield from _deliver(reader.feed(payload, decoder.framing), progress)
+        if reader.closed:
+            return
 
 
 def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
@@ -297,9 +305,7 @@ def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[T, None
         link.close()
 
 
-async def arun(
-    flow: Generator[Step[T], Answer, None], link: AsyncLink
-) -> AsyncGenerator[T, None]:
+async def arun(flow: Generator[Step[T], Answer, None], link: AsyncLink) -> AsyncGenerator[T, None]:
     """Drive a flow on the running event loop; otherwise the same as `run`.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._json import is_object
 
 if TYPE_CHECKING:
     import httpx
@@ -33,7 +34,7 @@ def check_timeout(value: Any) -> Any:
 
     if value is None or isinstance(value, httpx.Timeout):
         return value
-    if isinstance(value, Mapping):
+    if is_object(value):
         return httpx.Timeout(**value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         raise ValueError("timeout is in seconds: a positive number, an httpx.Timeout, or None")

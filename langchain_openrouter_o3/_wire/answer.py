@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import AIMessage
 
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls
@@ -271,7 +272,7 @@ class Answer:
 
     def _add_extra(self, key: str, value: Any) -> None:
         before = self._extras.get(key)
-        if isinstance(before, list) and isinstance(value, list):
+        if is_array(before) and is_array(value):
             self._extras[key] = [*before, *value]
         elif isinstance(before, str) and isinstance(value, str):
             self._extras[key] = before + value
@@ -299,19 +300,21 @@ def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:
     if payload.get("error"):
         return error_from_payload(payload)
     choices = payload.get("choices")
-    for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and choice.get("error"):
+    for choice in choices if is_array(choices) else ():
+        if is_object(choice) and choice.get("error"):
             return error_from_payload({"error": choice["error"]})
     return None
 
 
 def _merge_logprobs(before: Any, value: Any) -> Any:
     """Join the lists of a stream's logprobs; other shapes (a bare number) replace each other."""
-    if not isinstance(before, dict) or not isinstance(value, dict):
+    if not is_object(before) or not is_object(value):
         return before if value is None else value
     merged = dict(before)
     for key, items in value.items():
         old = merged.get(key)
-        both = isinstance(old, list) and isinstance(items, list)
-        merged[key] = [*old, *items] if both else (old if items is None else items)
+        if is_array(old) and is_array(items):
+            merged[key] = [*old, *items]
+        elif items is not None:
+            merged[key] = items
     return merged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.parts import Place, part_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
@@ -45,9 +46,7 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     return wire
 
 
-def _split_content(
-    message: AIMessage, place: Place
-) -> tuple[str | list[dict[str, Any]], str, str]:
+def _split_content(message: AIMessage, place: Place) -> tuple[str | list[dict[str, Any]], str, str]:
     thoughts = ""
     refusal = message.additional_kwargs.get("refusal") or ""
     if isinstance(message.content, str):
@@ -55,7 +54,7 @@ def _split_content(
     known = {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
     parts: list[dict[str, Any]] = []
     for block in message.content:
-        kind = block.get("type") if isinstance(block, dict) else "text"
+        kind = block.get("type") if is_object(block) else "text"
         if isinstance(block, str) or kind not in _CALL_BLOCKS | {*_THOUGHT_BLOCKS, "refusal"}:
             parts.append(part_to_wire(block, place))
         elif kind in _THOUGHT_BLOCKS:
@@ -74,17 +73,17 @@ def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
     text = message.additional_kwargs.get("reasoning_content") or thoughts
     details = message.additional_kwargs.get("reasoning_details")
     wire: dict[str, Any] = {}
-    if isinstance(details, list):
+    if is_array(details):
         wire["reasoning_details"] = reasoning_details_to_wire(details)
     # The details already hold the text; it goes alone only where they do not.
-    if text and (not isinstance(details, list) or text_of(details) != text):
+    if text and (not is_array(details) or text_of(details) != text):
         wire["reasoning"] = text
     return wire
 
 
 def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
-    raw = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
-    calls = [
+    raw: dict[str | None, str] = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
+    calls: list[tuple[str | None, str, str]] = [
         (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"]), place))
         for call in message.tool_calls
     ]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.block_translators import register_translator
 
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.answer import MODEL_PROVIDER
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ def _reasoning(message: AIMessage) -> list[dict[str, Any]]:
 
 
 def _text(message: AIMessage) -> list[dict[str, Any]]:
-    annotations = [_citation(item) for item in message.additional_kwargs.get("annotations") or []]
-    parts = message.content if isinstance(message.content, list) else [message.content]
+    found: list[Any] = message.additional_kwargs.get("annotations") or []
+    annotations = [_citation(item) for item in found]
+    parts = message.content if is_array(message.content) else [message.content]
     blocks: list[dict[str, Any]] = []
     for part in parts:
         if not isinstance(part, str):
@@ -70,17 +72,16 @@ def _text(message: AIMessage) -> list[dict[str, Any]]:
         elif part:
             blocks.append({"type": "text", "text": part})
     if annotations:
-        first = next((block for block in blocks if block["type"] == "text"), None)
-        if first is None:
-            first = {"type": "text", "text": ""}
-            blocks.append(first)
-        first["annotations"] = annotations
+        if not any(block["type"] == "text" for block in blocks):
+            blocks.append({"type": "text", "text": ""})
+        cited = next(block for block in blocks if block["type"] == "text")
+        cited["annotations"] = annotations
     return blocks
 
 
 def _citation(annotation: Any) -> dict[str, Any]:
-    cited = annotation.get("url_citation") if isinstance(annotation, dict) else None
-    if not isinstance(cited, dict):
+    cited = annotation.get("url_citation") if is_object(annotation) else None
+    if not is_object(cited):
         return {"type": "non_standard_annotation", "value": {"annotation": annotation}}
     citation: dict[str, Any] = {"type": "citation"}
     for key in ("url", "title", "start_index", "end_index"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages.block_translators.openai import convert_to_openai_data_block
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _text(block: dict[str, Any], place: Place) -> dict[str, Any]:
     part: dict[str, Any] = {"type": "text", "text": text}
     extras = block.get("extras")
     for key in ("cache_control", "prompt_cache_breakpoint"):
-        value = block.get(key, extras.get(key) if isinstance(extras, dict) else None)
+        value = block.get(key, extras.get(key) if is_object(extras) else None)
         if value is not None:
             part[key] = value
     return part

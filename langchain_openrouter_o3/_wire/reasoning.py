@@ -6,9 +6,13 @@ https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-block
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The field that grows when an entry of this type comes in several deltas. Entries of any other
 # type are kept as they came: nobody can know how their pieces would join.
@@ -50,7 +54,8 @@ class ReasoningDetails:
         before = self.entries
         self.entries = []
         text = self.feed(value)
-        self.entries = [*before, *(dict(entry) for entry in value or [])]
+        whole: list[dict[str, Any]] = value or []
+        self.entries = [*before, *map(dict, whole)]
         return text
 
     def _add(self, piece: dict[str, Any]) -> None:
@@ -68,19 +73,21 @@ class ReasoningDetails:
                 entry[key] = value
 
     def _find(self, piece: dict[str, Any]) -> dict[str, Any] | None:
-        for position, entry in enumerate(reversed(self.entries)):
-            if entry.get("type") != piece.get("type") or not _compatible(entry, piece, "id"):
-                continue
-            if "index" in piece or "index" in entry:
-                if entry.get("index") == piece.get("index"):
-                    return entry
-            elif position == 0 and piece.get("type") != "reasoning.encrypted":
-                return entry  # without an index only the entry just before can go on
-        return None
+        if piece.get("index") is None:
+            # Without an index only the entry just before can go on, and ciphertext, which
+            # always comes whole, never does.
+            candidates = self.entries[-1:] if piece["type"] != "reasoning.encrypted" else []
+        else:
+            candidates = self.entries
+        matches: Iterator[dict[str, Any]] = (
+            entry for entry in reversed(candidates) if _same_entry(entry, piece)
+        )
+        return next(matches, None)
 
 
-def _compatible(entry: dict[str, Any], piece: dict[str, Any], key: str) -> bool:
-    return not entry.get(key) or not piece.get(key) or entry[key] == piece[key]
+def _same_entry(entry: dict[str, Any], piece: dict[str, Any]) -> bool:
+    ids_agree = not entry.get("id") or not piece.get("id") or entry["id"] == piece["id"]
+    return ids_agree and all(entry.get(key) == piece.get(key) for key in ("type", "index"))
 
 
 def text_of(entries: list[dict[str, Any]]) -> str:
@@ -100,9 +107,7 @@ def reasoning_details_to_wire(entries: list[Any]) -> list[Any]:
     404 (https://github.com/langchain-ai/langchain/issues/37777), so such a dangling id is left
     out of an entry that carries no data, unless another entry carries the data of that id.
     """
-    with_data = {
-        entry.get("id") for entry in entries if isinstance(entry, dict) and entry.get("data")
-    }
+    with_data = {entry.get("id") for entry in entries if is_object(entry) and entry.get("data")}
     return [
         {key: value for key, value in entry.items() if key != "id"}
         if _dangles(entry, with_data)
@@ -112,5 +117,5 @@ def reasoning_details_to_wire(entries: list[Any]) -> list[Any]:
 
 
 def _dangles(entry: Any, with_data: set[Any]) -> bool:
-    identity = entry.get("id") if isinstance(entry, dict) else None
+    identity = entry.get("id") if is_object(entry) else None
     return isinstance(identity, str) and identity.startswith("rs_") and identity not in with_data

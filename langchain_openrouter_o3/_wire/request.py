@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -151,6 +152,10 @@ def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) ->
         )
     if "tool_choice" in parameters and not parameters.get("tools"):
         raise OpenRouterInputError("tool_choice was given without tools; bind tools or drop it.")
+    names = [tool["function"]["name"] for tool in parameters.get("tools", ()) if "function" in tool]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise OpenRouterInputError(f"tools: {doubled} are bound more than once; keep one of each.")
     check_reasoning(parameters.get("reasoning"), facts)
 
 
@@ -181,13 +186,9 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         OpenRouterInputError: It holds NaN, a lone surrogate or something that is not JSON.
     """
     try:
-        return json.dumps(
-            body, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
-        broken = next(
-            (key for key, value in _parts(body) if _has_surrogate(value)), "the request"
-        )
+        broken = next((key for key, value in _parts(body) if _has_surrogate(value)), "the request")
         raise OpenRouterInputError(
             f"{broken} contains half a surrogate pair, which is not text; remove it."
         ) from None
@@ -236,9 +237,7 @@ def check_headers(headers: Mapping[str, Any], argument: str) -> None:
             )
 
 
-def _merge_reasoning(
-    defaults: Mapping[str, Any], call: Mapping[str, Any]
-) -> dict[str, Any] | None:
+def _merge_reasoning(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any] | None:
     """Make one `reasoning` map of all spellings; a call's replaces the model's.
 
     OpenRouter answers 400 when the effort comes twice (LibreChat issue 6076).
@@ -283,7 +282,7 @@ def read_reasoning(arguments: Mapping[str, Any], where: str) -> dict[str, Any] |
 
 def _check_json_mode(body: Mapping[str, Any]) -> None:
     form = body.get("response_format")
-    if not isinstance(form, dict) or form.get("type") != "json_object":
+    if not is_object(form) or form.get("type") != "json_object":
         return
     contents = (message.get("content") for message in body["messages"])
     if not any(_JSON_WORD.search(json.dumps(content)) for content in contents):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -123,12 +124,11 @@ class _Strict:
         return self._convert(root, "$")
 
     def _convert(self, schema: Any, path: str) -> Schema:
-        if not isinstance(schema, dict):
+        if not is_object(schema):
             raise self._impossible(path, "a schema that accepts anything")
         schema = self._flatten(schema, path)
-        for key in schema:
-            if key in _IMPOSSIBLE:
-                raise self._impossible(path, f"{key!r} is not supported")
+        for key in sorted(schema.keys() & _IMPOSSIBLE):
+            raise self._impossible(path, f"{key!r} is not supported")
         if "$ref" in schema:
             return self._reference(schema)
         if not schema.keys() & {"type", "anyOf", "enum", "const"}:
@@ -136,23 +136,25 @@ class _Strict:
         converted = {key: value for key, value in schema.items() if key not in _DROPPED}
         if converted.get("format") not in (None, *_FORMATS):
             del converted["format"]
-        types = schema["type"] if isinstance(schema.get("type"), list) else [schema.get("type")]
+        types = _types(schema)
         if "object" in types:
             self._close(converted, path)
         if "array" in types:
             self._fill_items(converted, path)
-        if "anyOf" in converted:
-            converted["anyOf"] = [
+        return self._convert_children(converted, path)
+
+    def _convert_children(self, schema: Schema, path: str) -> Schema:
+        if "anyOf" in schema:
+            schema["anyOf"] = [
                 self._convert(option, f"{path}.anyOf[{position}]")
-                for position, option in enumerate(converted["anyOf"])
+                for position, option in enumerate(schema["anyOf"])
             ]
-        for key in ("$defs", "definitions"):
-            if key in converted:
-                converted[key] = {
-                    name: self._convert(item, f"{path}.{key}.{name}")
-                    for name, item in converted[key].items()
-                }
-        return converted
+        for key in schema.keys() & {"$defs", "definitions"}:
+            schema[key] = {
+                name: self._convert(item, f"{path}.{key}.{name}")
+                for name, item in schema[key].items()
+            }
+        return schema
 
     def _flatten(self, schema: Schema, path: str) -> Schema:
         """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
@@ -176,7 +178,7 @@ class _Strict:
 
     def _close(self, schema: Schema, path: str) -> None:
         extra = schema.get("additionalProperties")
-        if isinstance(extra, dict) or "properties" not in schema:
+        if is_object(extra) or "properties" not in schema:
             raise self._impossible(
                 path, "an open dictionary, whose keys nobody knows beforehand; use a list of pairs"
             )
@@ -212,6 +214,11 @@ class _Strict:
         )
 
 
+def _types(schema: Schema) -> list[Any]:
+    kind = schema.get("type")
+    return kind if is_array(kind) else [kind]
+
+
 def _nullable(schema: Schema) -> Schema:
     kind = schema.get("type")
     if accepts_null(schema):
@@ -220,8 +227,7 @@ def _nullable(schema: Schema) -> Schema:
         return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
     if kind is None or "const" in schema:
         return {"anyOf": [schema, _NULL]}
-    types = kind if isinstance(kind, list) else [kind]
-    nullable = {**schema, "type": [*types, "null"]}
+    nullable = {**schema, "type": [*_types(schema), "null"]}
     if "enum" in schema:
         nullable["enum"] = [*schema["enum"], None]
     return nullable
@@ -233,8 +239,8 @@ def accepts_null(schema: Schema) -> bool:
     options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     return (
         kind == "null"
-        or (isinstance(kind, list) and "null" in kind)
-        or any(isinstance(option, dict) and accepts_null(option) for option in options)
+        or (is_array(kind) and "null" in kind)
+        or any(is_object(option) and accepts_null(option) for option in options)
         or None in schema.get("enum", [])
     )
 
@@ -248,10 +254,10 @@ def resolve_ref(reference: str, root: Schema) -> Schema:
     found: Any = root
     for step in reference.removeprefix("#/").split("/") if reference != "#" else []:
         name = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if isinstance(found, dict) else None
-    if not isinstance(found, dict):
+        found = found.get(name) if is_object(found) else None
+    if not is_object(found):
         raise OpenRouterInputError(f"The schema's reference {reference!r} points nowhere.")
-    return found  # pyright: ignore[reportUnknownVariableType] - JSON
+    return found
 
 
 def _repair(schema: Schema) -> Schema:
@@ -266,25 +272,24 @@ def _repair(schema: Schema) -> Schema:
 def _map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     mapped = dict(schema)
     for key, value in schema.items():
-        if key in _CHILD_MAPS and isinstance(value, dict):
+        if key in _CHILD_MAPS and is_object(value):
             mapped[key] = {
-                name: change(item) if isinstance(item, dict) else item
-                for name, item in value.items()
+                name: change(item) if is_object(item) else item for name, item in value.items()
             }
-        elif key in _CHILD_LISTS and isinstance(value, list):
-            mapped[key] = [change(item) if isinstance(item, dict) else item for item in value]
-        elif key in _CHILDREN and isinstance(value, dict):
+        elif key in _CHILD_LISTS and is_array(value):
+            mapped[key] = [change(item) if is_object(item) else item for item in value]
+        elif key in _CHILDREN and is_object(value):
             mapped[key] = change(value)
     return mapped
 
 
 def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
-    if isinstance(value, list):
+    if is_array(value):
         return [
             _drop_absent(item, child, root)
             for item, child in zip(value, _item_schemas(schema, root), strict=False)
         ]
-    if not isinstance(value, dict):
+    if not is_object(value):
         return value
     shape = _object_schema(value, schema, root)
     properties = shape.get("properties", {})
@@ -292,7 +297,9 @@ def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
     return {
         name: _drop_absent(item, properties.get(name, {}), root)
         for name, item in value.items()
-        if item is not None or name in required or name not in properties
+        if item is not None
+        or name in required
+        or name not in properties
         or _null_is_meant(properties[name], root)
     }
 
@@ -307,21 +314,23 @@ def _item_schemas(schema: Schema, root: Schema) -> Iterator[Schema]:
     yield from shape.get("prefixItems", [])
     items = shape.get("items", {})
     while True:
-        yield items if isinstance(items, dict) else {}
+        yield items if is_object(items) else {}
 
 
 def _object_schema(value: dict[str, Any], schema: Schema, root: Schema) -> Schema:
     """Choose the member of a union that an object belongs to: the one with exactly its keys."""
     shapes = [option for option in _options(schema, root) if "properties" in option]
     exact = [
-        shape for shape in shapes if shape["properties"].keys() == value.keys()
+        shape
+        for shape in shapes
+        if shape["properties"].keys() == value.keys()
         and all(_const_fits(value.get(name), item) for name, item in shape["properties"].items())
     ]
     return (exact or shapes or [{}])[0]
 
 
 def _const_fits(value: Any, schema: Any) -> bool:
-    return not isinstance(schema, dict) or "const" not in schema or schema["const"] == value
+    return not is_object(schema) or "const" not in schema or schema["const"] == value
 
 
 def _options(schema: Schema, root: Schema) -> Iterator[Schema]:
@@ -331,5 +340,5 @@ def _options(schema: Schema, root: Schema) -> Iterator[Schema]:
     yield schema
     for key in ("anyOf", "oneOf", "allOf"):
         for option in schema.get(key, []):
-            if isinstance(option, dict):
+            if is_object(option):
                 yield from _options(option, root)

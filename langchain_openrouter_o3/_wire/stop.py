@@ -19,13 +19,13 @@ class StopScanner:
         """Take the sequences; without any, everything passes."""
         self.matched: str | None = None
         self._sequences = tuple(sequences)
-        self._held = ""
+        self._held: str = ""
 
     def feed(self, text: str) -> str:
         """Take more text and return what is certain to come before any stop sequence."""
         if not self._sequences or self.matched is not None:
             return text if self.matched is None else ""
-        text = self._held + text
+        text = f"{self._held}{text}"
         # The sequence that is complete first wins, so that the result does not depend on how
         # the text was split.
         found = [

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import tool as core_tool
 from langchain_core.utils.json import parse_partial_json
 
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | No
         value = json.loads(arguments, strict=False)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None  # pyright: ignore[reportUnknownVariableType] - JSON
+    return value if is_object(value) else None
 
 
 def spoil(arguments: str) -> str:
@@ -190,24 +191,20 @@ def spoil(arguments: str) -> str:
 
 def _completable(arguments: str) -> bool:
     try:
-        return not arguments or isinstance(parse_partial_json(arguments), dict)
+        return not arguments or is_object(parse_partial_json(arguments))
     except (ValueError, RecursionError):
         return False
 
 
 def _arguments(value: Any) -> str:
     # Some providers send the object itself instead of its JSON.
-    if isinstance(value, dict):
+    if is_object(value):
         return json.dumps(value, ensure_ascii=False)
     return parse_text(value, "tool_calls[].function.arguments")
 
 
-def _chunk(
-    call: _Call, arguments: str, identity: str | None, name: str | None
-) -> ToolCallChunk:
-    return core_tool.tool_call_chunk(
-        name=name, args=arguments, id=identity, index=call.position
-    )
+def _chunk(call: _Call, arguments: str, identity: str | None, name: str | None) -> ToolCallChunk:
+    return core_tool.tool_call_chunk(name=name, args=arguments, id=identity, index=call.position)
 
 
 def _synthetic_id(seed: str, position: int) -> str:

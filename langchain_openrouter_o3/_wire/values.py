@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 
@@ -21,7 +22,7 @@ def parse_text(value: Any, path: str) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, list):
+    if is_array(value):
         parts = [parse_mapping(part, f"{path}[]") for part in _items(value)]
         return "".join(parse_text(part.get("text"), f"{path}[].text") for part in parts)
     raise _wrong(value, path, "text")
@@ -35,8 +36,8 @@ def parse_mapping(value: Any, path: str) -> dict[str, Any]:
     """
     if value is None:
         return {}
-    if isinstance(value, dict):
-        return value  # pyright: ignore[reportUnknownVariableType] - keys of JSON are strings
+    if is_object(value):
+        return value
     raise _wrong(value, path, "an object")
 
 
@@ -48,7 +49,7 @@ def parse_list(value: Any, path: str) -> list[Any]:
     """
     if value is None:
         return []
-    if isinstance(value, list):
+    if is_array(value):
         return _items(value)
     raise _wrong(value, path, "a list")
 

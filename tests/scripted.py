@@ -1,0 +1,147 @@
+"""A link that answers the steps of an exchange from a script, and short ways to read with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, Union
+
+from langchain_openrouter_o3._http.exchange import (
+    Act,
+    Answer,
+    Reply,
+    Request,
+    Send,
+    Sleep,
+    Sources,
+    TransportFailure,
+    arun,
+    exchange,
+    run,
+)
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.stream import ChunkReader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
+    from langchain_openrouter_o3._http.exchange import Reader
+
+T = TypeVar("T")
+
+REQUEST = Request("https://openrouter.test/api/v1/chat/completions", {}, b"{}")
+SOURCES = Sources(jitter=lambda: 0.0, clock=lambda: 1_785_000_000.0)
+STREAM_HEADERS = {"content-type": "text/event-stream"}
+Piece = Union[bytes, TransportFailure]
+
+
+@dataclass
+class Response:
+    """What one attempt gets: a status, headers, and the pieces of a body."""
+
+    pieces: Sequence[Piece] = ()
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Attempt = Union[Response, TransportFailure]
+
+
+class ScriptedLink:
+    """Carries out steps by playing one attempt after the other; it counts what was asked."""
+
+    def __init__(self, *attempts: Attempt) -> None:
+        self._attempts = list(attempts)
+        self._pieces: list[Piece] = []
+        self.sent = 0
+        self.received = 0
+        self.slept: list[float] = []
+        self.closed = 0
+
+    def perform(self, step: Act) -> Answer:
+        if isinstance(step, Sleep):
+            self.slept.append(step.seconds)
+            return None
+        if isinstance(step, Send):
+            self.sent += 1
+            attempt = self._attempts.pop(0)
+            if isinstance(attempt, TransportFailure):
+                return attempt
+            self._pieces = list(attempt.pieces)
+            return Reply(attempt.status, attempt.headers)
+        self.received += 1
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @property
+    def unread(self) -> int:
+        """How many pieces of the current answer were never asked for."""
+        return len(self._pieces)
+
+
+class AsyncScriptedLink:
+    """The same on an event loop."""
+
+    def __init__(self, *attempts: Attempt) -> None:
+        self.link = ScriptedLink(*attempts)
+
+    async def perform(self, step: Act) -> Answer:
+        return self.link.perform(step)
+
+    async def close(self) -> None:
+        self.link.close()
+
+
+def flow_of(
+    new_reader: Callable[[Reply], Reader[T]], policy: RetryPolicy | None = None
+) -> Generator[Any, Answer, None]:
+    """An exchange without chance and without a clock."""
+    return exchange(REQUEST, policy or RetryPolicy(), new_reader, SOURCES)
+
+
+def play(
+    new_reader: Callable[[Reply], Reader[T]], link: ScriptedLink, policy: RetryPolicy | None = None
+) -> Generator[T, None, None]:
+    """Drive an exchange over a scripted link."""
+    return run(flow_of(new_reader, policy), link)
+
+
+def aplay(
+    new_reader: Callable[[Reply], Reader[T]],
+    link: AsyncScriptedLink,
+    policy: RetryPolicy | None = None,
+) -> AsyncGenerator[T, None]:
+    """Drive an exchange over a scripted link, asynchronously."""
+    return arun(flow_of(new_reader, policy), link)
+
+
+def read_message(*pieces: bytes, stop: Sequence[str] = (), **headers: str) -> AIMessage:
+    """Read the message of a 200 answer; no retries."""
+    link = ScriptedLink(
+        Response(pieces, headers={k.replace("_", "-"): headers[k] for k in headers})
+    )
+    read = play(lambda reply: MessageReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
+    (message,) = read
+    return message
+
+
+def read_chunks(*pieces: bytes, stop: Sequence[str] = (), **headers: str) -> list[AIMessageChunk]:
+    """Read the chunks of a 200 answer; no retries."""
+    link = ScriptedLink(
+        Response(pieces, headers={k.replace("_", "-"): headers[k] for k in headers})
+    )
+    read = play(lambda reply: ChunkReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
+    chunks: list[Any] = [generation.message for generation in read]
+    return chunks
+
+
+def add_up(chunks: Sequence[AIMessageChunk]) -> AIMessageChunk:
+    """Sum chunks one by one, as LangChain does."""
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total += chunk
+    return total
