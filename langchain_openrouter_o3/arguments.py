@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_openrouter_o3._http.exchange import Reply, Request
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import to_timeout
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import (
     ALIASES,
     BODY_PARAMETERS,
@@ -123,12 +125,14 @@ def build_call(
     )
 
 
-def read_constructor(data: Mapping[str, Any], fields: Iterable[str]) -> dict[str, Any]:
+def read_constructor(data: Any, fields: Iterable[str]) -> Any:
     """Bring a constructor's arguments under their first names and hide the key.
 
     Raises:
         OpenRouterInputError: A name is unknown, or one argument came twice.
     """
+    if not is_object(data):
+        return data  # an instance, or something that pydantic refuses itself
     values = canonical_names(data, fields)
     if isinstance(values.get("api_key"), str):
         values["api_key"] = SecretStr(values["api_key"])
@@ -136,6 +140,26 @@ def read_constructor(data: Mapping[str, Any], fields: Iterable[str]) -> dict[str
         if name in values and values[name] is None:
             del values[name]  # None means "not given": the environment or the default decides
     return values
+
+
+def without_inputs(title: str, error: ValidationError) -> ValidationError:
+    """Rebuild a validation error without the arguments, among which is the key."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("argument", "{text}", {"text": item["msg"]}),
+            loc=item["loc"],
+            input=None,
+        )
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(title, details, hide_input=True)
+
+
+def refused(title: str, text: str) -> ValidationError:
+    """Make the validation error of an argument that this package refuses itself."""
+    kind = PydanticCustomError("argument", "{text}", {"text": text})
+    details = [InitErrorDetails(type=kind, input=None)]
+    return ValidationError.from_exception_data(title, details, hide_input=True)
 
 
 def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_openrouter_o3 import arguments
 from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
 from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout
-from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
@@ -110,11 +108,14 @@ class ChatOpenRouterO3(BaseChatModel):
     """Slug of the model. Also `model_name`."""
 
     api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("OPENROUTER_API_KEY", default=None)
+        default_factory=secret_from_env("OPENROUTER_API_KEY", default=None), validate_default=True
     )
     """OpenRouter's key. Also `openrouter_api_key`; environment: `OPENROUTER_API_KEY`."""
 
-    base_url: str = Field(default_factory=from_env("OPENROUTER_API_BASE", default=DEFAULT_BASE_URL))
+    base_url: str = Field(
+        default_factory=from_env("OPENROUTER_API_BASE", default=DEFAULT_BASE_URL),
+        validate_default=True,
+    )
     """Where OpenRouter is. Also `openrouter_api_base`; environment: `OPENROUTER_API_BASE`."""
 
     timeout: float | Timeout | None = Field(default_factory=default_timeout)
@@ -231,23 +232,6 @@ class ChatOpenRouterO3(BaseChatModel):
 
     # --- Validation ---
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if not is_object(data):
-            return handler(data)
-        try:
-            values = arguments.read_constructor(data, cls.model_fields)
-        except OpenRouterInputError as error:
-            # Built by hand, because pydantic would keep all the arguments, with the key.
-            details = InitErrorDetails(
-                type=PydanticCustomError("argument", "{text}", {"text": str(error)}), input=None
-            )
-            raise ValidationError.from_exception_data(
-                cls.__name__, [details], hide_input=True
-            ) from None
-        return handler(values)
-
     @field_validator("api_key")
     @classmethod
     def _usable_key(cls, key: SecretStr | None) -> SecretStr | None:
@@ -302,6 +286,17 @@ class ChatOpenRouterO3(BaseChatModel):
         self._add_version("langchain-openrouter-o3", __version__)
         return self
 
+    # Defined last, so that it surrounds all other validators.
+    @model_validator(mode="wrap")
+    @classmethod
+    def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(arguments.read_constructor(data, cls.model_fields))
+        except ValidationError as error:
+            raise arguments.without_inputs(cls.__name__, error) from None
+        except OpenRouterInputError as error:
+            raise arguments.refused(cls.__name__, str(error)) from None
+
     # --- Identity ---
 
     @property
@@ -323,8 +318,9 @@ class ChatOpenRouterO3(BaseChatModel):
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        call = {arguments.first_name(name): value for name, value in kwargs.items()}
-        params = super()._get_ls_params(stop=stop or self.stop, **call)
+        call = {"stop": stop or self.stop}
+        call |= {arguments.first_name(name): value for name, value in kwargs.items()}
+        params = super()._get_ls_params(**call)
         params["ls_provider"] = "openrouter"
         return params
 

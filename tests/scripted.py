@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_openrouter_o3._http.exchange import (
     Act,
@@ -34,7 +34,7 @@ T = TypeVar("T")
 REQUEST = Request("https://openrouter.test/api/v1/chat/completions", {}, b"{}")
 SOURCES = Sources(jitter=lambda: 0.0, clock=lambda: 1_785_000_000.0)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
-Piece = Union[bytes, TransportFailure]
+Piece = bytes | TransportFailure
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Attempt = Union[Response, TransportFailure]
+Attempt = Response | TransportFailure
 
 
 class ScriptedLink:
@@ -119,21 +119,21 @@ def aplay(
     return arun(flow_of(new_reader, policy), link)
 
 
-def read_message(*pieces: bytes, stop: Sequence[str] = (), **headers: str) -> AIMessage:
+def read_message(
+    *pieces: bytes, stop: Sequence[str] = (), headers: dict[str, str] | None = None
+) -> AIMessage:
     """Read the message of a 200 answer; no retries."""
-    link = ScriptedLink(
-        Response(pieces, headers={k.replace("_", "-"): headers[k] for k in headers})
-    )
+    link = ScriptedLink(Response(pieces, headers=headers or {}))
     read = play(lambda reply: MessageReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
     (message,) = read
     return message
 
 
-def read_chunks(*pieces: bytes, stop: Sequence[str] = (), **headers: str) -> list[AIMessageChunk]:
+def read_chunks(
+    *pieces: bytes, stop: Sequence[str] = (), headers: dict[str, str] | None = None
+) -> list[AIMessageChunk]:
     """Read the chunks of a 200 answer; no retries."""
-    link = ScriptedLink(
-        Response(pieces, headers={k.replace("_", "-"): headers[k] for k in headers})
-    )
+    link = ScriptedLink(Response(pieces, headers=headers or {}))
     read = play(lambda reply: ChunkReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
     chunks: list[Any] = [generation.message for generation in read]
     return chunks

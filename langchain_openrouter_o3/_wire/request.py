@@ -26,6 +26,8 @@ ALIASES = {
     "max_completion_tokens": "max_tokens",
     "model_kwargs": "extra_body",
     "model_name": "model",
+    "openrouter_api_base": "base_url",
+    "openrouter_api_key": "api_key",
     "openrouter_provider": "provider",
     "stop_sequences": "stop",
 }

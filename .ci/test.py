@@ -1,0 +1,22 @@
+"""Run the tests: `python3 .ci/test.py` (or with pytest's own arguments).
+
+`--lowest` runs them with the oldest supported versions of the runtime packages.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from environment import ROOT, python_with, run
+
+COVERED = ["--cov", "--cov-branch", "--cov-report=term", "--cov-fail-under=100"]
+
+if __name__ == "__main__":
+    arguments = sys.argv[1:]
+    if "--lowest" in arguments:
+        arguments.remove("--lowest")
+        lowest = ROOT / "tests" / "constraints-lowest.txt"
+        python = python_with("test", constraints=lowest, name=".venv-lowest")
+    else:
+        python = python_with("test")
+    sys.exit(run([str(python), "-m", "pytest", "-n", "2", *(arguments or COVERED)]))

@@ -1,0 +1,210 @@
+"""Arguments of calls: the call wins, under any name, by invoke, bind and configuration."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import ConfigurableField
+from pydantic import BaseModel
+
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterAuthenticationError,
+    OpenRouterInputError,
+)
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+
+def sent(emulator: Emulator) -> dict[str, Any]:
+    body = emulator.requests[-1].body
+    assert body is not None
+    return body
+
+
+def built(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:
+    return ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, **arguments)
+
+
+def test_a_bare_call_sends_model_and_messages_only(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    model.invoke("Hello")
+    assert sent(emulator) == {
+        "model": "openai/o3-mini",
+        "messages": [{"role": "user", "content": "Hello"}],
+    }
+    assert emulator.requests[-1].headers["authorization"] == f"Bearer {KEY}"
+    assert "http-referer" not in emulator.requests[-1].headers
+    assert "x-title" not in emulator.requests[-1].headers
+
+
+@pytest.mark.parametrize(
+    ("constructor", "call", "key", "expected"),
+    [
+        ({"max_tokens": 900}, {"max_tokens": 800}, "max_tokens", 800),
+        ({"max_tokens": 900}, {"max_completion_tokens": 800}, "max_tokens", 800),
+        ({"max_tokens": 900}, {"max_tokens": None}, "max_tokens", None),
+        ({"seed": 1}, {"seed": 2}, "seed", 2),
+        ({}, {"model": "openai/o4-mini"}, "model", "openai/o4-mini"),
+        ({}, {"model_name": "openai/o3"}, "model", "openai/o3"),
+        ({"reasoning_effort": "low"}, {}, "reasoning", {"effort": "low"}),
+        ({"reasoning_effort": "low"}, {"reasoning_effort": "high"}, "reasoning", {"effort": "high"}),
+        (
+            {"reasoning": {"effort": "low", "summary": "auto"}},
+            {"reasoning_effort": "high"},
+            "reasoning",
+            {"effort": "high", "summary": "auto"},
+        ),
+        (
+            {"reasoning_effort": "low"},
+            {"reasoning": {"summary": "auto"}},
+            "reasoning",
+            {"summary": "auto"},
+        ),
+        (
+            {"reasoning": {"max_tokens": 99}},
+            {"reasoning_effort": "low"},
+            "reasoning",
+            {"effort": "low"},
+        ),
+        ({"include_reasoning": False}, {}, "reasoning", {"exclude": True}),
+        (
+            {"provider": {"order": ["OpenAI"]}},
+            {"openrouter_provider": {"zdr": True}},
+            "provider",
+            {"zdr": True},
+        ),
+        ({"models": ["openai/o3"]}, {}, "models", ["openai/o3"]),
+        ({"user": "u1"}, {"user": "u2"}, "user", "u2"),
+        ({"plugins": [{"id": "web"}]}, {}, "plugins", [{"id": "web"}]),
+        ({"trace": {"trace_id": "t"}}, {}, "trace", {"trace_id": "t"}),
+        ({"session_id": "s"}, {}, "session_id", "s"),
+        ({"service_tier": "flex"}, {}, "service_tier", "flex"),
+        ({"extra_body": {"a": {"b": None}}}, {"extra_body": {"c": 1}}, "a", {"b": None}),
+        ({"model_kwargs": {"a": 1}}, {"model_kwargs": {"a": 2}}, "a", 2),
+    ],
+)
+def test_the_call_wins_over_the_constructor(
+    emulator: Emulator,
+    constructor: dict[str, Any],
+    call: dict[str, Any],
+    key: str,
+    expected: Any,
+) -> None:
+    model = built(emulator, **constructor)
+    model.invoke("Hello", **call)
+    assert sent(emulator).get(key) == expected
+    model.bind(**call).invoke("Hello")
+    assert sent(emulator).get(key) == expected
+    assert "reasoning_effort" not in sent(emulator)
+
+
+def test_configurable_fields_change_the_model_and_its_profile(emulator: Emulator) -> None:
+    model = built(emulator).configurable_fields(
+        model=ConfigurableField(id="model"), max_tokens=ConfigurableField(id="limit")
+    )
+    chosen = model.with_config(configurable={"model": "openai/o4-mini", "limit": 2_000})
+    chosen.invoke("Hello")
+    assert (sent(emulator)["model"], sent(emulator)["max_tokens"]) == ("openai/o4-mini", 2_000)
+    list(chosen.stream("Hello"))
+    assert sent(emulator)["stream"] is True
+
+
+def test_withheld_parameters_are_not_sent_and_the_call_says_so(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    with pytest.warns(UserWarning, match="parallel_tool_calls, temperature") as caught:
+        model.invoke("Hello", temperature=1, parallel_tool_calls=False)
+    assert len(caught) == 1
+    assert sent(emulator).keys() == {"model", "messages"}
+
+
+def test_an_unknown_model_gets_every_parameter(emulator: Emulator) -> None:
+    built(emulator, model="openai/gpt-4.1-mini", temperature=0.5, max_tokens=50).invoke("Hello")
+    assert (sent(emulator)["temperature"], sent(emulator)["max_tokens"]) == (0.5, 50)
+
+
+def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> None:
+    model = built(
+        emulator,
+        app_url="https://sheep.example",
+        app_title="Sheep",
+        app_categories=["cli-agent", "games"],
+        default_headers={"x-title": "Mine", "User-Agent": "mine/1"},
+    )
+    model.invoke("Hello", extra_headers={"X-Trace": "7"})
+    headers = emulator.requests[-1].headers
+    assert headers["http-referer"] == "https://sheep.example"
+    assert headers["x-title"] == "Mine"
+    assert headers["user-agent"] == "mine/1"
+    assert headers["x-openrouter-categories"] == "cli-agent,games"
+    assert headers["x-trace"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ({"temprature": 1}, "Did you mean 'temperature'"),
+        ({"max_tokens": 5}, "below 16"),
+        ({"max_tokens": 50, "max_completion_tokens": 60}, "twice"),
+        ({"n": 3}, "one answer"),
+        ({"reasoning_effort": "xlow"}, "reasoning_effort"),
+        ({"reasoning": {"newkey": 1}}, "newkey"),
+        ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "drop one"),
+        ({"tool_choice": "required"}, "without tools"),
+        ({"response_format": {"type": "json_object"}}, "json"),
+        ({"extra_headers": {"A": "\n"}}, "extra_headers"),
+        ({"extra_body": {"x": float("nan")}}, "JSON"),
+        ({"stop": ["a"], "stop_sequences": ["b"]}, "twice"),
+    ],
+)
+def test_bad_call_arguments_are_refused_before_sending(
+    emulator: Emulator, model: ChatOpenRouterO3, call: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(OpenRouterInputError, match=expected):
+        model.invoke("Hello", **call)
+    assert emulator.requests == []
+
+
+def test_without_a_key_the_error_says_where_to_get_one(emulator: Emulator) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url)
+    with pytest.raises(OpenRouterAuthenticationError, match="OPENROUTER_API_KEY"):
+        model.invoke("Hello")
+    assert emulator.requests == []
+
+
+def test_ones_own_authorization_header_replaces_the_key(emulator: Emulator) -> None:
+    headers = {"Authorization": "Bearer mine"}
+    ChatOpenRouterO3(base_url=emulator.base_url, default_headers=headers).invoke("Hello")
+    assert emulator.requests[-1].headers["authorization"] == "Bearer mine"
+
+
+def test_a_response_format_of_the_constructor_shapes_every_answer(emulator: Emulator) -> None:
+    class Person(BaseModel):
+        name: str
+        born: int | None = None
+
+    answer = built(emulator, response_format=Person).invoke("Ada Lovelace, born 1815")
+    assert Person.model_validate_json(answer.text).born == 1815
+    schema = sent(emulator)["response_format"]["json_schema"]
+    assert schema["strict"] is True
+    assert schema["schema"]["required"] == ["name", "born"]
+
+
+def test_half_a_surrogate_pair_is_refused_by_message(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"messages\[1\]"):
+        model.invoke([("system", "ok"), ("human", "broken \ud83d")])
+    assert emulator.requests == []
+
+
+def test_text_is_sent_as_utf8_without_escapes(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    model.invoke("Grüße 🐑")
+    assert "Grüße 🐑".encode() in emulator.requests[-1].raw
+    assert json.loads(emulator.requests[-1].raw) == sent(emulator)
