@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="AnswerReader")
 
+_INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
 # What langchain-core itself passes to a model's hooks beside the parameters.
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
 
@@ -105,7 +107,7 @@ def build_call(
     body |= {**(model.extra_body or {}), **(options["extra_body"] or {})}
     asked = [name for name in withheld if arguments.get(name) is not None]
     if asked:
-        warn_withheld(str(parameters["model"]), asked, stacklevel=8)
+        warn_withheld(str(parameters["model"]), asked)
     headers: dict[str, str] = {
         **(model.default_headers or {}),
         **(options["default_headers"] or {}),
@@ -281,12 +283,18 @@ def check_n(value: int | None) -> int | None:
     return value
 
 
-def warn_withheld(model: str, names: Sequence[str], *, stacklevel: int) -> None:
-    """Name the parameters that are not sent because the model does not have them."""
+def warn_withheld(model: str, names: Sequence[str]) -> None:
+    """Name the parameters that are not sent because the model does not have them.
+
+    The warning points at the caller's line, however deep in LangChain the call is.
+    """
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals["__name__"].partition(".")[0] in _INNER_PACKAGES:
+        level, frame = level + 1, frame.f_back
     warnings.warn(
         f"{model} does not support {', '.join(names)}; not sent. (extra_body sends anything.)",
         UserWarning,
-        stacklevel=stacklevel,
+        stacklevel=level,
     )
 
 

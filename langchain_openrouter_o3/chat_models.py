@@ -279,7 +279,7 @@ class ChatOpenRouterO3(BaseChatModel):
         facts = model_facts(self.model)
         names = sorted(name for name in MODEL_PARAMETERS if getattr(self, name) is not None)
         if facts is not None and names:
-            arguments.warn_withheld(facts.name, names, stacklevel=6)
+            arguments.warn_withheld(self.model, names)
 
     @model_validator(mode="after")
     def _set_openrouter_o3_version(self) -> Self:

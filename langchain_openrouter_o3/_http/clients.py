@@ -14,7 +14,7 @@ import threading
 import time
 import weakref
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpx
 
@@ -56,6 +56,12 @@ class _Pool(Generic[C]):
         self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
 
 
+class _LoopPools:
+    def __init__(self, guard: AsyncGenerator[None, None]) -> None:
+        self.pools: dict[str, _Pool[httpx.AsyncClient]] = {}
+        self.guard = guard
+
+
 class Pools:
     """All shared clients of this process."""
 
@@ -63,12 +69,7 @@ class Pools:
         """Start empty; nothing is opened before the first call."""
         self._lock = threading.Lock()
         self._sync: dict[str, _Pool[httpx.Client]] = {}
-        self._async: weakref.WeakKeyDictionary[Any, dict[str, _Pool[httpx.AsyncClient]]] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._guards: weakref.WeakKeyDictionary[Any, list[AsyncGenerator[None, None]]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._async: dict[asyncio.AbstractEventLoop, _LoopPools] = {}
         self._forgotten: list[object] = []
 
     def client(self, base_url: str, lease: Lease) -> httpx.Client:
@@ -84,21 +85,15 @@ class Pools:
 
     async def async_client(self, base_url: str, lease: Lease) -> httpx.AsyncClient:
         """Return the running loop's client for a base URL, opening it on first use."""
-        loop = asyncio.get_running_loop()
+        of_loop = await self._of_running_loop()
         with self._lock:
-            pools = self._async.setdefault(loop, {})
-            pool = pools.get(base_url)
-            is_new = pool is None
+            pool = of_loop.pools.get(base_url)
             if pool is None:
-                pool = pools[base_url] = _Pool(
+                pool = of_loop.pools[base_url] = _Pool(
                     httpx.AsyncClient(verify=tls_context(), limits=_LIMITS)
                 )
             pool.leases.add(lease)
-        if is_new:
-            guard = _close_with_loop(pool.client)
-            self._guards.setdefault(loop, []).append(guard)
-            await guard.__anext__()
-        return pool.client
+            return pool.client
 
     def release(self, lease: Lease) -> None:
         """Close the blocking pools that nobody else holds."""
@@ -109,16 +104,23 @@ class Pools:
 
     async def arelease(self, lease: Lease) -> None:
         """Close the running loop's pools that nobody else holds."""
+        of_loop = await self._of_running_loop()
         with self._lock:
-            closing = _without_lease(self._async.get(asyncio.get_running_loop(), {}), lease)
+            closing = _without_lease(of_loop.pools, lease)
         for client in closing:
             await client.aclose()
 
     def close_all(self) -> None:
-        """Close the blocking pools at exit; asynchronous ones end with their loops."""
+        """Close streams and blocking pools at exit; asynchronous ones end with their loops.
+
+        A generator that is still suspended is closed by the interpreter's last collection, when
+        it is too late for I/O (CPython 3.13.0 crashes there).
+        """
         with self._lock:
             pools = list(self._sync.values())
             self._sync.clear()
+        for link in list(_OPEN_LINKS):
+            link.close()
         for pool in pools:
             pool.client.close()
 
@@ -128,12 +130,33 @@ class Pools:
         The sockets and the loop's selector are shared with the parent: closing them here, or
         letting them be collected, would disturb the parent's connections.
         """
-        self._forgotten += [self._sync, self._async, self._guards]
-        self._forgotten += [pool for pools in self._async.values() for pool in pools.values()]
+        self._forgotten += [self._sync, self._async]
         self._lock = threading.Lock()
         self._sync = {}
-        self._async = weakref.WeakKeyDictionary()
-        self._guards = weakref.WeakKeyDictionary()
+        self._async = {}
+
+    async def _of_running_loop(self) -> _LoopPools:
+        loop = asyncio.get_running_loop()
+        of_loop = self._async.get(loop)
+        if of_loop is None:
+            of_loop = _LoopPools(self._close_with(loop))
+            with self._lock:
+                for ended in [other for other in self._async if other.is_closed()]:
+                    del self._async[ended]  # ended without its generators: too late to close
+                self._async[loop] = of_loop
+            await of_loop.guard.__anext__()
+        return of_loop
+
+    async def _close_with(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+        # `asyncio.run` ends with `loop.shutdown_asyncgens()`, which closes this generator while
+        # the loop still runs: the one hook that lets pools leave without "Event loop is closed".
+        try:
+            yield
+        finally:
+            with self._lock:
+                of_loop = self._async.pop(loop, None)
+            for pool in of_loop.pools.values() if of_loop is not None else ():
+                await pool.client.aclose()
 
 
 def _without_lease(pools: dict[str, _Pool[C]], lease: Lease) -> list[C]:
@@ -146,21 +169,13 @@ def _without_lease(pools: dict[str, _Pool[C]], lease: Lease) -> list[C]:
     return closing
 
 
-async def _close_with_loop(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
-    # `asyncio.run` ends with `loop.shutdown_asyncgens()`, which closes this generator while
-    # the loop still runs: the one hook that lets a pool leave without "Event loop is closed".
-    try:
-        yield
-    finally:
-        await client.aclose()
-
-
 @lru_cache(maxsize=1)
 def tls_context() -> ssl.SSLContext:
     """Build the one TLS context that all pools share; loading the CA bundle is slow."""
     return httpx.create_ssl_context()
 
 
+_OPEN_LINKS: weakref.WeakSet[SyncLink] = weakref.WeakSet()
 POOLS = Pools()
 atexit.register(POOLS.close_all)
 if hasattr(os, "register_at_fork"):
@@ -187,6 +202,7 @@ class SyncLink:
             if isinstance(step, Send):
                 request = _build(self._client, step.request, self._timeout)
                 self._response = self._client.send(request, stream=True, follow_redirects=False)
+                _OPEN_LINKS.add(self)
                 self._pieces = self._response.iter_bytes()
                 return _reply(self._response)
             return next(self._pieces, b"")
@@ -197,6 +213,8 @@ class SyncLink:
         """Let go of the connection."""
         if self._response is not None:
             self._response.close()
+            self._response = None
+            _OPEN_LINKS.discard(self)
 
 
 class AsyncLink:

@@ -1,0 +1,16 @@
+"""A local OpenRouter for tests and offline work.
+
+It answers on the real wire, with the events, errors, usage and quirks of OpenRouter's o-series
+models, but by deterministic rules: there is no language model here, and no network.
+
+    with Emulator() as emulator:
+        model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
+        model.invoke("What is 2+2?")
+        print(emulator.requests[0].body)
+"""
+
+from langchain_openrouter_o3.emulator.canned import Canned
+from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+from langchain_openrouter_o3.emulator.server import Emulator
+
+__all__ = ["Canned", "Emulator", "ReceivedRequest"]

@@ -1,0 +1,167 @@
+"""What a prompt offers: numbers, quotations, names, labelled values.
+
+`Clues` hands them out in order, each once, so that two properties of a schema do not get the
+same value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from langchain_openrouter_o3.emulator.answers.names import Name, find_names
+from langchain_openrouter_o3.emulator.answers.words import occurs, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+_T = TypeVar("_T")
+
+# A hyphen after a digit is a minus or a range and no sign; the parts of a date are no numbers.
+_NUMBER = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d\S*)?|\d{1,2}:\d\d(?::\d\d)?"
+    r"|(?<![\w.])(-?\d{1,18}(?:,\d{3})*(?:\.\d+)?)",
+)
+_QUOTATION = re.compile(
+    r"(?<!\w)'([^'\n]+)'(?!\w)|\"([^\"\n]+)\"|“([^”\n]+)”|\u2018([^\u2019\n]+)\u2019|「([^」\n]+)」|`([^`\n]+)`",
+)
+_TOPIC = re.compile(r"\babout (?:the |a |an )?([^.,;:!?\n]{1,60})", re.IGNORECASE)
+# A label's value ends with its clause; a point inside `3.5` ends nothing.
+_VALUE = r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|“([^”\n]+)”|((?:[^,;\n.()]|\.(?=\w))+))"
+_NEXT_CLAUSE = re.compile(r"\s+(?:and|but|with)\s.*$", re.DOTALL)
+_VAGUE_LABELS = frozenset({"id", "key", "name", "number", "text", "value"})
+
+
+@dataclass(frozen=True)
+class Clue(Generic[_T]):
+    """A value and the stretch of text that it was read from."""
+
+    value: _T
+    start: int
+    end: int
+
+
+@dataclass
+class Clues:
+    """The material of one prompt; `ignored` are quotations that name keys, not values."""
+
+    text: str
+    ignored: Collection[str] = ()
+    names: Sequence[Name] = field(init=False)
+    numbers: Sequence[Clue[float]] = field(init=False)
+    _quotations: Sequence[Clue[str]] = field(init=False)
+    _words: Collection[str] = field(init=False)
+    _taken: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+
+    def __post_init__(self) -> None:
+        """Find everything once: a prompt can be long and a schema large."""
+        self.names = find_names(self.text)
+        self._words = frozenset(words_of(self.text))
+        self.numbers = [
+            Clue(_number(hit[1]), hit.start(), hit.end())
+            for hit in _NUMBER.finditer(self.text)
+            if hit[1]
+        ]
+        self._quotations = [
+            Clue(hit[hit.lastindex or 0], hit.start(), hit.end())
+            for hit in _QUOTATION.finditer(self.text)
+        ]
+
+    @property
+    def quotations(self) -> list[Clue[str]]:
+        """The quoted texts."""
+        return [clue for clue in self._quotations if clue.value not in self.ignored]
+
+    def take_quotation(self) -> str | None:
+        """Return the next quoted text."""
+        return self._take(self.quotations)
+
+    def take_number(self) -> float | None:
+        """Return the next number."""
+        return self._take(self.numbers)
+
+    def take_name(self, prepositions: Collection[str] | None = None) -> str | None:
+        """Return the next name, or the next that follows one of some prepositions."""
+        fitting = (
+            each for each in self.names if prepositions is None or each.before in prepositions
+        )
+        return self._take(Clue(each.text, each.start, each.end) for each in fitting)
+
+    def take_labelled_number(self, words: Sequence[str]) -> float | None:
+        """Return the number beside a property's name: `age: 36`, `age is 36`, `born 1815`."""
+        numbers = {clue.start: clue for clue in self.numbers}
+        for label in (words, *([word] for word in words if word not in _VAGUE_LABELS)):
+            separator = r"(?:\s*[:=]\s*|\s+(?:(?:is|of|was|in)\s+)?)(?=-?\d)"
+            hit = self._find(label, separator)
+            if hit is not None and hit.end() in numbers:
+                return self._take([numbers[hit.end()]])
+        return None
+
+    def take_labelled(self, words: Sequence[str]) -> str | None:
+        """Return the text beside a property's name: `name: Ada`, `name is Ada`, `name=Ada`."""
+        hit = self._find(words, r"(?:\s*[:=]\s*|\s+(?:is|are)\s+)" + _VALUE)
+        if hit is None:
+            return None
+        value = hit[hit.lastindex or 0].strip()
+        if hit.lastindex == hit.re.groups:
+            value = _NEXT_CLAUSE.sub("", value)
+        return self._take([Clue(value, hit.start(), hit.start(hit.lastindex or 0) + len(value))])
+
+    def take_labelled_list(self, words: Sequence[str]) -> str | None:
+        """Return the rest of the sentence beside a property's name: `tags: red, green and blue`."""
+        hit = self._find(words, r"(?:\s*[:=]\s*|\s+are\s+)([^;\n.]+)")
+        return self._take([Clue(hit[1].strip(), hit.start(), hit.end())]) if hit else None
+
+    def labels(self, words: Sequence[str]) -> bool:
+        """Whether something stands beside a property's name that could be its value."""
+        return self._find(words, r"\s*(?:[:=]|\s(?:is|are|of)\s|(?=\s-?\d))") is not None
+
+    def mentions(self, words: Sequence[str]) -> bool:
+        """Whether a property's name occurs."""
+        return bool(words) and all(occurs(word, self._words) for word in words)
+
+    def denies(self, words: Sequence[str]) -> bool:
+        """Whether a property's name occurs after a `no`, `not` or `without`."""
+        pattern = rf"\b(?:no|non|not|without)[ -](?:a |an |any |the )?{_spelled(words)}"
+        return bool(words) and re.search(pattern, self.text, re.IGNORECASE) is not None
+
+    def topic(self) -> str | None:
+        """Return what the prompt says it is about."""
+        hit = _TOPIC.search(self.text)
+        return hit[1].strip() if hit else None
+
+    def is_spent(self) -> bool:
+        """Whether every number and every quotation was handed out."""
+        left: list[Clue[str] | Clue[float]] = [*self.quotations, *self.numbers]
+        return all(self._is_taken(clue.start) for clue in left)
+
+    def restart(self) -> None:
+        """Hand out everything again."""
+        self._taken.clear()
+
+    def _find(self, words: Sequence[str], pattern: str) -> re.Match[str] | None:
+        """Find the first place, not yet taken, with a property's name before a pattern."""
+        if not words:
+            return None
+        hits = re.finditer(rf"\b{_spelled(words)}{pattern}", self.text, re.IGNORECASE)
+        return next((hit for hit in hits if not self._is_taken(hit.end() - 1)), None)
+
+    def _take(self, clues: Iterable[Clue[_T]]) -> _T | None:
+        for clue in clues:
+            if not self._is_taken(clue.start):
+                self._taken.append((clue.start, clue.end))
+                return clue.value
+        return None
+
+    def _is_taken(self, place: int) -> bool:
+        return any(start <= place < end for start, end in self._taken)
+
+
+def _spelled(words: Sequence[str]) -> str:
+    return r"[ _-]?".join(re.escape(word) for word in words)
+
+
+def _number(digits: str) -> float:
+    digits = digits.replace(",", "")
+    return float(digits) if "." in digits else int(digits)

@@ -1,0 +1,128 @@
+"""OpenRouter's endpoints, as a Starlette application."""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from langchain_openrouter_o3.emulator import rules
+from langchain_openrouter_o3.emulator.answers import answer
+from langchain_openrouter_o3.emulator.body import PADDING, completion_body
+from langchain_openrouter_o3.emulator.canned import CHAT_PATH
+from langchain_openrouter_o3.emulator.catalogue import CATALOGUE
+from langchain_openrouter_o3.emulator.chat_request import ChatRequest
+from langchain_openrouter_o3.emulator.completion import complete
+from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
+from langchain_openrouter_o3.emulator.json_value import encode, parse_object
+from langchain_openrouter_o3.emulator.prompt_cache import PromptCache
+from langchain_openrouter_o3.emulator.stream import COMMENT, events
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+
+    from langchain_openrouter_o3.emulator.completion import Completion
+    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+
+_EXPOSED = {"access-control-expose-headers": "X-Generation-Id,X-Provider-Name,cf-ray"}
+
+
+class Endpoints:
+    """The endpoints, and what they remember: prompts, for the cache, and the money spent."""
+
+    def __init__(self, *, api_key: str | None, think_time: float) -> None:
+        """Open for one key, or for any; `think_time` is the wait before each answer."""
+        self._api_key = api_key
+        self._think_time = think_time
+        self._cache = PromptCache()
+        self._spent = 0.0
+
+    def application(self) -> Starlette:
+        """Return the application."""
+        return Starlette(
+            routes=[
+                Route(CHAT_PATH, self.chat_completions, methods=["POST"]),
+                Route("/api/v1/models", self.models),
+                Route("/api/v1/generation", self.generation),
+                Route("/api/v1/key", self.key),
+            ],
+            exception_handlers={ApiError: _refusal, HTTPException: _no_such_endpoint},
+        )
+
+    async def chat_completions(self, request: Request) -> Response:
+        """`POST /chat/completions`: answer by the rules, whole or as a stream."""
+        self._authorize(request)
+        body = parse_object(await request.body())
+        if body is None:
+            raise BadRequestError("The request body is not a JSON object")
+        rules.check(body)
+        chat = ChatRequest.from_body(body)
+        cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
+        completion = complete(chat, answer(chat), cached_tokens=cached)
+        self._spent += float(completion.usage.cost)
+        headers = {"x-generation-id": completion.id, **_EXPOSED}
+        if not chat.stream:
+            headers["content-type"] = "application/json"
+            return StreamingResponse(self._whole(completion), headers=headers)
+        headers |= {"content-type": "text/event-stream", "cache-control": "no-cache"}
+        return StreamingResponse(self._streamed(completion), headers=headers)
+
+    async def models(self, _: Request) -> Response:
+        """`GET /models`: the catalogue, open to everyone."""
+        return _json({"data": [model.listing() for model in CATALOGUE]})
+
+    async def generation(self, request: Request) -> Response:
+        """`GET /generation`: never there, as on OpenRouter right after the answer."""
+        self._authorize(request)
+        name = request.query_params.get("id")
+        if not name:
+            raise BadRequestError("id: Invalid input: expected string")
+        raise ApiError(404, f"Generation {name} not found", names_user=False)
+
+    async def key(self, request: Request) -> Response:
+        """`GET /key`: what was spent with the key."""
+        self._authorize(request)
+        limits: JsonObject = {"limit": None, "limit_remaining": None, "limit_reset": None}
+        data = {"label": "emulator", **limits, "usage": self._spent, "is_free_tier": False}
+        return _json({"data": data})
+
+    def _authorize(self, request: Request) -> None:
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise ApiError(401, "Missing Authentication header", names_user=False)
+        if self._api_key is not None and key.strip() != self._api_key:
+            raise ApiError(401, "User not found.", names_user=False)
+
+    async def _whole(self, completion: Completion) -> AsyncIterator[bytes]:
+        yield PADDING
+        await asyncio.sleep(self._think_time)
+        yield encode(completion_body(completion))
+
+    async def _streamed(self, completion: Completion) -> AsyncIterator[bytes]:
+        yield COMMENT
+        await asyncio.sleep(self._think_time)
+        for event in events(completion):
+            yield event
+            # Other streams get their turn, and a client that left is noticed.
+            await asyncio.sleep(0)
+
+
+def _json(value: Json, status: int = 200) -> Response:
+    return Response(encode(value), status, media_type="application/json")
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    refusal = cast("ApiError", error)
+    return _json(refusal.body(), refusal.status)
+
+
+async def _no_such_endpoint(_: Request, error: Exception) -> Response:
+    status = cast("HTTPException", error).status_code
+    return _json(ApiError(status, HTTPStatus(status).phrase, names_user=False).body(), status)

@@ -1,0 +1,134 @@
+"""The requests that reached the emulator, and whether each client stayed for its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3.emulator.json_value import parse_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# An ASGI message of our own: close the connection without finishing the answer.
+HANG_UP: Message = {"type": "emulator.hang_up"}
+
+
+class ReceivedRequest:
+    """A request as it came over the wire."""
+
+    def __init__(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> None:
+        """Keep the parts of a request; header names are in lower case."""
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.raw = raw
+        self.body: dict[str, Any] | None = parse_object(raw)
+        self._disconnected = threading.Event()
+
+    def __repr__(self) -> str:
+        """Show the request without its headers, which hold the key."""
+        return f"<ReceivedRequest {self.method} {self.path} with {len(self.raw)} bytes>"
+
+    @property
+    def disconnected(self) -> bool:
+        """Whether the client hung up before its answer was complete."""
+        return self._disconnected.is_set()
+
+    def wait_disconnected(self, timeout: float) -> bool:
+        """Wait until the client has hung up; return whether it has, after so many seconds."""
+        return self._disconnected.wait(timeout)
+
+    def mark_disconnected(self) -> None:
+        """Note that the client hung up."""
+        self._disconnected.set()
+
+
+class RequestLog:
+    """An ASGI layer that keeps every request and notices clients that leave.
+
+    Starlette looks for that only while it streams; the emulator also has to notice it while an
+    answer waits, so this layer watches the connection and cancels the answer.
+    """
+
+    def __init__(self, app: ASGIApp, close_connection: Callable[[Scope], None]) -> None:
+        """Wrap an application, with a way to close the connection that a request came on."""
+        self.requests: list[ReceivedRequest] = []
+        self._app = app
+        self._close_connection = close_connection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        raw = await _whole_body(receive)
+        if raw is None:
+            return
+        request = _received(scope, raw)
+        self.requests.append(request)
+        answer = _Answer(send, lambda: self._close_connection(scope))
+        answering = asyncio.ensure_future(self._app(scope, _replayed(raw), answer.send))
+        # After the whole body there is only one thing left to receive: `http.disconnect`.
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done() and not answer.is_over:
+                request.mark_disconnected()
+            else:
+                await answering
+            if answer.hung_up:
+                # Uvicorn complains of an unfinished answer unless the connection is gone by then.
+                await leaving
+        finally:
+            answering.cancel()
+            leaving.cancel()
+            await asyncio.gather(answering, leaving, return_exceptions=True)
+
+
+class _Answer:
+    """The sending side of one request, which knows when the answer is over."""
+
+    def __init__(self, send: Send, close: Callable[[], None]) -> None:
+        self.is_over = False
+        self.hung_up = False
+        self._send = send
+        self._close = close
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == HANG_UP["type"]:
+            self.is_over = self.hung_up = True
+            self._close()
+            return
+        self.is_over = message["type"] == "http.response.body" and not message.get("more_body")
+        await self._send(message)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """Return the body, or None if the client left while it was sending."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+def _replayed(raw: bytes) -> Receive:
+    """Return a `receive` that gives the body again and then waits: leaving is seen elsewhere."""
+    messages: list[Message] = [{"type": "http.request", "body": raw, "more_body": False}]
+
+    async def receive() -> Message:
+        if not messages:
+            await asyncio.Event().wait()
+        return messages.pop()
+
+    return receive
+
+
+def _received(scope: Scope, raw: bytes) -> ReceivedRequest:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    return ReceivedRequest(scope["method"], scope["path"], named, raw)

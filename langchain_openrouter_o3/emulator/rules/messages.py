@@ -1,0 +1,125 @@
+"""Rules about the messages."""
+
+from __future__ import annotations
+
+from langchain_openrouter_o3.emulator.errors import BadRequestError, ProviderError
+from langchain_openrouter_o3.emulator.json_value import (
+    JsonObject,
+    list_at,
+    object_at,
+    objects_at,
+    text_at,
+)
+from langchain_openrouter_o3.emulator.reasoning import is_altered
+
+_ROLES = frozenset({"assistant", "developer", "system", "tool", "user"})
+_PARTS = frozenset({"file", "image_url", "input_audio", "text", "video_url"})
+_LONGEST_TOOL_CALL_ID = 64
+
+
+def messages_are_given(body: JsonObject) -> None:
+    """There is at least one message, and each is an object."""
+    messages = list_at(body, "messages")
+    if not messages:
+        raise BadRequestError('Input required: specify "prompt" or "messages"')
+    for index, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise BadRequestError(f"messages.{index}: Invalid input: expected object")
+
+
+def roles_are_known(body: JsonObject) -> None:
+    """Every message has a role that exists."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        if text_at(message, "role") not in _ROLES:
+            raise BadRequestError(f"messages.{index}.role: Invalid input: unknown role")
+
+
+def contents_are_given(body: JsonObject) -> None:
+    """Every message says something; only the assistant's may say nothing."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        content = message.get("content")
+        silent = content is None and message["role"] == "assistant"
+        if not silent and not isinstance(content, (str, list)):
+            raise BadRequestError(
+                f"messages.{index}.content: Invalid input: expected text or parts"
+            )
+
+
+def parts_are_known(body: JsonObject) -> None:
+    """Every part of a content is of a kind that exists, and a text part has its text."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        for number, part in enumerate(list_at(message, "content")):
+            place = f"messages.{index}.content.{number}"
+            kind = text_at(part, "type") if isinstance(part, dict) else ""
+            if not isinstance(part, dict) or kind not in _PARTS:
+                raise BadRequestError(f"{place}.type: Invalid input: unknown kind of part")
+            if not isinstance(part.get(kind), (dict, str)):
+                raise BadRequestError(f"{place}.{kind}: Invalid input: expected a value")
+
+
+def tool_calls_are_whole(body: JsonObject) -> None:
+    """A call has an id, a name and arguments, and a tool message says whose result it is."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        for number, call in enumerate(objects_at(message, "tool_calls")):
+            function = object_at(call, "function")
+            parts = (call.get("id"), function.get("name"), function.get("arguments"))
+            if not all(isinstance(part, str) for part in parts):
+                raise BadRequestError(f"messages.{index}.tool_calls.{number}: Invalid input")
+        if message["role"] == "tool" and not isinstance(message.get("tool_call_id"), str):
+            raise BadRequestError(f"messages.{index}.tool_call_id: Invalid input: expected string")
+
+
+def tool_call_ids_are_short(body: JsonObject) -> None:
+    """The id of a call is not too long; ids of other providers can be."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        calls = enumerate(objects_at(message, "tool_calls"))
+        named = [(f"tool_calls[{number}].id", text_at(call, "id")) for number, call in calls]
+        for place, name in [*named, ("tool_call_id", text_at(message, "tool_call_id"))]:
+            if len(name) > _LONGEST_TOOL_CALL_ID:
+                param = f"messages[{index}].{place}"
+                raise ProviderError(
+                    f"Invalid '{param}': string too long. Expected a string with maximum length "
+                    f"{_LONGEST_TOOL_CALL_ID}, but got a string with length {len(name)} instead.",
+                    param=param,
+                    code="string_above_max_length",
+                )
+
+
+def tool_messages_answer_calls(body: JsonObject) -> None:
+    """Each call is followed by its result, and each result follows its call."""
+    open_ids: list[str] = []
+    messages = objects_at(body, "messages")
+    for index, message in enumerate(messages):
+        if message["role"] != "tool":
+            _refuse_unanswered(open_ids, index)
+            open_ids = [text_at(call, "id") for call in objects_at(message, "tool_calls")]
+        elif text_at(message, "tool_call_id") in open_ids:
+            open_ids.remove(text_at(message, "tool_call_id"))
+        else:
+            raise ProviderError(
+                "Invalid parameter: a message with role 'tool' must be a response to a preceding "
+                "message with 'tool_calls'.",
+                param=f"messages.[{index}].role",
+            )
+    _refuse_unanswered(open_ids, len(messages))
+
+
+def reasoning_is_unaltered(body: JsonObject) -> None:
+    """Encrypted reasoning comes back as it was sent; entries of other origin are let through."""
+    for message in objects_at(body, "messages"):
+        for entry in objects_at(message, "reasoning_details"):
+            if is_altered(entry):
+                raise ProviderError(
+                    f"The encrypted content for item {entry.get('id')} could not be verified.",
+                    param=None,
+                    code="invalid_encrypted_content",
+                )
+
+
+def _refuse_unanswered(ids: list[str], index: int) -> None:
+    if ids:
+        raise ProviderError(
+            "An assistant message with 'tool_calls' must be followed by tool messages that "
+            f"respond to each 'tool_call_id'. Without a response: {', '.join(ids)}",
+            param=f"messages.[{index}].role",
+        )

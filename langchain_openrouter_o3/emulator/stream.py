@@ -1,0 +1,111 @@
+"""A completion as a stream of server-sent events, one chunk each.
+
+Every delta has `role` and `content`. Two chunks give the finish reason: the last one repeats it
+beside the usage. Comments keep the connection alive
+(https://openrouter.ai/docs/api/reference/streaming).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from langchain_openrouter_o3.emulator.json_value import encode
+from langchain_openrouter_o3.emulator.reasoning import summary_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_openrouter_o3.emulator.chat_request import ToolCall
+    from langchain_openrouter_o3.emulator.completion import Answer, Completion
+    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+    from langchain_openrouter_o3.emulator.reasoning import Reasoning
+
+COMMENT = b": OPENROUTER PROCESSING\n\n"
+_DONE = b"data: [DONE]\n\n"
+_WORD = re.compile(r"\s*\S+|\s+$")
+_ARGUMENT_PIECE = re.compile(r"\s*\w+|[^\w\s]+|\s+")
+
+
+def events(completion: Completion) -> Iterator[bytes]:
+    """Return the events of a stream after its first comment."""
+    reasoning = completion.reasoning
+    if reasoning is not None:
+        for delta in _reasoning_deltas(reasoning):
+            yield _event(completion, delta)
+        yield COMMENT
+    for delta in _answer_deltas(completion.answer):
+        yield _event(completion, delta)
+    last = _delta("")
+    yield _event(completion, last | _no_reasoning(reasoning), finished=True)
+    yield _event(completion, last, finished=True, usage=completion.usage.to_json())
+    yield _DONE
+
+
+def _event(
+    completion: Completion,
+    delta: JsonObject,
+    *,
+    finished: bool = False,
+    usage: JsonObject | None = None,
+) -> bytes:
+    chunk: JsonObject = {
+        "id": completion.id,
+        "object": "chat.completion.chunk",
+        "created": completion.created,
+        "model": completion.slug,
+        "provider": "OpenAI",
+    }
+    if usage is not None:
+        chunk["service_tier"] = "default"
+    choice: JsonObject = {
+        "index": 0,
+        "delta": delta,
+        "finish_reason": completion.finish_reason if finished else None,
+        "native_finish_reason": completion.native_finish_reason if finished else None,
+    }
+    chunk["choices"] = [choice]
+    if usage is not None:
+        chunk["usage"] = usage
+    return b"data: " + encode(chunk) + b"\n\n"
+
+
+def _delta(content: str | None, **more: Json) -> JsonObject:
+    return {"content": content, "role": "assistant", **more}
+
+
+def _no_reasoning(reasoning: Reasoning | None) -> JsonObject:
+    """What a delta without reasoning text says about it when reasoning was not excluded."""
+    return {} if reasoning is None or reasoning.excluded else {"reasoning": None}
+
+
+def _reasoning_deltas(reasoning: Reasoning) -> Iterator[JsonObject]:
+    for piece in _WORD.findall(reasoning.summary or ""):
+        yield _delta("", reasoning=piece, reasoning_details=[summary_entry(piece)])
+    # The encrypted entry is never split.
+    entry = reasoning.encrypted_entry()
+    yield _delta("", **_no_reasoning(reasoning), reasoning_details=[entry])
+
+
+def _answer_deltas(answer: Answer) -> Iterator[JsonObject]:
+    for annotation in answer.annotations:
+        yield _delta("", annotations=[annotation])
+    for piece in _WORD.findall(answer.refusal or ""):
+        yield _delta("", refusal=piece)
+    for piece in _WORD.findall(answer.text or ""):
+        yield _delta(piece)
+    for index, call in enumerate(answer.tool_calls):
+        yield from _call_deltas(index, call)
+
+
+def _call_deltas(index: int, call: ToolCall) -> Iterator[JsonObject]:
+    """The id and the name come once, with empty arguments; then more empty ones, then pieces."""
+    head: JsonObject = {
+        "index": index,
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": ""},
+    }
+    yield _delta(None, tool_calls=[head])
+    for piece in ("", *_ARGUMENT_PIECE.findall(call.arguments)):
+        yield _delta(None, tool_calls=[{"index": index, "function": {"arguments": piece}}])

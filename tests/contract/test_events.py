@@ -1,0 +1,222 @@
+"""Chunks, callbacks, content blocks and protocol events, over a real socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
+
+from langchain_openrouter_o3._wire.messages import messages_to_wire
+from langchain_openrouter_o3.emulator import Canned
+from tests import wire
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
+
+    from langchain_openrouter_o3 import ChatOpenRouterO3
+    from langchain_openrouter_o3.emulator import Emulator
+
+ANSWER = wire.sse(
+    wire.chunk(reasoning="Think", reasoning_details=[wire.summary("Think")]),
+    wire.chunk(reasoning="ing.", reasoning_details=[wire.summary("ing.")]),
+    wire.chunk(reasoning_details=[wire.encrypted("gAAA")]),
+    wire.chunk("Hel"),
+    wire.chunk("lo."),
+    *(wire.tool_chunk(delta) for delta in wire.tool_deltas("add", ['{"a":', "1}"])),
+    *wire.ending("tool_calls"),
+)
+
+
+def canned_stream(body: bytes = ANSWER) -> Canned:
+    return Canned(headers={"content-type": "text/event-stream"}, pieces=body)
+
+
+def collect(model: Any, prompt: str = "Hello") -> tuple[list[AIMessageChunk], AIMessageChunk]:
+    chunks = list(model.stream(prompt))
+    total = chunks[0]
+    for chunk in chunks[1:]:
+        total += chunk
+    return chunks, total
+
+
+def test_scalar_metadata_and_usage_come_once_on_the_last_chunk(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream())
+    chunks, total = collect(model)
+    assert [chunk.chunk_position for chunk in chunks] == [None] * (len(chunks) - 1) + ["last"]
+    assert all(
+        chunk.response_metadata == {"model_provider": "openrouter"} for chunk in chunks[:-1]
+    )
+    assert all(chunk.usage_metadata is None for chunk in chunks[:-1])
+    assert not any(chunk.content and chunk.tool_call_chunks for chunk in chunks)
+    assert total.response_metadata["model_name"] == wire.MODEL
+    assert {chunk.id for chunk in chunks} == {wire.GENERATION}
+
+
+def test_reasoning_details_survive_the_sum_and_the_way_back(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream())
+    _, total = collect(model)
+    details = [wire.summary("Thinking."), wire.encrypted("gAAA")]
+    assert total.additional_kwargs["reasoning_details"] == details
+    history = [HumanMessage("Hello"), total, ToolMessage("2", tool_call_id="call_1")]
+    assert messages_to_wire(history)[1] == {
+        "role": "assistant",
+        "content": "Hello.",
+        "tool_calls": [
+            {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}
+        ],
+        "reasoning_details": details,
+    }
+
+
+BLOCKS = [
+    {"type": "reasoning", "reasoning": "Thinking."},
+    {"type": "text", "text": "Hello."},
+    {"type": "tool_call", "name": "add", "args": {"a": 1}, "id": "call_1"},
+]
+
+
+def without_index(blocks: Any) -> list[dict[str, Any]]:
+    return [{key: value for key, value in b.items() if key != "index"} for b in blocks]
+
+
+def test_content_blocks_are_standard_in_every_mode(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream(), canned_stream())
+    assert model.invoke("Hello").content_blocks == BLOCKS
+    _, total = collect(model)
+    assert without_index(total.content_blocks) == BLOCKS
+
+
+def test_output_version_v1_stores_the_blocks_in_every_mode(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    v1 = model.model_copy(update={"output_version": "v1"})
+    emulator.play(canned_stream(), canned_stream())
+    message = v1.invoke("Hello")
+    assert message.content == BLOCKS
+    _, total = collect(v1)
+    assert without_index(total.content) == BLOCKS
+    for answer in (message, total):
+        history = [HumanMessage("Hello"), answer, ToolMessage("2", tool_call_id="call_1")]
+        sent = messages_to_wire(history)[1]
+        assert sent["content"] == [{"type": "text", "text": "Hello."}]
+        assert sent["reasoning_details"] == [wire.summary("Thinking."), wire.encrypted("gAAA")]
+        assert sent["tool_calls"][0]["function"]["arguments"] == '{"a":1}'
+        assert "reasoning" not in sent
+
+
+def test_citations_ride_on_the_text(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    cited = {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 5}
+    annotation = {"type": "url_citation", "url_citation": {**cited, "content": "excerpt"}}
+    emulator.play(
+        canned_stream(wire.sse(wire.chunk(annotations=[annotation]), wire.chunk("Hello"),
+                               *wire.ending())),
+        Canned(pieces=wire.to_json(wire.body("Hello", annotations=[annotation]))),
+    )
+    _, total = collect(model)
+    message = model.invoke("Hello")
+    block = {
+        "type": "text",
+        "text": "Hello",
+        "annotations": [{"type": "citation", **cited, "cited_text": "excerpt"}],
+    }
+    assert without_index(total.content_blocks) == message.content_blocks == [block]
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+def test_protocol_events_are_valid_and_give_the_same_message(
+    emulator: Emulator, model: ChatOpenRouterO3, output_version: str | None
+) -> None:
+    emulator.play(canned_stream(), canned_stream())
+    chosen = model.model_copy(update={"output_version": output_version})
+    stream = chosen.stream_events("Hello", version="v3")
+    events = list(stream)
+    assert_valid_event_stream(events)
+    assert without_index(stream.output.content) == BLOCKS
+    whole = model.invoke("Hello")
+    assert stream.output.tool_calls == whole.tool_calls
+    assert stream.output.usage_metadata == whole.usage_metadata
+    assert stream.output.additional_kwargs == whole.additional_kwargs
+    metadata = {**whole.response_metadata, "output_version": "v1"}
+    assert stream.output.response_metadata == metadata
+
+
+@pytest.mark.filterwarnings("ignore:.*_achat_model_stream_v3. is in beta")
+async def test_asynchronous_protocol_events_are_valid(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream())
+    stream = await model.astream_events("Hello", version="v3")
+    events = [event async for event in stream]
+    assert_valid_event_stream(events)
+    assert without_index((await stream.output).content) == BLOCKS
+
+
+class Tokens(BaseCallbackHandler):
+    def __init__(self) -> None:
+        self.chunks: list[Any] = []
+
+    def on_llm_new_token(
+        self,
+        token: str | list[str | dict[str, Any]],
+        *,
+        chunk: GenerationChunk | ChatGenerationChunk | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.chunks.append(chunk)
+
+
+def test_every_chunk_reaches_the_callbacks_once(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream(), canned_stream())
+    tokens = Tokens()
+    chunks = list(model.stream("Hello", config={"callbacks": [tokens]}))
+    assert [item.message for item in tokens.chunks] == chunks
+    protocol = Tokens()
+    list(model.stream_events("Hello", version="v3", config={"callbacks": [protocol]}))
+    assert len(protocol.chunks) == len(chunks)
+
+
+def test_langchains_usage_callback_counts_by_model(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(canned_stream(), canned_stream())
+    usage = UsageMetadataCallbackHandler()
+    model.invoke("Hello", config={"callbacks": [usage]})
+    list(model.stream("Hello", config={"callbacks": [usage]}))
+    assert usage.usage_metadata[wire.MODEL]["input_tokens"] == 40
+
+
+@pytest.mark.parametrize("disable", [True, "tool_calling"])
+def test_disable_streaming_is_honoured(
+    emulator: Emulator, model: ChatOpenRouterO3, disable: Any
+) -> None:
+    quiet = model.model_copy(update={"disable_streaming": disable})
+
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    chunks = list(quiet.bind_tools([add]).stream("add 1 and 2"))
+    assert len(chunks) == 1
+    assert isinstance(chunks[0], AIMessage)
+    assert "stream" not in (emulator.requests[-1].body or {})
+
+
+def test_streaming_true_streams_under_invoke(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    arguments = {"base_url": model.base_url, "api_key": model.api_key, "streaming": True}
+    emulator.play(canned_stream())
+    message = type(model)(**arguments).invoke("Hello")
+    assert emulator.requests[-1].body is not None
+    assert emulator.requests[-1].body["stream"] is True
+    assert type(message) is AIMessage
+    assert message.content_blocks == BLOCKS

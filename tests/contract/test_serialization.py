@@ -1,0 +1,127 @@
+"""Writing a model down: LangChain's JSON, pickles, copies. The key is in none of them."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from langchain_core.load import dumpd, dumps, load
+from pydantic import BaseModel
+
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterAuthenticationError
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str
+
+
+RICH: dict[str, Any] = {
+    "model": "openai/o4-mini",
+    "reasoning": {"effort": "low", "summary": "auto"},
+    "provider": {"order": ["OpenAI"], "max_price": {"prompt": 2}},
+    "response_format": Person,
+    "timeout": httpx.Timeout(5, read=60),
+    "max_tokens": 900,
+    "stop": ["END"],
+    "seed": 7,
+    "models": ["openai/o3"],
+    "extra_body": {"debug": {"echo": True}},
+    "user": "u",
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*`load` is in beta")
+@pytest.mark.parametrize("arguments", [{}, RICH], ids=["defaults", "rich"])
+def test_the_round_trip_through_langchains_json_gives_an_equal_model(
+    arguments: dict[str, Any],
+) -> None:
+    model = ChatOpenRouterO3(api_key=KEY, **arguments)
+    written = json.loads(json.dumps(dumpd(model)))
+    assert written["id"] == ["langchain_openrouter_o3", "chat_models", "ChatOpenRouterO3"]
+    read = load(
+        written,
+        allowed_objects=[ChatOpenRouterO3],
+        valid_namespaces=["langchain_openrouter_o3"],
+        secrets_map={"OPENROUTER_API_KEY": KEY},
+    )
+    assert read.asdict() == model.asdict()
+    assert read.timeout == model.timeout
+    assert read.api_key == model.api_key
+    assert dumps(read) == dumps(model)
+
+
+def test_different_parameters_are_different_cache_entries() -> None:
+    strings = {
+        ChatOpenRouterO3(api_key=KEY, **arguments)._get_llm_string()
+        for arguments in ({}, {"seed": 1}, {"seed": 2}, {"reasoning": {"effort": "low"}}, RICH)
+    }
+    assert len(strings) == 5
+
+
+def test_no_written_form_shows_the_key() -> None:
+    model = ChatOpenRouterO3(api_key=KEY, **RICH)
+    forms = (dumps(model), repr(model), str(model), repr(model.asdict()), repr(model._serialized))
+    assert not [form for form in forms if KEY in form]
+    assert KEY.encode() not in pickle.dumps(model)
+
+
+def test_an_unpickled_model_takes_the_key_from_its_environment(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, seed=7)
+    model.invoke("Hello")
+    pickled = pickle.dumps(model)
+    with pytest.raises(OpenRouterAuthenticationError):
+        pickle.loads(pickled).invoke("Hello")
+    monkeypatch.setenv("OPENROUTER_API_KEY", "another")
+    read = pickle.loads(pickled)
+    assert read.invoke("Hello").text
+    assert emulator.requests[-1].headers["authorization"] == "Bearer another"
+    assert (read.seed, read.model) == (7, model.model)
+
+
+def test_ones_own_client_is_shared_by_copies_and_refuses_to_be_pickled() -> None:
+    with httpx.Client() as client:
+        model = ChatOpenRouterO3(api_key=KEY, http_client=client)
+        assert copy.deepcopy(model).http_client is client
+        assert copy.copy(model).http_client is client
+        with pytest.raises(TypeError, match="http_client"):
+            pickle.dumps(model)
+
+
+def test_copies_work_and_are_independent(emulator: Emulator) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, extra_body={"debug": {}})
+    model.invoke("Hello")
+    deep = copy.deepcopy(model)
+    changed = model.model_copy(update={"model": "openai/o4-mini"})
+    model.close()
+    assert deep.invoke("Hello").response_metadata["model_name"] == "openai/o3-mini"
+    assert changed.invoke("Hello").response_metadata["model_name"] == "openai/o4-mini"
+    assert deep.extra_body is not None
+    deep.extra_body["debug"]["x"] = 1
+    assert model.extra_body == {"debug": {}}
+
+
+def test_langsmith_parameters_follow_the_call() -> None:
+    model = ChatOpenRouterO3(api_key=KEY, max_tokens=900, stop="END")
+    assert model._get_ls_params() == {
+        "ls_provider": "openrouter",
+        "ls_model_name": "openai/o3-mini",
+        "ls_model_type": "chat",
+        "ls_max_tokens": 900,
+        "ls_stop": ["END"],
+    }
+    params = model._get_ls_params(model_name="openai/o3", max_completion_tokens=50, stop=["X"])
+    assert params.get("ls_model_name") == "openai/o3"
+    assert params.get("ls_max_tokens") == 50
+    assert params.get("ls_stop") == ["X"]

@@ -1,0 +1,309 @@
+"""Connections: shared, lazy, per loop, fork-safe, and gone when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3._http import clients
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests import wire
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def server() -> Iterator[Emulator]:
+    """An emulator of its own, so that its pools belong to one test."""
+    with Emulator() as emulator:
+        yield emulator
+
+
+def build(server: Emulator, **arguments: Any) -> ChatOpenRouterO3:
+    return ChatOpenRouterO3(base_url=server.base_url, api_key=KEY, max_retries=0, **arguments)
+
+
+def connections(server: Emulator) -> int:
+    """Count this process's established connections to the server, as the kernel lists them."""
+    port = urlsplit(server.base_url).port
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    established = "01"
+    return sum(row[2].endswith(f":{port:04X}") and row[3] == established for row in rows)
+
+
+def pool_of(server: Emulator) -> Any:
+    return clients.POOLS._sync.get(server.base_url)
+
+
+def endless() -> Canned:
+    words = [wire.sse(wire.chunk(f"{n} "), done=False) for n in range(1_000)]
+    return Canned(headers={"content-type": "text/event-stream"}, pieces=words, pause=0.01)
+
+
+def test_a_thousand_models_open_no_socket(server: Emulator) -> None:
+    models = [build(server) for _ in range(1_000)]
+    assert len(models) == 1_000
+    assert pool_of(server) is None
+    assert connections(server) == 0
+
+
+def test_models_share_one_pool_which_closes_with_the_last(server: Emulator) -> None:
+    first, second = build(server), build(server)
+    first.invoke("Hello")
+    second.invoke("Hello")
+    client = pool_of(server).client
+    first.close()
+    assert pool_of(server).client is client
+    second.invoke("Hello")
+    second.close()
+    assert pool_of(server) is None
+    assert client.is_closed
+
+
+def test_a_closed_model_can_be_used_again(server: Emulator) -> None:
+    with build(server) as model:
+        model.invoke("Hello")
+    assert model.invoke("Hello").text
+    model.close()
+    model.close()
+
+
+async def test_an_async_model_gives_its_loops_connections_back(server: Emulator) -> None:
+    async with build(server) as model:
+        await model.ainvoke("Hello")
+        pool = clients.POOLS._async[asyncio.get_running_loop()].pools[server.base_url]
+    assert pool.client.is_closed
+    assert (await model.ainvoke("Hello")).text
+    await model.aclose()
+
+
+def test_many_event_loops_in_turn_leave_nothing_behind(server: Emulator) -> None:
+    model = build(server)
+    for _ in range(5):
+        assert asyncio.run(model.ainvoke("Hello")).text
+    assert not [loop for loop in clients.POOLS._async if loop.is_closed()]
+    assert connections(server) == 0
+
+
+def test_a_loop_that_ends_without_shutting_down_is_forgotten_later(server: Emulator) -> None:
+    model = build(server)
+    abandoned = asyncio.new_event_loop()
+    abandoned.run_until_complete(model.ainvoke("Hello"))
+    abandoned.run_until_complete(model.aclose())
+    abandoned.close()
+    assert abandoned in clients.POOLS._async
+    asyncio.run(model.ainvoke("Hello"))
+    assert abandoned not in clients.POOLS._async
+
+
+def test_event_loops_in_eight_threads(server: Emulator) -> None:
+    model = build(server)
+
+    def ask(number: int) -> str:
+        return asyncio.run(model.ainvoke(f"repeat {number + 1} words")).text
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(ask, range(8)))
+    assert len(set(answers)) == 8
+
+
+def test_threads_share_the_blocking_pool_without_mixing_answers(server: Emulator) -> None:
+    model = build(server)
+    with ThreadPoolExecutor(8) as threads:
+        texts = list(threads.map(lambda n: model.invoke(f"What is {n}+1000?").text, range(64)))
+    assert [str(number + 1000) in text for number, text in enumerate(texts)] == [True] * 64
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_fork_never_crosses_answers() -> None:
+    """Warm connections are shared with a child by the kernel; using them would mix answers.
+
+    In a process of its own, because pytest and the emulator's thread do not survive a fork.
+    """
+    with Emulator() as server:
+        script = textwrap.dedent(
+            """
+            import asyncio, os, sys
+            from langchain_openrouter_o3 import ChatOpenRouterO3
+            model = ChatOpenRouterO3(base_url=sys.argv[1], api_key="k", max_retries=0)
+            model.invoke("warm")
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(model.ainvoke("warm"))
+            child = os.fork()
+            offset = 1000 if child else 5000
+            for number in range(15):
+                text = model.invoke(f"What is {number}+{offset}?").text
+                assert str(number + offset) in text, (child, number, text)
+            assert str(offset + 7) in asyncio.run(model.ainvoke(f"What is 7+{offset}?")).text
+            if child:
+                again = loop.run_until_complete(model.ainvoke(f"What is 8+{offset}?")).text
+                assert str(offset + 8) in again
+                assert os.waitpid(child, 0)[1] == 0
+                loop.run_until_complete(loop.shutdown_asyncgens())
+                loop.close()
+            else:
+                sys.stdout.flush()
+                os._exit(0)
+            """
+        )
+        run_clean(script, server.base_url)
+
+
+def test_a_process_ends_without_a_sound(server: Emulator) -> None:
+    script = textwrap.dedent(
+        """
+        import asyncio, sys
+        from langchain_openrouter_o3 import ChatOpenRouterO3
+        model = ChatOpenRouterO3(base_url=sys.argv[1], api_key="k")
+        model.invoke("Hello")
+        next(model.stream("Hello"))
+        async def main():
+            await model.ainvoke("Hello")
+            async for chunk in model.astream("Hello"):
+                break
+        asyncio.run(main())
+        stream = model.stream("Hello")
+        next(stream)
+        """
+    )
+    run_clean(script, server.base_url)
+
+
+def test_a_spawned_process_gets_a_working_model(server: Emulator) -> None:
+    script = textwrap.dedent(
+        """
+        import pickle, sys
+        model = pickle.loads(bytes.fromhex(sys.argv[2]))
+        assert model.invoke("Hello").text
+        """
+    )
+    model = build(server)
+    model.invoke("Hello")
+    pickled = pickle.dumps(model).hex()
+    run_clean(script, server.base_url, pickled, OPENROUTER_API_KEY="k")
+
+
+def run_clean(script: str, *arguments: str, **environment: str) -> None:
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, *arguments]
+    # langsmith and orjson are loaded by langchain-core; their own warnings are not ours.
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_breaking_out_of_a_stream_hangs_up(server: Emulator) -> None:
+    server.play(endless())
+    for _ in build(server).stream("Hello"):
+        break
+    gc.collect()
+    assert server.requests[-1].wait_disconnected(5)
+
+
+def test_a_stop_sequence_hangs_up(server: Emulator) -> None:
+    server.play(endless())
+    chunks = list(build(server, stop=["7"]).stream("Hello"))
+    assert "".join(str(chunk.text) for chunk in chunks) == "0 1 2 3 4 5 6 "
+    assert chunks[-1].response_metadata["stop_sequence"] == "7"
+    assert server.requests[-1].wait_disconnected(5)
+
+
+async def test_leaving_an_async_stream_hangs_up(server: Emulator) -> None:
+    server.play(endless())
+    async with aclosing(build(server).astream("Hello")) as stream:  # type: ignore[type-var]
+        async for _ in stream:
+            break
+    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 5)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> None:  # noqa: FBT001
+    server.play(endless() if streaming else Canned(delay=30))
+    model = build(server)
+    started = asyncio.Event()
+
+    async def consume() -> None:
+        started.set()
+        if not streaming:
+            await model.ainvoke("Hello")
+        async for _ in model.astream("Hello"):
+            started.set()
+
+    task = asyncio.create_task(consume())
+    await started.wait()
+    while not server.requests:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 5)
+    assert (await model.ainvoke("Hello")).text
+
+
+def test_ones_own_clients_are_used_and_left_open(server: Emulator) -> None:
+    headers = {"x-from": "my-client"}
+    with httpx.Client(headers=headers) as client:
+        model = build(server, http_client=client)
+        model.invoke("Hello")
+        model.close()
+        assert not client.is_closed
+    assert server.requests[-1].headers["x-from"] == "my-client"
+    assert pool_of(server) is None
+    with pytest.raises(OpenRouterInputError, match="closed"):
+        model.invoke("Hello")
+
+    async def ask() -> None:
+        async with httpx.AsyncClient(headers=headers) as own:
+            await build(server, http_async_client=own).ainvoke("Hello")
+            assert not own.is_closed
+
+    asyncio.run(ask())
+    assert server.requests[-1].headers["x-from"] == "my-client"
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    script = textwrap.dedent(
+        """
+        import sys
+        import langchain_openrouter_o3
+        heavy = {"openai", "tiktoken", "starlette", "uvicorn", "rich", "httpx", "langchain_openai"}
+        assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+        """
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_sockets_close_when_a_pool_is_released(server: Emulator) -> None:
+    model = build(server)
+    threads = [threading.Thread(target=model.invoke, args=("Hello",)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert connections(server) >= 1
+    model.close()
+    assert connections(server) == 0
