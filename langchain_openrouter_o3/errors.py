@@ -188,7 +188,7 @@ def _rebuild(
     return error
 
 
-class OpenRouterInvalidRequestError(OpenRouterError, ModelInvalidRequestError):
+class OpenRouterInvalidRequestError(ModelInvalidRequestError, OpenRouterError):
     """The request was refused as it is; sending it again cannot help."""
 
 
@@ -196,15 +196,15 @@ class OpenRouterInputError(OpenRouterInvalidRequestError, ValueError):
     """Refused by this package before anything was sent; the text names what and the remedy."""
 
 
-class OpenRouterContextOverflowError(OpenRouterError, ContextOverflowError):
+class OpenRouterContextOverflowError(ContextOverflowError, OpenRouterError):
     """The prompt is longer than the model's context window."""
 
 
-class OpenRouterAuthenticationError(OpenRouterError, ModelAuthenticationError):
+class OpenRouterAuthenticationError(ModelAuthenticationError, OpenRouterError):
     """The key is missing, wrong or disabled."""
 
 
-class OpenRouterPermissionError(OpenRouterError, ModelPermissionDeniedError):
+class OpenRouterPermissionError(ModelPermissionDeniedError, OpenRouterError):
     """The key is valid and this is still not allowed (policy, country, terms)."""
 
 
@@ -216,19 +216,19 @@ class OpenRouterModerationError(OpenRouterPermissionError):
     """The input or the output was flagged."""
 
 
-class OpenRouterNotFoundError(OpenRouterError, ModelNotFoundError):
+class OpenRouterNotFoundError(ModelNotFoundError, OpenRouterError):
     """No such model, or no endpoint that can serve this request."""
 
 
-class OpenRouterTimeoutError(OpenRouterError, ModelTimeoutError):
+class OpenRouterTimeoutError(ModelTimeoutError, OpenRouterError):
     """The server, the provider or the client's own limit ran out of time."""
 
 
-class OpenRouterRateLimitError(OpenRouterError, ModelRateLimitError):
+class OpenRouterRateLimitError(ModelRateLimitError, OpenRouterError):
     """Too many requests, here or at the provider."""
 
 
-class OpenRouterAPIError(OpenRouterError, ModelAPIError):
+class OpenRouterAPIError(ModelAPIError, OpenRouterError):
     """The server or the provider failed."""
 
 
@@ -240,7 +240,7 @@ class OpenRouterEmptyResponseError(OpenRouterAPIError):
     """A "successful" answer without text, tool call, refusal or reasoning that was not billed."""
 
 
-class OpenRouterConnectionError(OpenRouterError, ModelConnectionError):
+class OpenRouterConnectionError(ModelConnectionError, OpenRouterError):
     """The server cannot be reached, or the connection was lost."""
 
 

@@ -23,8 +23,8 @@ def _emulator_of_the_session() -> Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(_emulator_of_the_session: Emulator) -> Emulator:
-    """A running emulator with an empty request log."""
-    _emulator_of_the_session.requests.clear()
+    """A running emulator that remembers nothing of other tests."""
+    _emulator_of_the_session.reset()
     return _emulator_of_the_session
 
 

@@ -100,6 +100,11 @@ class Emulator:
         """Queue answers for the next chat requests, one each, before any rule applies."""
         self._canned.queue.extend(answers)
 
+    def reset(self) -> None:
+        """Forget the requests so far and the answers that nobody asked for."""
+        self._canned.queue.clear()
+        self._log.requests.clear()
+
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.
 
