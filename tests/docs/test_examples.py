@@ -1,0 +1,40 @@
+"""Every example in the README and in docs/ runs, in order, page by page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+def by_name(page: Path) -> str:
+    return page.name
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if FENCE.search(p.read_text())], ids=by_name)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
+def test_examples_run(page: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", "any")
+    monkeypatch.setenv("OPENROUTER_API_BASE", emulator.base_url)
+    namespace: dict[str, Any] = {"__name__": "example"}
+    text = page.read_text()
+    for match in FENCE.finditer(text):
+        line = text.count("\n", 0, match.start(1))
+        code = compile("\n" * line + match.group(1), str(page), "exec")
+        exec(code, namespace)  # noqa: S102 - our own examples
+
+
+@pytest.mark.parametrize("page", PAGES, ids=by_name)
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
