@@ -79,6 +79,8 @@ __all__ = [
     "error_from_payload",
 ]
 
+MAX_DEPTH = 64
+MAX_SECONDS = 10.0**9
 MAX_MESSAGE_CHARS = 1_000
 """Upstream bodies can be whole HTML pages; a message that is read stays short."""
 
@@ -336,18 +338,23 @@ _ADVICE: dict[type[OpenRouterError], str] = {
 _HEADERS_KEPT = re.compile(r"^(retry-after.*|x-ratelimit-.*|x-generation-id|content-type)$")
 _ID_OR_KEY = re.compile(
     r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
+    r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
 )
 _PRIVATE_KEYS = frozenset({"user_id", "org_id", "organization_id", "api_key", "authorization"})
 
 
-def redact(value: Any) -> Any:
+def redact(value: Any, depth: int = 0) -> Any:
     """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
+    if depth > MAX_DEPTH:
+        return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
     if isinstance(value, str):
         return _ID_OR_KEY.sub("[redacted]", value)
     if is_object(value):
-        return {key: redact(item) for key, item in value.items() if key not in _PRIVATE_KEYS}
+        return {
+            key: redact(item, depth + 1) for key, item in value.items() if key not in _PRIVATE_KEYS
+        }
     if is_array(value):
-        return [redact(item) for item in value]
+        return [redact(item, depth + 1) for item in value]
     return value
 
 
@@ -376,9 +383,8 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     facts = _read_error(payload)
     availability = _mapping(facts.error.get("availability"))
-    mirrored = availability.get("retry_after")
-    if retry_after is None and isinstance(mirrored, (int, float)):
-        retry_after = float(mirrored)
+    if retry_after is None:
+        retry_after = _seconds(availability.get("retry_after"))
     retryable = availability.get("retryable")
     effective = status if status is not None and status != 200 else facts.status  # noqa: PLR2004
     cls = _classify(effective, facts)
@@ -412,6 +418,11 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if is_object(value) else {}
 
 
+def _seconds(value: Any) -> float | None:
+    sensible = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if sensible and 0 <= value < MAX_SECONDS else None
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
@@ -443,27 +454,32 @@ def _status_of(code: int | str | None) -> int | None:
     return code
 
 
-def _upstream_words(raw: Any) -> str:
+def _upstream_words(raw: Any, depth: int = 0) -> str:
     """Find the provider's own sentence in `metadata.raw`: a JSON string, plain text or an object.
 
     The useful text is there; OpenRouter's `message` is mostly "Provider returned error".
     """
+    if depth > MAX_DEPTH:
+        return ""
     if isinstance(raw, str):
-        try:
-            parsed = json.loads(raw)
-        except (ValueError, RecursionError):
-            return raw.strip()
-        return _upstream_words(parsed) if is_object(parsed) or is_array(parsed) else raw.strip()
+        nested = _parse_nested(raw)
+        return raw.strip() if nested is None else _upstream_words(nested, depth + 1)
     if is_array(raw):
-        return _upstream_words(raw[0]) if raw else ""
+        return _upstream_words(raw[0], depth + 1) if raw else ""
     found = _mapping(raw)
     for key in ("error", "message", "detail", "msg"):
         value = found.get(key)
-        if is_object(value):
-            return _upstream_words(value)
-        if words := _text(value):
-            return words.strip()
-    return json.dumps(raw, ensure_ascii=False) if found else ""
+        if is_object(value) or _text(value):
+            return _upstream_words(value, depth + 1)
+    return json.dumps(redact(raw), ensure_ascii=False) if found else ""
+
+
+def _parse_nested(text: str) -> Any:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if is_object(parsed) or is_array(parsed) else None
 
 
 def _join_words(own: str, upstream: str, reasons: Any) -> str:

@@ -116,7 +116,10 @@ def build_target(schema: Any) -> Target:
         adapter: TypeAdapter[Any] = TypeAdapter(schema)
         json_schema = adapter.json_schema()
         return Target(name, _description(json_schema), json_schema, adapter.validate_python)
-    json_schema = convert_to_json_schema(schema)
+    try:
+        json_schema = convert_to_json_schema(schema)
+    except (TypeError, ValueError) as error:
+        raise OpenRouterInputError(f"schema: {schema!r} is no schema: {error}") from error
     return Target(name, _description(json_schema), json_schema, _as_is, growing=True)
 
 
@@ -133,8 +136,8 @@ def response_format_to_wire(value: Any) -> dict[str, Any]:
     if not is_object(value):
         return build_target(value).response_format(strict=True)
     if value.get("type") == "json_schema":
-        strict = value.get("json_schema", {}).get("strict")
-        return build_target(value).response_format(strict=strict is not False)
+        target = build_target(value)
+        return target.response_format(strict=value["json_schema"].get("strict") is not False)
     if _is_schema(value):
         return build_target(value).response_format(strict=True)
     if isinstance(value.get("type"), str):
@@ -187,6 +190,8 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         """
         _refuse_unfinished(message)
         value = self._call_arguments(message) if self._by_call else _parse_json(message)
+        if not is_object(value):
+            raise _error(message, f"The answer is no object, as {self.target.name} needs.")
         try:
             return self.target.validate(drop_absent(value, self.target.schema))
         except (ValidationError, ValidationErrorV1) as error:
@@ -227,6 +232,17 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             yield item
 
 
+class _Outcome(AddableDict):
+    """A piece of `raw`, `parsed` and `parsing_error`; in a sum the last object counts."""
+
+    def __add__(self, other: AddableDict) -> _Outcome:
+        """Add the messages up and take the rest from the later piece."""
+        total = _Outcome({**self, **other})
+        if "raw" in self and "raw" in other:
+            total["raw"] = self["raw"] + other["raw"]
+        return total
+
+
 class _ObjectStream:
     """The growing object of one stream."""
 
@@ -239,7 +255,7 @@ class _ObjectStream:
         message = AIMessageChunk(content=chunk) if isinstance(chunk, str) else chunk
         self._total = message if self._total is None else self._total + message
         if self._parser.include_raw:
-            yield AddableDict(raw=message)
+            yield _Outcome(raw=message)
         yield from self._show(self._partial())
 
     def finish(self) -> Iterator[Any]:
@@ -251,14 +267,14 @@ class _ObjectStream:
         try:
             yield from self._show(self._parser.parse_message(self._total))
         except OpenRouterOutputError as error:
-            yield AddableDict(parsed=None, parsing_error=error)
+            yield _Outcome(parsed=None, parsing_error=error)
         else:
-            yield AddableDict(parsing_error=None)
+            yield _Outcome(parsing_error=None)
 
     def _show(self, value: Any) -> Iterator[Any]:
         if value is not None and value != self._shown:
             self._shown = value
-            yield AddableDict(parsed=value) if self._parser.include_raw else value
+            yield _Outcome(parsed=value) if self._parser.include_raw else value
 
     def _partial(self) -> Any:
         target = self._parser.target
@@ -278,7 +294,7 @@ class _ObjectStream:
         text = str(self._total.text).strip()
         try:
             return parse_partial_json(text) if text else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None  # not JSON yet
 
 
@@ -306,12 +322,12 @@ def _parse_json(message: BaseMessage) -> Any:
     text = str(message.text)
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise _error(message, f"The answer is not JSON ({error}): {_quote(text)}") from error
+    except (ValueError, RecursionError) as error:
+        raise _error(message, f"The answer is not JSON ({error}).") from error
 
 
 def _error(message: BaseMessage, text: str) -> OpenRouterOutputError:
-    if "Content:" not in text and str(message.text):
+    if str(message.text):
         text = f"{text} Content: {_quote(str(message.text))}"
     error = OpenRouterOutputError(text, partial=_as_ai(message), **_ids(message))
     error.llm_output = str(message.text)

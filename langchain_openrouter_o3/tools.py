@@ -29,7 +29,7 @@ _CHOICES: dict[bool | str, str] = {
     "none": "none",
     "required": "required",
 }
-_NAME = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def tools_to_wire(
@@ -96,11 +96,11 @@ def _tool_to_wire(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FB
         return dict(tool)
     try:
         converted = convert_to_openai_tool(tool)
-    except (ValueError, TypeError) as error:
+        function = dict(converted["function"])
+    except (KeyError, ValueError, TypeError) as error:
         raise OpenRouterInputError(f"tools: {_label(tool)} cannot be a tool: {error}") from error
-    function = dict(converted["function"])
     name = function.get("name")
-    if not isinstance(name, str) or not _NAME.match(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise OpenRouterInputError(
             f"tools: {name!r} is not a usable name; use 1 to 64 letters, digits, '_' and '-'."
         )

@@ -102,7 +102,7 @@ class BodyDecoder:
 
 def _parse_object(data: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise OpenRouterMalformedResponseError(
             f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"

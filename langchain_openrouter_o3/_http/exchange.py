@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
-from itertools import count
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
@@ -148,7 +147,9 @@ def exchange(
     Raises:
         OpenRouterError: The error of the last attempt.
     """
-    for attempt in count(1):
+    attempt = 0
+    while True:
+        attempt += 1
         progress = _Progress()
         try:
             yield from _attempt(request, new_reader, sources, progress)

@@ -6,6 +6,7 @@ Sources: https://openrouter.ai/docs/api-reference/errors and RFC 9110 section 10
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ class RetryPolicy:
             return None
         if retry_after is not None:
             return retry_after if retry_after <= self.max_retry_after else None
-        backoff = min(self.max_delay, self.initial_delay * 2.0 ** (attempt - 1))
+        backoff = min(self.max_delay, self.initial_delay * 2.0 ** min(attempt - 1, 32))
         return float(backoff * (1 - 0.25 * jitter))
 
 
@@ -82,7 +83,10 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - now)
+        date = parsedate_to_datetime(value)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)  # RFC 9110: HTTP dates are in GMT
+        return max(0.0, date.timestamp() - now)
     except (ValueError, OverflowError):
         return None  # neither a number nor a date: the same as no header at all
 

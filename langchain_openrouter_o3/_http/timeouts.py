@@ -34,11 +34,16 @@ def check_timeout(value: Any) -> Any:
 
     if value is None or isinstance(value, httpx.Timeout):
         return value
-    if is_object(value):
-        return httpx.Timeout(**value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        raise ValueError("timeout is in seconds: a positive number, an httpx.Timeout, or None")
-    return float(value)
+    try:
+        if is_object(value):
+            return httpx.Timeout(**value)
+        if not isinstance(value, bool) and value > 0:
+            return float(value)
+    except (TypeError, ValueError):
+        pass  # neither a number nor the parts of a time-out: said below
+    raise ValueError(
+        "timeout is in seconds: a positive number, an httpx.Timeout (or its parts by name), or None"
+    )
 
 
 def to_timeout(value: Any) -> httpx.Timeout:

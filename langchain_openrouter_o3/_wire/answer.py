@@ -39,10 +39,21 @@ _CHOICE = frozenset(
     {"index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error"}
 )
 _MESSAGE = frozenset(
-    {"role", "content", "refusal", "reasoning", "reasoning_details", "tool_calls", "annotations"}
+    {
+        "annotations",
+        "content",
+        "reasoning",
+        "reasoning_content",
+        "reasoning_details",
+        "refusal",
+        "role",
+        "tool_calls",
+    }
 )
 # Names that mean something to LangChain; a server's unknown field must not take their place.
-_RESERVED = frozenset({"model_provider", "output_version", "finish_reason", "stop_sequence"})
+_RESERVED = frozenset(
+    {"model_provider", "output_version", "finish_reason", "stop_sequence", ARGUMENTS_KEY}
+)
 
 # A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
 _TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
@@ -85,7 +96,8 @@ class Answer:
         self._calls = ToolCalls()
         self._annotations: list[Any] = []
         self._logprobs: Any = None
-        self._usage: dict[str, Any] | None = None
+        self._usage: UsageMetadata | None = None
+        self._accounts: dict[str, Any] = {}
         self._metadata: dict[str, Any] = {}
         self._extras: dict[str, Any] = {}
 
@@ -96,9 +108,15 @@ class Answer:
         return identity if isinstance(identity, str) else self._header_id
 
     @property
-    def truncated(self) -> bool:
-        """Whether the answer was cut by a token limit."""
-        return is_truncated(self.finish_reason, self.native_finish_reason)
+    def cut_short(self) -> bool:
+        """Whether the answer may have ended in the middle of a tool call."""
+        native = self.native_finish_reason
+        return (
+            is_truncated(self.finish_reason, native)
+            or self.finish_reason == "content_filter"
+            or self.stop.matched is not None
+            or bool(native and _FAILED.search(native))
+        )
 
     def feed(self, payload: dict[str, Any], *, whole: bool) -> Delta:
         """Take a whole body or the next chunk of a stream.
@@ -122,7 +140,7 @@ class Answer:
 
     def close(self) -> Delta:
         """Take the end of the answer and return what had been held back."""
-        chunks = self._calls.close(self.generation_id or "", truncated=self.truncated)
+        chunks = self._calls.close(self.generation_id or "", truncated=self.cut_short)
         return Delta(self._keep(self._text, self.stop.flush()), "", "", chunks)
 
     def check(self) -> None:
@@ -140,7 +158,7 @@ class Answer:
         if self._has_content() or self.stop.matched is not None:
             return
         failed = bool(native and _FAILED.search(native))
-        unbilled = self._usage is not None and self._usage.get("completion_tokens") == 0
+        unbilled = self._usage is not None and self._usage["output_tokens"] == 0
         if failed or unbilled:
             raise OpenRouterEmptyResponseError(
                 "The answer is empty: no text, tool call, refusal or reasoning came "
@@ -154,7 +172,7 @@ class Answer:
             complete: False for the partial message of an answer that broke off, whose last
                 tool call is then not trusted.
         """
-        truncated = self.truncated or not complete
+        truncated = self.cut_short or not complete
         tool_calls, invalid_tool_calls = self._calls.parsed(truncated=truncated)
         usage, metadata = self.summary()
         additional = self.closing_kwargs()
@@ -173,17 +191,16 @@ class Answer:
 
     def summary(self) -> tuple[UsageMetadata | None, dict[str, Any]]:
         """Return the token counts and the response metadata, each key once."""
-        usage, rest = usage_from_wire(self._usage) if self._usage is not None else (None, {})
         known = {
             "model_provider": MODEL_PROVIDER,
             "id": self.generation_id,
-            "finish_reason": self.finish_reason,
+            "finish_reason": self.finish_reason or ("stop" if self.stop.matched else None),
             "native_finish_reason": self.native_finish_reason,
             "logprobs": self._logprobs,
             "stop_sequence": self.stop.matched,
         }
         known = {key: value for key, value in known.items() if value is not None}
-        return usage, {**rest, **self._metadata, **known}
+        return self._usage, {**self._accounts, **self._metadata, **known}
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end.
@@ -219,20 +236,19 @@ class Answer:
         for key, value in payload.items():
             if key not in _ENVELOPE and value is not None:
                 self._metadata[_metadata_name(key)] = value
-        usage = payload.get("usage")
-        if usage is not None:
-            # The last one wins and is counted once: some providers repeat it on every chunk.
-            self._usage = parse_mapping(usage, "usage")
         choices = parse_list(payload.get("choices"), "choices")
-        if not choices:
-            if whole:
-                raise OpenRouterMalformedResponseError("Malformed answer: it has no choices.")
-            return Delta("", "", "", [])
-        if len(choices) > 1:
+        if len(choices) > 1 or (whole and not choices):
             raise OpenRouterMalformedResponseError(
                 f"Malformed answer: {len(choices)} choices came where one was asked for."
             )
-        return self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
+        delta = Delta("", "", "", [])
+        if choices:
+            delta = self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
+        if payload.get("usage") is not None:
+            # The last one wins and is counted once: some providers repeat it on every chunk.
+            usage = parse_mapping(payload["usage"], "usage")
+            self._usage, self._accounts = usage_from_wire(usage)
+        return delta
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
         finish = parse_text(choice.get("finish_reason"), "finish_reason")
@@ -254,15 +270,17 @@ class Answer:
         details = delta.get("reasoning_details")
         readable = self._details.replace(details) if whole else self._details.feed(details)
         # `reasoning` and the details are twins; gpt-5.2 with web search sends only the latter.
-        reasoning = parse_text(delta.get("reasoning"), "reasoning") or readable
+        # Before OpenRouter's name, some servers use DeepSeek's.
+        thoughts = delta.get("reasoning", delta.get("reasoning_content"))
+        reasoning = parse_text(thoughts, "reasoning") or readable
         text = self.stop.feed(parse_text(delta.get("content"), "content"))
         # What the model wrote after a stop sequence is not part of the answer.
         after_stop = self.stop.matched is not None
-        chunks = [] if after_stop else self._calls.feed(delta.get("tool_calls"))
+        chunks = [] if after_stop else self._calls.feed(delta.get("tool_calls"), whole=whole)
         self._annotations += parse_list(delta.get("annotations"), "annotations")
         for key, value in delta.items():
             if key not in _MESSAGE and value is not None:
-                self._add_extra(key, value)
+                self._add_extra(_metadata_name(key), value)
         return Delta(
             self._keep(self._text, text),
             self._keep(self._reasoning, reasoning),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CALL_BLOCKS = frozenset(
     {"tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "function_call"}
 )
-_THOUGHT_BLOCKS = {"reasoning": "reasoning", "thinking": "thinking"}
+_TEXT_BLOCKS = {"reasoning": "reasoning", "thinking": "thinking", "refusal": "refusal"}
 _RETURNED = ("audio", "images")
 
 
@@ -51,16 +51,20 @@ def _split_content(message: AIMessage, place: Place) -> tuple[str | list[dict[st
     refusal = message.additional_kwargs.get("refusal") or ""
     if isinstance(message.content, str):
         return message.content, thoughts, refusal
-    known = {call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)}
+    known = [call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
     parts: list[dict[str, Any]] = []
     for block in message.content:
         kind = block.get("type") if is_object(block) else "text"
-        if isinstance(block, str) or kind not in _CALL_BLOCKS | {*_THOUGHT_BLOCKS, "refusal"}:
+        if isinstance(block, str) or kind not in _CALL_BLOCKS | _TEXT_BLOCKS.keys():
             parts.append(part_to_wire(block, place))
-        elif kind in _THOUGHT_BLOCKS:
-            thoughts += block.get(_THOUGHT_BLOCKS[kind]) or ""
-        elif kind == "refusal":
-            refusal = refusal or block.get("refusal") or ""
+        elif kind in _TEXT_BLOCKS:
+            text = block.get(_TEXT_BLOCKS[kind])
+            if not isinstance(text, str):
+                raise OpenRouterInputError(
+                    f"{place.name}: the {kind} block holds no text that can be sent; remove it."
+                )
+            thoughts += text if kind != "refusal" else ""
+            refusal = refusal or (text if kind == "refusal" else "")
         elif block.get("id", block.get("call_id")) not in known:
             raise OpenRouterInputError(
                 f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
@@ -105,10 +109,15 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
 
 def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
     """Reuse the model's own string while it still means the same arguments."""
-    if isinstance(raw, str) and raw.strip() and parse_arguments(raw) == args:
-        return raw
     try:
-        return json.dumps(args, ensure_ascii=False, allow_nan=False)
+        written = json.dumps(args, ensure_ascii=False, allow_nan=False)
+        # Written out, because to Python 1 and True are equal.
+        same = (
+            isinstance(raw, str)
+            and raw.strip()
+            and json.dumps(parse_arguments(raw), ensure_ascii=False) == written
+        )
+        return str(raw) if same else written
     except (TypeError, ValueError) as error:
         raise OpenRouterInputError(
             f"{place.name}: the arguments of a tool call are not JSON: {error}"

@@ -60,8 +60,16 @@ class CallIds:
             )
 
     def call(self, identity: str | None, position: int) -> str:
-        """Open a call and return its id on the wire."""
+        """Open a call and return its id on the wire.
+
+        Raises:
+            OpenRouterInputError: Another call of the message has the same id.
+        """
         key = identity or f"missing-{position}"
+        if key in self._open:
+            raise OpenRouterInputError(
+                f"{self._where}: two tool calls have the id {identity!r}; give each its own."
+            )
         wire = identity or _short(f"turn {self._turn} call {position}")
         self._open[key] = wire if len(wire) <= MAX_ID else _short(wire)
         return self._open[key]

@@ -66,6 +66,13 @@ def _text(block: dict[str, Any], place: Place) -> dict[str, Any]:
     return part
 
 
+def _document(block: dict[str, Any], place: Place) -> dict[str, Any]:
+    # LangChain's plain-text document; its title and context are text for the model, too.
+    texts = [block[key] for key in ("title", "context") if block.get(key)]
+    part = _text(block, place)
+    return {**part, "text": "\n\n".join(map(str, [*texts, part["text"]]))}
+
+
 def _image(block: dict[str, Any], place: Place) -> dict[str, Any]:
     if not place.image_inputs:
         raise OpenRouterInputError(
@@ -85,7 +92,7 @@ def _data(block: dict[str, Any], place: Place) -> dict[str, Any]:
         return _verbatim(block, place)
     try:
         return convert_to_openai_data_block(block)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise OpenRouterInputError(
             f"{place.name}: the {block['type']} block cannot be sent: {error}"
         ) from error
@@ -98,7 +105,7 @@ def _verbatim(block: dict[str, Any], place: Place) -> dict[str, Any]:
 
 _PARTS: dict[str, Callable[[dict[str, Any], Place], dict[str, Any]]] = {
     "text": _text,
-    "text-plain": _text,
+    "text-plain": _document,
     "image_url": _image,
     "image": _image,
     "file": _data,

@@ -54,8 +54,8 @@ class ReasoningDetails:
         before = self.entries
         self.entries = []
         text = self.feed(value)
-        whole: list[dict[str, Any]] = value or []
-        self.entries = [*before, *map(dict, whole)]
+        whole: list[dict[str, Any] | None] = value or []
+        self.entries = [*before, *(dict(entry) for entry in whole if entry is not None)]
         return text
 
     def _add(self, piece: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def reasoning_details_to_wire(entries: list[Any]) -> list[Any]:
     404 (https://github.com/langchain-ai/langchain/issues/37777), so such a dangling id is left
     out of an entry that carries no data, unless another entry carries the data of that id.
     """
-    with_data = {entry.get("id") for entry in entries if is_object(entry) and entry.get("data")}
+    with_data = [entry.get("id") for entry in entries if is_object(entry) and entry.get("data")]
     return [
         {key: value for key, value in entry.items() if key != "id"}
         if _dangles(entry, with_data)
@@ -116,6 +116,6 @@ def reasoning_details_to_wire(entries: list[Any]) -> list[Any]:
     ]
 
 
-def _dangles(entry: Any, with_data: set[Any]) -> bool:
+def _dangles(entry: Any, with_data: list[Any]) -> bool:
     identity = entry.get("id") if is_object(entry) else None
     return isinstance(identity, str) and identity.startswith("rs_") and identity not in with_data

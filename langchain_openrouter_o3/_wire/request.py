@@ -61,8 +61,8 @@ BODY_PARAMETERS = frozenset(
 CALL_OPTIONS = frozenset({"default_headers", "extra_body", "max_retries", "stop", "timeout"})
 """What can be set per call and does not go into the body under its own name."""
 
-_HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
-_HEADER_VALUE = re.compile(r"^[\x20-\x7e\t\x80-\xff]*$")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t\x80-\xff]*")
 _JSON_WORD = re.compile("json", re.IGNORECASE)
 
 
@@ -147,6 +147,8 @@ def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) ->
         OpenRouterInputError: A parameter's value cannot be accepted by the model.
     """
     limit = parameters.get("max_tokens")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise OpenRouterInputError(f"max_tokens={limit!r} is not a whole number of tokens.")
     if facts is not None and limit is not None and limit < facts.min_max_tokens:
         raise OpenRouterInputError(
             f"max_tokens={limit} is below {facts.min_max_tokens}, the least that OpenRouter "
@@ -154,7 +156,8 @@ def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) ->
         )
     if "tool_choice" in parameters and not parameters.get("tools"):
         raise OpenRouterInputError("tool_choice was given without tools; bind tools or drop it.")
-    names = [tool["function"]["name"] for tool in parameters.get("tools", ()) if "function" in tool]
+    functions = [tool.get("function") for tool in parameters.get("tools", ())]
+    names = [str(function.get("name")) for function in functions if is_object(function)]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise OpenRouterInputError(f"tools: {doubled} are bound more than once; keep one of each.")
@@ -194,7 +197,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         raise OpenRouterInputError(
             f"{broken} contains half a surrogate pair, which is not text; remove it."
         ) from None
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise OpenRouterInputError(f"The request cannot be written as JSON: {error}.") from error
 
 
@@ -231,9 +234,9 @@ def check_headers(headers: Mapping[str, Any], argument: str) -> None:
         OpenRouterInputError: A name or value is not a header's; the value is not repeated.
     """
     for name, value in headers.items():
-        if not _HEADER_NAME.match(name):
+        if not _HEADER_NAME.fullmatch(name):
             raise OpenRouterInputError(f"{argument}: {name!r} is not a header name.")
-        if not isinstance(value, str) or not _HEADER_VALUE.match(value):
+        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise OpenRouterInputError(
                 f"{argument}: the value of {name!r} is not text that a header can carry."
             )

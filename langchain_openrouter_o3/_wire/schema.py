@@ -50,8 +50,12 @@ _IMPOSSIBLE = frozenset(
         "unevaluatedProperties",
     }
 )
+_DESCRIBING = frozenset({"title", "description", "default"})
 _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
+)
+_CONSTRAINING = frozenset(
+    {"type", "anyOf", "oneOf", "allOf", "enum", "const", "$ref", "properties"}
 )
 _CHILD_MAPS = ("properties", "$defs", "definitions")
 _CHILD_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -71,6 +75,7 @@ def strict_schema(schema: Schema, what: str) -> Schema:
     Raises:
         OpenRouterInputError: It cannot be strict; the text names the path.
     """
+    _check_shape(schema, what, "$")
     return _Strict(schema, what).root()
 
 
@@ -87,6 +92,7 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     Raises:
         OpenRouterInputError: The root is not an object.
     """
+    _check_shape(schema, what, "$")
     kind = schema.get("type", "object")
     if kind != "object" or any(key in schema for key in ("anyOf", "oneOf", "allOf")):
         raise OpenRouterInputError(
@@ -115,9 +121,11 @@ class _Strict:
         self._what = what
 
     def root(self) -> Schema:
-        root = self._schema
+        root = _without_nulls(self._schema)
         if "$ref" in root:  # a recursive model: its definition moves to the root, where it must be
-            target = resolve_ref(root["$ref"], root)
+            target = self._follow(root["$ref"], "$")
+            if "$ref" in target:
+                raise self._impossible("$", "a reference to a reference")
             root = {**target, **{key: root[key] for key in ("$defs", "definitions") if key in root}}
         if root.get("type") != "object" or "anyOf" in root or "oneOf" in root:
             raise self._impossible("$", "the top of a schema must be an object; wrap it in one")
@@ -126,18 +134,18 @@ class _Strict:
     def _convert(self, schema: Any, path: str) -> Schema:
         if not is_object(schema):
             raise self._impossible(path, "a schema that accepts anything")
-        schema = self._flatten(schema, path)
+        schema = self._flatten(_without_nulls(schema), path)
         for key in sorted(schema.keys() & _IMPOSSIBLE):
             raise self._impossible(path, f"{key!r} is not supported")
         if "$ref" in schema:
-            return self._reference(schema)
+            return self._reference(schema, path)
         if not schema.keys() & {"type", "anyOf", "enum", "const"}:
             raise self._impossible(path, "a value of any type")
         converted = {key: value for key, value in schema.items() if key not in _DROPPED}
         if converted.get("format") not in (None, *_FORMATS):
             del converted["format"]
         types = _types(schema)
-        if "object" in types:
+        if "object" in types or "properties" in schema:
             self._close(converted, path)
         if "array" in types:
             self._fill_items(converted, path)
@@ -162,19 +170,26 @@ class _Strict:
             rest = {key: value for key, value in schema.items() if key != "oneOf"}
             schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
         if "allOf" in schema:
-            parts = schema["allOf"]
-            if len(parts) != 1:
+            rest = {key: value for key, value in schema.items() if key != "allOf"}
+            part = schema["allOf"][0] if len(schema["allOf"]) == 1 else None
+            if not is_object(part) or part.keys() & (rest.keys() - _DESCRIBING):
                 raise self._impossible(path, "'allOf' is not supported")
-            schema = {**parts[0], **{key: item for key, item in schema.items() if key != "allOf"}}
+            schema = self._flatten({**part, **rest}, path)
         return schema
 
-    @staticmethod
-    def _reference(schema: Schema) -> Schema:
+    def _reference(self, schema: Schema, path: str) -> Schema:
+        self._follow(schema["$ref"], path)
         # A reference may have no siblings; a description survives one level further out.
         reference = {"$ref": schema["$ref"]}
         if "description" in schema:
             return {"anyOf": [reference], "description": schema["description"]}
         return reference
+
+    def _follow(self, reference: str, path: str) -> Schema:
+        try:
+            return resolve_ref(reference, self._schema)
+        except OpenRouterInputError as error:
+            raise self._impossible(path, str(error)) from None
 
     def _close(self, schema: Schema, path: str) -> None:
         extra = schema.get("additionalProperties")
@@ -233,15 +248,17 @@ def _nullable(schema: Schema) -> Schema:
     return nullable
 
 
-def accepts_null(schema: Schema) -> bool:
+def accepts_null(schema: Any) -> bool:
     """Say whether null is valid, as far as the schema's own level tells."""
-    kind = schema.get("type")
+    if not is_object(schema):
+        return bool(schema)  # true accepts anything
     options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     return (
-        kind == "null"
-        or (is_array(kind) and "null" in kind)
-        or any(is_object(option) and accepts_null(option) for option in options)
+        "null" in _types(schema)
+        or any(accepts_null(option) for option in options)
         or None in schema.get("enum", [])
+        or ("const" in schema and schema["const"] is None)
+        or not schema.keys() & _CONSTRAINING
     )
 
 
@@ -262,10 +279,10 @@ def resolve_ref(reference: str, root: Schema) -> Schema:
 
 def _repair(schema: Schema) -> Schema:
     repaired = _map_children(schema, _repair)
-    if repaired.get("type") == "object":
-        repaired.setdefault("properties", {})
-    if repaired.get("type") == "array":
-        repaired.setdefault("items", {})
+    if repaired.get("type") == "object" and repaired.get("properties") is None:
+        repaired["properties"] = {}
+    if repaired.get("type") == "array" and repaired.get("items") is None:
+        repaired["items"] = {}
     return repaired
 
 
@@ -304,12 +321,14 @@ def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
     }
 
 
-def _null_is_meant(schema: Schema, root: Schema) -> bool:
-    return accepts_null(resolve_ref(schema["$ref"], root) if "$ref" in schema else schema)
+def _null_is_meant(schema: Any, root: Schema) -> bool:
+    if is_object(schema) and "$ref" in schema:
+        return any(accepts_null(option) for option in _options(schema, root))
+    return accepts_null(schema)
 
 
 def _item_schemas(schema: Schema, root: Schema) -> Iterator[Schema]:
-    options = [option for option in _options(schema, root) if option.get("type") == "array"]
+    options = [option for option in _options(schema, root) if "array" in _types(option)]
     shape = options[0] if options else {}
     yield from shape.get("prefixItems", [])
     items = shape.get("items", {})
@@ -333,12 +352,67 @@ def _const_fits(value: Any, schema: Any) -> bool:
     return not is_object(schema) or "const" not in schema or schema["const"] == value
 
 
-def _options(schema: Schema, root: Schema) -> Iterator[Schema]:
-    if "$ref" in schema:
-        yield from _options(resolve_ref(schema["$ref"], root), root)
+def _options(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> Iterator[Schema]:
+    """Give a schema and the members of its unions, references followed."""
+    if not is_object(schema):
+        return
+    reference = schema.get("$ref")
+    if reference is not None:
+        if reference not in seen:
+            yield from _options(resolve_ref(reference, root), root, (*seen, reference))
         return
     yield schema
     for key in ("anyOf", "oneOf", "allOf"):
         for option in schema.get(key, []):
-            if is_object(option):
-                yield from _options(option, root)
+            yield from _options(option, root, seen)
+
+
+def _without_nulls(schema: Schema) -> Schema:
+    """Leave out keywords that are null, which means absent; only a `const` may be null."""
+    return {key: value for key, value in schema.items() if value is not None or key == "const"}
+
+
+def _check_shape(schema: Any, what: str, path: str) -> None:
+    """Refuse what is no JSON schema, so that the rest of this module may rely on its shape."""
+    if isinstance(schema, bool):
+        return
+    if not is_object(schema):
+        raise OpenRouterInputError(f"{what}: {path} is no JSON schema: {schema!r}")
+    for key, value in _without_nulls(schema).items():
+        if not _SHAPES.get(key, _anything)(value):
+            raise OpenRouterInputError(f"{what}: {path}.{key} is no JSON schema: {value!r}")
+        if key in _CHILD_MAPS:
+            for name, child in value.items():
+                _check_shape(child, what, f"{path}.{key}.{name}")
+        elif key in _CHILD_LISTS:
+            for position, child in enumerate(value):
+                _check_shape(child, what, f"{path}.{key}[{position}]")
+        elif key in _CHILDREN:
+            _check_shape(value, what, f"{path}.{key}")
+
+
+def _anything(value: Any) -> bool:
+    del value
+    return True
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_names(value: Any) -> bool:
+    return is_array(value) and all(map(_is_text, value))
+
+
+def _is_type(value: Any) -> bool:
+    return _is_text(value) or _is_names(value)
+
+
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    "$ref": _is_text,
+    "enum": is_array,
+    "required": _is_names,
+    "type": _is_type,
+    **dict.fromkeys(_CHILD_MAPS, is_object),
+    **dict.fromkeys(_CHILD_LISTS, is_array),
+}

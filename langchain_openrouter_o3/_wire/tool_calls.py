@@ -55,19 +55,24 @@ class ToolCalls:
         """Whether there is any call."""
         return bool(self._calls)
 
-    def feed(self, value: Any) -> list[ToolCallChunk]:
+    def feed(self, value: Any, *, whole: bool = False) -> list[ToolCallChunk]:
         """Take the `tool_calls` of one delta and return the chunks that they are worth.
 
         Index, id and name come once per call in what is returned, however often and in
-        whatever order the provider repeats them.
+        whatever order the provider repeats them, and each call has one chunk at most.
+
+        Args:
+            value: The field as it came.
+            whole: Whether each item is a call of its own, as in a whole body.
         """
-        chunks: list[ToolCallChunk] = []
+        chunks: dict[int, ToolCallChunk] = {}
         for item in parse_list(value, "tool_calls"):
             delta = parse_mapping(item, "tool_calls[]")
             function = parse_mapping(delta.get("function"), "tool_calls[].function")
             identity = parse_text(delta.get("id"), "tool_calls[].id")
             name = parse_text(function.get("name"), "tool_calls[].function.name")
-            call = self._locate(delta.get("index"), identity, name)
+            call = None if whole else self._find(delta.get("index"), identity, name)
+            call = call or self._begin(delta.get("index"))
             arguments = _arguments(function.get("arguments"))
             call.arguments += arguments
             new_id = self._adopt_id(call, identity)
@@ -75,8 +80,8 @@ class ToolCalls:
             call.name = call.name or name
             if arguments or new_id or new_name or not call.named:
                 call.named = True
-                chunks.append(_chunk(call, arguments, new_id, new_name))
-        return chunks
+                _join(chunks, _chunk(call, arguments, new_id, new_name))
+        return list(chunks.values())
 
     def close(self, seed: str, *, truncated: bool) -> list[ToolCallChunk]:
         """Return the last chunks: missing ids, and what makes incomplete calls unmistakable.
@@ -124,8 +129,8 @@ class ToolCalls:
         # Core reads "" as {}, but not white space.
         return "{}" if call.arguments and not call.arguments.strip() else ""
 
-    def _locate(self, index: Any, identity: str, name: str) -> _Call:
-        """Find the call that a delta belongs to, or begin a new one.
+    def _find(self, index: Any, identity: str, name: str) -> _Call | None:
+        """Find the call that a delta belongs to.
 
         A new id on an occupied index is a new call: one provider sent fifteen of them.
         """
@@ -139,8 +144,9 @@ class ToolCalls:
         continues = latest is not None and (not identity or not latest.wire_id)
         if index is None and name and latest is not None and latest.name:
             continues = False  # without index and id, a name begins the next call
-        if latest is not None and continues:
-            return latest
+        return latest if continues else None
+
+    def _begin(self, index: Any) -> _Call:
         call = _Call(position=len(self._calls), index=index)
         self._calls.append(call)
         return call
@@ -205,6 +211,16 @@ def _arguments(value: Any) -> str:
 
 def _chunk(call: _Call, arguments: str, identity: str | None, name: str | None) -> ToolCallChunk:
     return core_tool.tool_call_chunk(name=name, args=arguments, id=identity, index=call.position)
+
+
+def _join(chunks: dict[int, ToolCallChunk], chunk: ToolCallChunk) -> None:
+    """Add a chunk; core does not merge the deltas of one call inside one message chunk."""
+    index = chunk["index"] or 0
+    known = chunks.setdefault(index, chunk)
+    if known is not chunk:
+        known["args"] = f"{known['args'] or ''}{chunk['args'] or ''}"
+        known["id"] = known["id"] or chunk["id"]
+        known["name"] = known["name"] or chunk["name"]
 
 
 def _synthetic_id(seed: str, position: int) -> str:

@@ -1,0 +1,132 @@
+"""Recognising what came: JSON, events, or neither."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_openrouter_o3._http import body as body_module
+from langchain_openrouter_o3._http.body import BodyDecoder
+from langchain_openrouter_o3._http.sse import SSEDecoder
+from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from tests.wire import PADDING
+
+
+def decode(*pieces: bytes) -> list[Any]:
+    decoder = BodyDecoder()
+    return [*(item for piece in pieces for item in decoder.feed(piece)), *decoder.finish()]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "framing"),
+    [
+        ([b"{"], "json"),
+        ([PADDING * 30, b"{"], "json"),
+        ([b"\xef\xbb\xbf", b" {"], "json"),
+        ([b"data:"], "events"),
+        ([b": OPENROUTER PROCESSING"], "events"),
+        ([b"\n\n", b"ev", b"ent: x"], "events"),
+        ([b"\xef", b"\xbb", b"\xbfdata: 1"], "events"),
+        ([b"  \n"], "unknown"),
+        ([b"da"], "unknown"),
+        ([b"\xef"], "unknown"),
+        ([b""], "unknown"),
+    ],
+)
+def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], framing: str) -> None:
+    decoder = BodyDecoder()
+    for piece in pieces:
+        assert list(decoder.feed(piece)) == []
+
+    assert decoder.framing == framing
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        PADDING,
+        b"da",
+        b"<!DOCTYPE html>",
+        b"[1]",
+        b"null",
+        b"upstream error",
+        b"{",
+        b'{"a": NaN}',
+        b"{}{}",
+        b'{"a": "\xff"}',
+        b"data: [1]\n\n",
+        b"data: nonsense\n\n",
+        b"data: {\ndata:\n\n",
+    ],
+)
+def test_what_is_no_answer_is_refused_with_an_excerpt(data: bytes) -> None:
+    with pytest.raises(OpenRouterMalformedResponseError, match="Malformed answer"):
+        decode(data)
+
+
+def test_the_excerpt_is_short_and_the_event_is_numbered() -> None:
+    with pytest.raises(OpenRouterMalformedResponseError, match="event 3 of the stream") as caught:
+        decode(b'data: {"a":1}\n\ndata: {}\n\ndata: ' + b"x" * 5_000 + b"\n\n")
+
+    assert len(str(caught.value)) < 400
+
+
+def test_payloads_before_a_broken_event_are_given_first() -> None:
+    received = BodyDecoder().feed(b'data: {"a":1}\n\ndata: {\n\n')
+
+    assert next(received) == {"a": 1}
+    with pytest.raises(OpenRouterMalformedResponseError):
+        next(received)
+
+
+def test_what_follows_the_end_marker_is_ignored() -> None:
+    decoder = BodyDecoder()
+
+    assert list(decoder.feed(b"data: {}\n\ndata: [DONE]\n\ndata: {\n\n")) == [{}]
+    assert decoder.done
+    assert list(decoder.feed(b"data: nonsense\n\n")) == []
+
+
+def test_empty_data_is_no_payload() -> None:
+    assert decode(b"data:\n\ndata\n\ndata: {}\n\n") == [{}]
+
+
+def test_a_stream_that_ends_inside_an_event_ends_too_early() -> None:
+    with pytest.raises(EOFError):
+        decode(b'data: {"a":')
+
+
+def test_an_event_that_only_lacks_its_blank_line_counts() -> None:
+    assert decode(b'data: {"a":1}') == [{"a": 1}]
+
+
+def test_a_body_beyond_any_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "MAX_JSON_BODY", 100)
+    decoder = BodyDecoder()
+    list(decoder.feed(b"{"))
+    with pytest.raises(OpenRouterMalformedResponseError, match="larger than 100 bytes"):
+        list(decoder.feed(b"x" * 200))
+
+
+def test_an_event_beyond_any_size_is_refused() -> None:
+    decoder = BodyDecoder()
+    decoder._events = SSEDecoder(limit=100)
+    with pytest.raises(OpenRouterMalformedResponseError, match="larger than 100 bytes"):
+        list(decoder.feed(b"data: " + b"x" * 200))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'{"error": {"code": 429}}', {"error": {"code": 429}}),
+        (b"<html>busy</html>\n", {"error": {"message": "<html>busy</html>"}}),
+        (b"  \n", {}),
+        (b"\xff", {"error": {"message": "\ufffd"}}),
+        (b"[" * 100_000, {"error": {"message": "[" * 100_000}}),
+    ],
+    ids=["json", "html", "empty", "binary", "deep"],
+)
+def test_the_body_of_an_error_status_is_json_or_its_text(data: bytes, expected: Any) -> None:
+    assert BodyDecoder.decode_error(data) == expected

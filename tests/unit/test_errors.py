@@ -1,0 +1,340 @@
+"""The error tree: which class an error becomes, what it tells, and that it travels."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+from langchain_core import exceptions as core
+from langchain_core.messages import AIMessage
+
+from langchain_openrouter_o3 import errors
+from langchain_openrouter_o3.errors import (
+    MAX_MESSAGE_CHARS,
+    ErrorResponse,
+    OpenRouterAPIError,
+    OpenRouterAuthenticationError,
+    OpenRouterContextOverflowError,
+    OpenRouterCreditsError,
+    OpenRouterError,
+    OpenRouterInputError,
+    OpenRouterInvalidRequestError,
+    OpenRouterModerationError,
+    OpenRouterNotFoundError,
+    OpenRouterPermissionError,
+    OpenRouterRateLimitError,
+    OpenRouterTimeoutError,
+    error_from_payload,
+)
+from tests.wire import error
+
+LEAVES = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
+
+
+def _pickled(value: OpenRouterError) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own bytes
+
+
+def test_the_table_of_leaves_is_the_whole_tree() -> None:
+    assert len(LEAVES) == 19
+    assert all(issubclass(leaf, OpenRouterError) for leaf in LEAVES)
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=lambda leaf: leaf.__name__)
+@pytest.mark.parametrize("clone", [_pickled, copy.copy, copy.deepcopy])
+def test_every_error_travels_with_all_its_attributes(
+    leaf: type[OpenRouterError], clone: Any
+) -> None:
+    original = leaf(
+        "It failed.",
+        status_code=429,
+        code="rate_limit_exceeded",
+        error_type="rate_limit_exceeded",
+        provider_name="OpenAI",
+        generation_id="gen-1",
+        retry_after=2.5,
+        retryable=True,
+        body={"error": {"message": "slow down"}},
+        partial=AIMessage("so far"),
+        headers={"retry-after": "2.5"},
+    )
+    again = clone(original)
+
+    assert type(again) is leaf
+    assert str(again) == str(original)
+    assert vars(again) == vars(original)
+    assert again.is_retryable is True
+
+
+CORE_CLASSES = {
+    400: core.ModelInvalidRequestError,
+    413: core.ModelInvalidRequestError,
+    422: core.ModelInvalidRequestError,
+    409: core.ModelInvalidRequestError,
+    401: core.ModelAuthenticationError,
+    402: core.ModelPermissionDeniedError,
+    403: core.ModelPermissionDeniedError,
+    404: core.ModelNotFoundError,
+    408: core.ModelTimeoutError,
+    504: core.ModelTimeoutError,
+    429: core.ModelRateLimitError,
+    500: core.ModelAPIError,
+    502: core.ModelAPIError,
+    503: core.ModelAPIError,
+    529: core.ModelAPIError,
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), CORE_CLASSES.items())
+def test_a_status_and_the_same_code_in_a_200_body_give_one_class(
+    status: int, expected: type[Exception]
+) -> None:
+    by_status = error_from_payload(error(status, "No."), status=status)
+    by_code = error_from_payload(error(status, "No."), status=200)
+
+    assert isinstance(by_status, expected)
+    assert type(by_code) is type(by_status)
+    assert (by_code.status_code, by_code.code) == (status, status)
+    assert by_code.is_retryable == by_status.is_retryable
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "expected"),
+    [
+        ("rate_limit_exceeded", 429, OpenRouterRateLimitError),
+        ("server_error", 500, OpenRouterAPIError),
+        ("invalid_api_key", 401, OpenRouterAuthenticationError),
+        ("404", 404, OpenRouterNotFoundError),
+        ("some_new_word", None, OpenRouterAPIError),
+        ("12345", None, OpenRouterAPIError),
+    ],
+)
+def test_a_code_that_is_a_word_keeps_its_meaning(
+    word: str, status: int | None, expected: type[OpenRouterError]
+) -> None:
+    found = error_from_payload(error(word, "No."))
+
+    assert type(found) is expected
+    assert (found.status_code, found.code) == (status, word)
+
+
+@pytest.mark.parametrize(
+    ("error_type", "expected"),
+    [
+        ("context_length_exceeded", OpenRouterContextOverflowError),
+        ("provider_unavailable", OpenRouterAPIError),
+        ("content_policy_violation", OpenRouterModerationError),
+        ("timeout", OpenRouterTimeoutError),
+        ("payment_required", OpenRouterCreditsError),
+    ],
+)
+@pytest.mark.parametrize("place", ["metadata", "error"])
+def test_the_error_type_beats_the_status(
+    error_type: str, expected: type[OpenRouterError], place: str
+) -> None:
+    payload = error(400, "No.")
+    target = (
+        payload["error"].setdefault("metadata", {}) if place == "metadata" else payload["error"]
+    )
+    target["error_type"] = error_type
+    found = error_from_payload(payload, status=400)
+
+    assert type(found) is expected
+    assert found.error_type == error_type
+
+
+@pytest.mark.parametrize(
+    "wording",
+    [
+        "This endpoint's maximum context length is 200000 tokens.",
+        "context_length_exceeded",
+        "Your input exceeds the context window of this model.",
+        "prompt is too long: 300000 tokens",
+    ],
+)
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_an_overflow_is_known_by_its_wording(wording: str, status: int) -> None:
+    raw = json.dumps({"error": {"message": wording}})
+
+    assert type(error_from_payload(error(status, wording), status=status)) is (
+        OpenRouterContextOverflowError
+    )
+    assert type(error_from_payload(error(status, raw=raw), status=status)) is (
+        OpenRouterContextOverflowError
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "metadata", "expected"),
+    [
+        (403, {"reasons": ["violence"], "flagged_input": "…"}, OpenRouterModerationError),
+        (403, {"flagged_input": "…"}, OpenRouterModerationError),
+        (403, {"provider_name": "OpenAI"}, OpenRouterPermissionError),
+        (502, {"reasons": ["violence"]}, OpenRouterAPIError),
+    ],
+)
+def test_only_a_flagged_403_is_moderation(
+    status: int, metadata: dict[str, Any], expected: type[OpenRouterError]
+) -> None:
+    assert type(error_from_payload(error(status, "No.", **metadata), status=status)) is expected
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{\n  "error": {"message": "Unsupported parameter: \'temperature\'"}\n}\n',
+        {"error": {"message": "Unsupported parameter: 'temperature'"}},
+        [{"error": {"message": "Unsupported parameter: 'temperature'"}}],
+        '{"detail": "Unsupported parameter: \'temperature\'"}',
+        '{"error": "Unsupported parameter: \'temperature\'"}',
+        " Unsupported parameter: 'temperature' ",
+    ],
+)
+def test_the_providers_own_words_are_the_message(raw: Any) -> None:
+    found = error_from_payload(
+        error(400, raw=raw, provider_name="Azure"), status=400, generation_id="gen-1"
+    )
+
+    assert str(found) == "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"error": "plain"}, "plain"),
+        ({"error": {"message": "Outer", "metadata": {"raw": "Inner"}}}, "Outer: Inner"),
+        ({"error": {"message": "Both", "metadata": {"raw": "Both"}}}, "Both"),
+        ({"error": {"metadata": {"raw": {"odd": 1}}}}, '{"odd": 1}'),
+        ({"error": {"metadata": {"raw": "[1]"}}}, "without a message"),
+        ({"error": {"metadata": {"raw": []}}}, "without a message"),
+        ({"error": {"message": "No", "metadata": {"reasons": ["a", "b"]}}}, "No (reasons: a, b)"),
+        ({"message": "inner object alone"}, "inner object alone"),
+        ("text", "without a message"),
+        (None, "without a message"),
+        ({}, "without a message"),
+    ],
+)
+def test_whatever_the_payload_some_words_are_found(payload: Any, words: str) -> None:
+    assert words in str(error_from_payload(payload))
+
+
+def test_a_page_of_html_does_not_become_the_message() -> None:
+    found = error_from_payload({"error": {"message": "<p>" * 5_000}}, status=502)
+
+    assert len(str(found)) < MAX_MESSAGE_CHARS + 100
+    assert "(15000 characters)" in str(found)
+
+
+SECRETS = ["user_2abcDEFghi", "org_2abcDEFghi", "sk-or-v1-0123456789abcdef", "Bearer abc.def-123"]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda s: {"error": {"message": f"Key {s} is limited", "code": 429}, "user_id": s},
+        lambda s: error(400, raw=f'{{"error":{{"message":"no {s}"}},"user_id":"{s}"}}'),
+        lambda s: error(400, raw={"error": {"message": f"({s})"}}),
+        lambda s: error(400, raw=f"for {s}.", headers={"authorization": s, "X-Note": [s]}),
+        lambda s: error(400, raw={"user_id": s}),
+        lambda s: error(403, "flagged", reasons=[s], flagged_input=s),
+    ],
+)
+def test_ids_and_keys_are_nowhere_in_an_error(build: Any, secret: str) -> None:
+    found = error_from_payload(build(secret), status=400, headers={"Set-Cookie": secret})
+
+    assert secret not in str(found)
+    assert secret not in repr(found.body)
+    assert secret not in repr(found.response)
+
+
+def test_a_user_id_of_any_form_is_not_quoted_from_an_upstream_object() -> None:
+    found = error_from_payload(error(400, raw={"user_id": "7f3c-77", "code": 1}), status=400)
+
+    assert "7f3c-77" not in str(found)
+
+
+def test_only_harmless_headers_are_kept_in_lower_case() -> None:
+    headers = {
+        "Retry-After": "3",
+        "X-RateLimit-Reset": "1785000000000",
+        "X-Generation-Id": "gen-9",
+        "Set-Cookie": "secret",
+        "CF-Ray": "abc",
+    }
+    found = error_from_payload(error(429), status=429, headers=headers)
+
+    assert found.headers == {
+        "retry-after": "3",
+        "x-ratelimit-reset": "1785000000000",
+        "x-generation-id": "gen-9",
+    }
+    assert found.request_id == found.generation_id == "gen-9"
+    assert found.response == ErrorResponse(429, found.headers, found.body)
+    assert found.response.json() == error(429)
+
+
+@pytest.mark.parametrize(
+    ("availability", "expected"),
+    [
+        ({"retryable": False}, (False, None)),
+        ({"retryable": True, "retry_after": 3}, (True, 3.0)),
+        ({"retryable": "yes", "retry_after": "3"}, (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_the_servers_own_word_on_retrying_is_kept(
+    availability: Any, expected: tuple[bool | None, float | None]
+) -> None:
+    payload = error(503)
+    payload["error"]["availability"] = availability
+    found = error_from_payload(payload, status=503)
+
+    assert (found.retryable, found.retry_after) == expected
+    assert found.is_retryable is (expected[0] is not False)
+
+
+@pytest.mark.parametrize("nonsense", [-5, -1e400, True, 10**400], ids="abcd")
+def test_a_nonsensical_retry_after_in_the_body_is_no_wait(nonsense: Any) -> None:
+    payload = error(503)
+    payload["error"]["availability"] = {"retryable": True, "retry_after": nonsense}
+
+    assert error_from_payload(payload, status=503).retry_after in (None, 0.0)
+
+
+def test_the_headers_retry_after_beats_the_bodys() -> None:
+    payload = error(503)
+    payload["error"]["availability"] = {"retry_after": 9}
+
+    assert error_from_payload(payload, status=503, retry_after=2.0).retry_after == 2.0
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [(401, "OPENROUTER_API_KEY"), (402, "lower max_tokens")],
+)
+def test_the_text_says_what_to_do(status: int, remedy: str) -> None:
+    assert remedy in str(error_from_payload(error(status, "No."), status=status))
+
+
+@pytest.mark.parametrize("bracket", ["[", "{"])
+def test_a_deeply_nested_payload_is_an_error_like_any_other(bracket: str) -> None:
+    nested: Any = 1
+    for _ in range(1_200):
+        nested = [nested] if bracket == "[" else {"error": nested}
+
+    assert "No." in str(error_from_payload(error(400, "No.", raw=nested), status=400))
+
+
+def test_an_input_error_is_also_a_value_error_and_not_retryable() -> None:
+    found = OpenRouterInputError("No.")
+
+    assert isinstance(found, (OpenRouterInvalidRequestError, ValueError))
+    assert found.is_retryable is False
+
+
+def test_an_error_that_says_nothing_is_not_retryable() -> None:
+    assert OpenRouterError("No.").is_retryable is False

@@ -1,0 +1,349 @@
+"""The flow of a request, played over a scripted link: no network, no clock, no chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from langchain_openrouter_o3._http.exchange import (
+    MAX_ERROR_BODY,
+    Reply,
+    Request,
+    Sources,
+    TransportFailure,
+)
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3.errors import (
+    OpenRouterAPIError,
+    OpenRouterConnectionError,
+    OpenRouterError,
+    OpenRouterMalformedResponseError,
+    OpenRouterNotFoundError,
+    OpenRouterRateLimitError,
+    OpenRouterStreamCutError,
+    OpenRouterTimeoutError,
+)
+from tests.scripted import (
+    AsyncScriptedLink,
+    Response,
+    ScriptedLink,
+    aplay,
+    play,
+    read_chunks,
+    read_message,
+)
+from tests.wire import PADDING, body, chunk, ending, error, sse, to_json
+
+if TYPE_CHECKING:
+    from tests.scripted import Attempt
+
+GOOD = Response([to_json(body("Hello"))])
+STREAM = Response([sse(chunk("Hel"), chunk("lo"), *ending())])
+
+
+def messages(reply: Reply) -> MessageReader:
+    return MessageReader(reply.headers)
+
+
+def chunks(reply: Reply) -> ChunkReader:
+    return ChunkReader(reply.headers)
+
+
+def stopping(reply: Reply) -> ChunkReader:
+    return ChunkReader(reply.headers, ["END"])
+
+
+def lost(*, unsent: bool = False) -> TransportFailure:
+    return TransportFailure(OpenRouterConnectionError("The connection was lost."), unsent)
+
+
+def text_of(received: list[Any]) -> str:
+    return "".join(item.message.text for item in received)
+
+
+def failing(status: int, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response([to_json(error(status, "No."))], status=status, headers=named)
+
+
+def in_body(code: int, **availability: Any) -> Response:
+    payload = error(code, "No.")
+    if availability:
+        payload["error"]["availability"] = availability
+    return Response([PADDING, to_json(payload)])
+
+
+@pytest.mark.parametrize(
+    ("first", "waits"),
+    [
+        (failing(429), [0.5]),
+        (failing(503, retry_after="3"), [3.0]),
+        (failing(503, retry_after_ms="250", retry_after="3"), [0.25]),
+        (failing(500), [0.5]),
+        (failing(408), [0.5]),
+        (failing(529), [0.5]),
+        (in_body(502), [0.5]),
+        (in_body(429, retry_after=7), [7.0]),
+        (in_body(400, retryable=True), [0.5]),
+        (Response([sse({**chunk(), **error(502)})]), [0.5]),
+        (Response([sse(error(429), done=False)]), [0.5]),
+        (Response([sse(": OPENROUTER PROCESSING", {**error(502), "choices": []})]), [0.5]),
+        (lost(unsent=True), [0.5]),
+    ],
+)
+@pytest.mark.parametrize("reader", [messages, chunks])
+def test_a_failure_before_any_content_is_tried_again(
+    first: Attempt, waits: list[float], reader: Any
+) -> None:
+    link = ScriptedLink(first, STREAM)
+    (*_, last) = play(reader, link)
+
+    assert link.slept == waits
+    assert (link.sent, link.closed) == (2, 1)
+    assert last is not None
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (failing(400), OpenRouterError),
+        (failing(404), OpenRouterNotFoundError),
+        (failing(429, retry_after="61"), OpenRouterRateLimitError),
+        (in_body(503, retryable=False), OpenRouterAPIError),
+        (in_body(429, retry_after=7_200), OpenRouterRateLimitError),
+        (lost(), OpenRouterConnectionError),
+        (Response([lost()]), OpenRouterConnectionError),
+        (Response([PADDING]), OpenRouterMalformedResponseError),
+        (Response([b"<html>busy</html>"]), OpenRouterMalformedResponseError),
+        (Response([], status=204), OpenRouterMalformedResponseError),
+        (
+            TransportFailure(OpenRouterTimeoutError("Nothing came.", retryable=False)),
+            OpenRouterTimeoutError,
+        ),
+    ],
+)
+@pytest.mark.parametrize("reader", [messages, chunks])
+def test_a_failure_that_a_retry_cannot_mend_is_raised_at_once(
+    first: Attempt, expected: type[OpenRouterError], reader: Any
+) -> None:
+    link = ScriptedLink(first)
+    with pytest.raises(expected):
+        list(play(reader, link))
+
+    assert (link.sent, link.slept, link.closed) == (1, [], 1)
+
+
+def test_a_wait_that_is_too_long_is_told_to_the_caller() -> None:
+    with pytest.raises(OpenRouterRateLimitError) as caught:
+        list(play(messages, ScriptedLink(failing(429, retry_after="7200"))))
+
+    assert caught.value.retry_after == 7_200.0
+    assert caught.value.is_retryable
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
+def test_retries_are_attempts_beyond_the_first(retries: int, attempts: int) -> None:
+    link = ScriptedLink(*[failing(503)] * 9)
+    with pytest.raises(OpenRouterAPIError):
+        list(play(messages, link, RetryPolicy(max_retries=retries)))
+
+    assert link.sent == attempts
+    assert len(link.slept) == retries
+
+
+def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
+    link = ScriptedLink(in_body(503, retryable=True, retry_after=-5), GOOD)
+    list(play(messages, link))
+
+    assert all(seconds >= 0 for seconds in link.slept)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        [sse({**chunk(), **error(502)})],
+        [sse(error(429), done=False)],
+        [lost(unsent=True)],
+        [b'data: {"broken\n\n'],
+        [],
+    ],
+)
+def test_a_stream_is_never_begun_again_after_content(rest: list[Any]) -> None:
+    link = ScriptedLink(Response([sse(chunk("Hello"), done=False), *rest]), STREAM)
+    flow = play(chunks, link)
+
+    assert next(flow).text == "Hello"
+    with pytest.raises(OpenRouterError) as caught:
+        list(flow)
+    assert link.sent == 1
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hello"
+    assert caught.value.generation_id is not None
+
+
+@pytest.mark.parametrize("read", [read_message, read_chunks])
+def test_a_provider_error_keeps_its_class_beside_broken_usage(read: Any) -> None:
+    event = {**chunk(), **error(429, "Slow down"), "usage": {"prompt_tokens": "many"}}
+    with pytest.raises(OpenRouterRateLimitError) as caught:
+        read(sse(chunk("Hello"), event))
+
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hello"
+
+
+def test_broken_usage_does_not_lose_the_text_that_was_paid_for() -> None:
+    with pytest.raises(OpenRouterMalformedResponseError) as caught:
+        read_message(sse(chunk("Hello"), *ending("stop", {"prompt_tokens": "many"})))
+
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hello"
+
+
+def test_everything_after_the_end_marker_is_drained_and_ignored() -> None:
+    trailer = b"data: garbage\n\ndata: " + to_json(chunk("more")) + b"\n\n"
+    link = ScriptedLink(Response([sse(chunk("Hello"), *ending()), trailer, b"x" * 9]))
+    received = list(play(chunks, link))
+
+    assert text_of(received) == "Hello"
+    assert link.unread == 0
+
+
+def test_a_connection_lost_after_the_end_marker_loses_nothing() -> None:
+    link = ScriptedLink(Response([sse(chunk("Hello"), *ending()), lost()]))
+
+    assert text_of(list(play(chunks, link))) == "Hello"
+    assert link.sent == 1
+
+
+def test_a_stop_sequence_closes_the_stream_at_once() -> None:
+    pieces = [sse(chunk("Hello E"), done=False), sse(chunk("ND more"), done=False)]
+    link = ScriptedLink(Response([*pieces, sse(chunk("unread"), *ending())]))
+    received = list(play(stopping, link))
+
+    assert text_of(received) == "Hello "
+    assert (link.unread, link.closed) == (1, 1)
+    assert received[-1].message.response_metadata["stop_sequence"] == "END"
+
+
+def test_a_stop_sequence_in_the_last_unfinished_event_is_honoured_too() -> None:
+    data = sse(chunk("Hello END"), done=False).rstrip(b"\n")
+
+    assert "".join(c.text for c in read_chunks(data, stop=["END"])) == "Hello "
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
+def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int) -> None:
+    link = ScriptedLink(Response([], status, {"location": "https://elsewhere.test"}))
+    with pytest.raises(OpenRouterMalformedResponseError, match=r"redirect .* base_url") as caught:
+        list(play(messages, link))
+
+    assert caught.value.status_code == status
+    assert not caught.value.is_retryable
+    assert link.sent == 1
+
+
+def test_an_error_body_is_read_only_up_to_a_limit() -> None:
+    link = ScriptedLink(Response([b"x" * (MAX_ERROR_BODY // 2)] * 9, 400))
+    with pytest.raises(OpenRouterError):
+        list(play(messages, link))
+
+    assert link.unread > 0
+
+
+def test_an_error_status_whose_body_is_lost_keeps_its_meaning() -> None:
+    link = ScriptedLink(Response([b'{"error":', lost()], 404))
+    with pytest.raises(OpenRouterNotFoundError):
+        list(play(messages, link))
+
+
+@pytest.mark.parametrize("end", [b"", b"data: ", b'data: {"id":"gen', b"data: [DO"])
+def test_a_stream_that_just_ends_is_an_error_with_what_had_come(end: bytes) -> None:
+    data = sse(chunk("Hello"), done=False) + end
+    for read in (read_message, read_chunks):
+        with pytest.raises(OpenRouterStreamCutError) as caught:
+            read(data)
+        assert caught.value.partial is not None
+        assert caught.value.partial.text == "Hello"
+
+
+def test_a_missing_end_marker_after_the_finish_is_no_error() -> None:
+    assert read_message(sse(chunk("Hello"), *ending(), done=False)).text == "Hello"
+
+
+def test_a_request_does_not_show_its_key_or_body() -> None:
+    request = Request("https://openrouter.test", {"authorization": "Bearer sk-1"}, b"secret")
+
+    assert "sk-1" not in repr(request)
+    assert "secret" not in repr(request)
+
+
+def test_chance_and_time_have_real_sources_by_default() -> None:
+    sources = Sources()
+
+    assert 0.0 <= sources.jitter() < 1.0
+    assert sources.clock() > 1_700_000_000
+
+
+# --- The two drivers ---
+
+SCRIPTS: list[list[Attempt]] = [
+    [STREAM],
+    [GOOD],
+    [failing(503, retry_after="1"), STREAM],
+    [lost(unsent=True), lost(unsent=True), GOOD],
+    [Response([sse(chunk("Hel")), lost()])],
+    [failing(400)],
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("reader", [messages, chunks])
+async def test_both_drivers_deliver_the_same_and_close_the_link(
+    script: list[Attempt], reader: Any
+) -> None:
+    link, alink = ScriptedLink(*script), AsyncScriptedLink(*script)
+    received: list[Any] = []
+    areceived: list[Any] = []
+    failure = afailure = None
+    try:
+        for item in play(reader, link):
+            received.append(item)  # noqa: PERF402 - what came before a failure counts
+    except OpenRouterError as caught:
+        failure = caught
+    try:
+        async for item in aplay(reader, alink):
+            areceived.append(item)  # noqa: PERF401 - same
+    except OpenRouterError as caught:
+        afailure = caught
+
+    assert received == areceived
+    assert (type(failure), str(failure)) == (type(afailure), str(afailure))
+    assert received or failure
+    assert (link.sent, link.slept, link.closed) == (alink.link.sent, alink.link.slept, 1)
+    assert alink.link.closed == 1
+
+
+async def test_a_consumer_that_stops_early_closes_the_link() -> None:
+    link, alink = ScriptedLink(STREAM), AsyncScriptedLink(STREAM)
+    flow, aflow = play(chunks, link), aplay(chunks, alink)
+    assert next(flow).text == (await anext(aflow)).text == "Hel"
+    flow.close()
+    await aflow.aclose()
+
+    assert (link.closed, alink.link.closed) == (1, 1)
+
+
+async def test_an_exception_of_the_consumer_closes_the_link() -> None:
+    link, alink = ScriptedLink(STREAM), AsyncScriptedLink(STREAM)
+    flow, aflow = play(chunks, link), aplay(chunks, alink)
+    next(flow)
+    await anext(aflow)
+    with pytest.raises(KeyboardInterrupt):
+        flow.throw(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        await aflow.athrow(KeyboardInterrupt())
+
+    assert (link.closed, alink.link.closed) == (1, 1)

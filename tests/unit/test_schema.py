@@ -1,0 +1,293 @@
+"""JSON schemas: complete when strict, repaired when not, never changed in place."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Optional
+
+import pytest
+from pydantic import BaseModel
+
+from langchain_openrouter_o3._wire.schema import (
+    drop_absent,
+    repair_schema,
+    resolve_ref,
+    strict_schema,
+)
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+
+class Address(BaseModel):
+    street: str
+    zip_code: Optional[str] = None  # noqa: UP045 - the spelling of many callers
+
+
+class Person(BaseModel):
+    name: str
+    age: int = 3
+    address: Address | None = None
+    tags: list[str] = []
+    friends: list[Person] = []
+    point: tuple[int, str] = (1, "a")
+
+
+def obj(required: list[str] | None = None, **properties: Any) -> dict[str, Any]:
+    names = list(properties) if required is None else required
+    return {"type": "object", "properties": properties, "required": names}
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {**obj(**properties), "additionalProperties": False}
+
+
+STRING = {"type": "string"}
+
+
+def test_a_pydantic_schema_becomes_complete() -> None:
+    schema = Person.model_json_schema()
+    before = copy.deepcopy(schema)
+    strict = strict_schema(schema, "Person")
+
+    assert schema == before
+    assert strict["required"] == ["name", "age", "address", "tags", "friends", "point"]
+    assert strict["properties"]["age"] == {"type": ["integer", "null"], "title": "Age"}
+    point = strict["properties"]["point"]
+    assert point["items"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
+    assert (point["minItems"], point["maxItems"]) == (2, 2)
+    assert strict["$defs"]["Address"]["required"] == ["street", "zip_code"]
+
+
+@pytest.mark.parametrize(
+    ("child", "converted"),
+    [
+        ({"oneOf": [STRING, {"type": "null"}]}, {"anyOf": [STRING, {"type": "null"}]}),
+        ({"allOf": [STRING], "description": "d"}, {"type": "string", "description": "d"}),
+        ({"type": "string", "format": "uri", "$comment": "c"}, STRING),
+        ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
+        ({"$ref": "#/$defs/A", "default": 1}, {"$ref": "#/$defs/A"}),
+        (
+            {"$ref": "#/$defs/A", "description": "d"},
+            {"anyOf": [{"$ref": "#/$defs/A"}], "description": "d"},
+        ),
+        ({"type": "array", "prefixItems": [STRING, STRING]},
+         {"type": "array", "items": STRING, "minItems": 2, "maxItems": 2}),
+        ({"type": "array", "items": obj(x=STRING)}, {"type": "array", "items": closed(x=STRING)}),
+    ],
+)  # fmt: skip
+def test_a_required_property_is_converted(child: dict[str, Any], converted: dict[str, Any]) -> None:
+    schema = {**obj(a=child), "$defs": {"A": obj(x=STRING)}}
+
+    assert strict_schema(schema, "s") == {**closed(a=converted), "$defs": {"A": closed(x=STRING)}}
+
+
+@pytest.mark.parametrize(
+    ("child", "nullable"),
+    [
+        (STRING, {"type": ["string", "null"]}),
+        ({"type": ["string", "integer"]}, {"type": ["string", "integer", "null"]}),
+        ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
+        ({"enum": ["a"], "type": "string"}, {"enum": ["a", None], "type": ["string", "null"]}),
+        ({"enum": ["a", None]}, {"enum": ["a", None]}),
+        ({"const": "a", "type": "string"},
+         {"anyOf": [{"const": "a", "type": "string"}, {"type": "null"}]}),
+        ({"anyOf": [STRING]}, {"anyOf": [STRING, {"type": "null"}]}),
+        ({"$ref": "#/$defs/A"}, {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}),
+    ],
+)  # fmt: skip
+def test_an_optional_property_is_required_and_nullable(child: Any, nullable: Any) -> None:
+    schema = {**obj([], a=child), "$defs": {"A": obj(x=STRING)}}
+
+    assert strict_schema(schema, "s")["properties"] == {"a": nullable}
+
+
+@pytest.mark.parametrize(
+    ("child", "path"),
+    [
+        (True, "$.properties.a"),
+        ({}, "$.properties.a"),
+        ({"type": "object"}, "$.properties.a"),
+        ({"type": "object", "additionalProperties": STRING}, "$.properties.a"),
+        ({"type": "array"}, "$.properties.a"),
+        ({"type": "array", "items": {}}, "$.properties.a.items"),
+        ({"type": "array", "prefixItems": [{}]}, r"$.properties.a.prefixItems[0]"),
+        ({"anyOf": [STRING, {}]}, r"$.properties.a.anyOf[1]"),
+        ({"allOf": [STRING, STRING]}, "$.properties.a"),
+        ({"allOf": [True]}, "$.properties.a"),
+        ({"type": "string", "not": {}}, "$.properties.a"),
+        ({**obj(), "patternProperties": {}}, "$.properties.a"),
+        ({"$ref": "#/$defs/Missing"}, "Missing"),
+        ({"$ref": "https://example.org/schema"}, "example.org"),
+    ],
+)
+def test_what_cannot_be_strict_is_named_by_its_path(child: Any, path: str) -> None:
+    with pytest.raises(OpenRouterInputError) as caught:
+        strict_schema(obj(a=child), "tool 't'")
+
+    assert path in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        {"type": "array", "items": STRING},
+        {"anyOf": [obj()]},
+        {"type": "object", "oneOf": [obj()]},
+        {"type": "object", "additionalProperties": True},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/No"},
+        {"type": "object", "properties": None},
+        {"type": "object", "properties": {"a": STRING}, "additionalProperties": STRING},
+    ],
+)
+def test_a_top_that_is_no_closed_object_is_refused(root: dict[str, Any]) -> None:
+    with pytest.raises(OpenRouterInputError):
+        strict_schema(root, "s")
+
+
+@pytest.mark.parametrize("absent", [{"required": None}, {"additionalProperties": None}])
+def test_a_null_keyword_is_the_same_as_none(absent: dict[str, Any]) -> None:
+    schema = {"type": "object", "properties": {"a": STRING}, **absent}
+
+    assert strict_schema(schema, "s")["required"] == ["a"]
+
+
+def test_an_all_of_beside_properties_loses_neither() -> None:
+    child = {**obj(x=STRING), "allOf": [obj(y=STRING)]}
+    try:
+        strict = strict_schema(obj(a=child), "s")
+    except OpenRouterInputError as refused:
+        assert "allOf" in str(refused)  # noqa: PT017 - refusing it is as good
+    else:
+        assert set(strict["properties"]["a"]["properties"]) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    "child", [{"allOf": [{"allOf": [STRING]}]}, {"allOf": [{"oneOf": [STRING]}]}]
+)
+def test_nested_combinators_are_unpacked_or_refused(child: dict[str, Any]) -> None:
+    try:
+        strict = repr(strict_schema(obj(a=child), "s"))
+    except OpenRouterInputError as refused:
+        strict = str(refused)
+
+    assert "'oneOf':" not in strict
+    assert "'allOf':" not in strict
+
+
+def test_properties_beside_a_union_are_closed_or_refused() -> None:
+    child = {"anyOf": [STRING], "properties": {"z": {"type": "string", "default": 1}}}
+    try:
+        strict = strict_schema(obj(a=child), "s")
+    except OpenRouterInputError as refused:
+        assert "$.properties.a" in str(refused)  # noqa: PT017 - refusing it is as good
+    else:
+        assert "default" not in repr(strict)
+
+
+def test_a_recursive_model_moves_to_the_root() -> None:
+    class Node(BaseModel):
+        value: int
+        next: Node | None = None
+
+    strict = strict_schema(Node.model_json_schema(), "Node")
+
+    assert strict["type"] == "object"
+    assert strict["required"] == ["value", "next"]
+    assert strict["$defs"]["Node"]["required"] == ["value", "next"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "repaired"),
+    [
+        ({}, {"type": "object", "properties": {}}),
+        ({"type": "object"}, {"type": "object", "properties": {}}),
+        ({"type": "object", "properties": None}, {"type": "object", "properties": {}}),
+        (obj(a={"type": "array"}), obj(a={"type": "array", "items": {}})),
+        (obj(a={"type": "array", "items": None}), obj(a={"type": "array", "items": {}})),
+        (obj(a={"anyOf": [{"type": "object"}]}),
+         obj(a={"anyOf": [{"type": "object", "properties": {}}]})),
+        (obj(a={"type": "object", "additionalProperties": {"type": "array"}}),
+         obj(a={"type": "object", "additionalProperties": {"type": "array", "items": {}},
+                "properties": {}})),
+    ],
+)  # fmt: skip
+def test_what_a_server_left_out_is_filled_in(
+    schema: dict[str, Any], repaired: dict[str, Any]
+) -> None:
+    before = copy.deepcopy(schema)
+
+    assert repair_schema(schema, "t") == repaired
+    assert schema == before
+
+
+@pytest.mark.parametrize("key", ["anyOf", "oneOf", "allOf"])
+def test_parameters_with_a_union_on_top_are_refused(key: str) -> None:
+    with pytest.raises(OpenRouterInputError, match="tool 't'"):
+        repair_schema({"type": "object", key: [obj()]}, "tool 't'")
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "expected"),
+    [
+        ({"a": None}, obj([], a=STRING), {}),
+        ({"a": None}, obj(a=STRING), {"a": None}),
+        ({"a": None}, obj([], a={"type": ["string", "null"]}), {"a": None}),
+        ({"a": None}, obj([], a={"enum": ["x", None]}), {"a": None}),
+        ({"a": None}, obj([], a={"const": None}), {"a": None}),
+        ({"a": None}, obj([], a={}), {"a": None}),
+        ({"a": None}, obj([], a=True), {"a": None}),
+        ({"b": None}, obj([], a=STRING), {"b": None}),
+        ({"a": [{"x": None}]}, obj(a={"type": "array", "items": obj([], x=STRING)}), {"a": [{}]}),
+        ({"a": [{"x": None}]},
+         obj(a={"type": ["array", "null"], "items": obj([], x=STRING)}), {"a": [{}]}),
+        ({"a": [1, {"x": None}]},
+         obj(a={"type": "array", "prefixItems": [{"type": "integer"}, obj([], x=STRING)]}),
+         {"a": [1, {}]}),
+        ({"a": {"x": None}}, obj(a={"allOf": [obj([], x=STRING)]}), {"a": {}}),
+        ({"a": {"k": "2", "y": None}},
+         obj(a={"anyOf": [obj(k={"const": "1"}, y={"type": "null"}),
+                          obj(["k"], k={"const": "2"}, y=STRING)]}),
+         {"a": {"k": "2"}}),
+        ({"a": {"x": None}}, obj(a={"anyOf": [True, obj([], x=STRING)]}), {"a": {}}),
+        ([1, None], {"type": "object"}, [1, None]),
+        ("text", {}, "text"),
+    ],
+)  # fmt: skip
+def test_only_the_nulls_that_strict_mode_forced_are_dropped(
+    value: Any, schema: dict[str, Any], expected: Any
+) -> None:
+    before = copy.deepcopy(value)
+
+    assert drop_absent(value, schema) == expected
+    assert value == before
+
+
+def test_a_null_meant_by_a_definition_of_a_definition_is_kept() -> None:
+    schema = {
+        **obj([], a={"$ref": "#/$defs/A"}),
+        "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"type": ["string", "null"]}},
+    }
+
+    assert drop_absent({"a": None}, schema) == {"a": None}
+
+
+def test_a_definition_of_itself_does_not_loop() -> None:
+    schema = {
+        **obj(a={"$ref": "#/$defs/A"}),
+        "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}},
+    }
+
+    assert drop_absent({"a": {"b": 1}}, schema) == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"), [("#", {"a/b": {"~": {"x": 1}}}), ("#/a~1b/~0", {"x": 1})]
+)
+def test_references_are_followed_with_their_escapes(reference: str, found: Any) -> None:
+    assert resolve_ref(reference, {"a/b": {"~": {"x": 1}}}) == found
+
+
+@pytest.mark.parametrize("reference", ["#/no", "#/a/b/c", "https://example.org"])
+def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
+    with pytest.raises(OpenRouterInputError, match="points nowhere"):
+        resolve_ref(reference, {"a": {"b": 1}})

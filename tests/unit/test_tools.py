@@ -1,0 +1,159 @@
+"""Tools and tool_choice as OpenRouter takes them."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.tools import tool_choice_to_wire, tool_name, tools_to_wire
+
+
+@tool
+def weather(city: str, unit: str = "C") -> str:
+    """Look the weather up."""
+    return f"{city} {unit}"
+
+
+def plain(city: str) -> str:
+    """Look the weather up."""
+    return city
+
+
+class Lookup(BaseModel):
+    """Look something up."""
+
+    key: str
+    depth: int = 1
+
+
+SEARCH = {"type": "openrouter:web_search", "parameters": {"max_results": 3}}
+BARE = {"type": "function", "function": {"name": "ping"}}
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (weather, "weather"),
+        (plain, "plain"),
+        (Lookup, "Lookup"),
+        (BARE, "ping"),
+        ({"title": "Point", "type": "object", "properties": {"x": {"type": "integer"}}}, "Point"),
+        ({"name": "f", "description": "d", "parameters": {"type": "object"}}, "f"),
+    ],
+)
+def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name: str) -> None:
+    (wire,) = tools_to_wire([made])
+
+    assert wire["type"] == "function"
+    assert tool_name(wire) == name
+    assert wire["function"]["parameters"]["type"] == "object"
+    assert isinstance(wire["function"]["parameters"]["properties"], dict)
+    assert "strict" not in wire["function"]
+
+
+def test_a_server_tool_passes_verbatim_and_has_no_name() -> None:
+    assert tools_to_wire([SEARCH]) == [SEARCH]
+    assert tool_name(SEARCH) is None
+
+
+@pytest.mark.parametrize("made", [weather, Lookup])
+def test_a_strict_tool_is_complete(made: Any) -> None:
+    (wire,) = tools_to_wire([made], strict=True)
+    parameters = wire["function"]["parameters"]
+
+    assert wire["function"]["strict"] is True
+    assert parameters["required"] == list(parameters["properties"])
+    assert parameters["additionalProperties"] is False
+    assert "default" not in repr(parameters)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(None, True), (True, True), (False, False)])
+def test_a_tools_own_word_on_strictness_holds_unless_overruled(
+    asked: bool | None,  # noqa: FBT001 - a table
+    sent: bool,  # noqa: FBT001 - same
+) -> None:
+    own = {**BARE, "function": {**BARE["function"], "strict": True}}  # type: ignore[dict-item]
+    (wire,) = tools_to_wire([own], strict=asked)
+
+    assert wire["function"]["strict"] is sent
+
+
+def test_the_callers_dictionaries_are_not_changed() -> None:
+    mine = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    before = copy.deepcopy(mine)
+    tools_to_wire([mine], strict=True)
+
+    assert mine == before
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        None,
+        5,
+        "search",
+        {},
+        {"type": "function"},
+        {"type": "function", "function": None},
+        {"type": "function", "function": {}},
+        {"type": "function", "function": {"name": "has space"}},
+        {"type": "function", "function": {"name": "line\n"}},
+        {"type": "function", "function": {"name": "x" * 65}},
+        {"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}},
+        {"type": "function", "function": {"name": "f", "parameters": "text"}},
+        lambda x: x,
+    ],
+)
+def test_what_cannot_be_a_tool_is_refused(made: Any) -> None:
+    with pytest.raises(OpenRouterInputError, match="tool"):
+        tools_to_wire([made])
+
+
+def test_a_tool_that_cannot_be_strict_is_named() -> None:
+    open_dict = {"name": "f", "parameters": {"type": "object", "properties": {"a": {}}}}
+    with pytest.raises(OpenRouterInputError, match=r"tool 'f'.*\$\.properties\.a"):
+        tools_to_wire([open_dict], strict=True)
+
+
+BOUND = [BARE, SEARCH]
+
+
+@pytest.mark.parametrize(
+    ("choice", "wire"),
+    [
+        (None, None),
+        (True, "required"),
+        ("any", "required"),
+        ("required", "required"),
+        (False, "none"),
+        ("none", "none"),
+        ("auto", "auto"),
+        ("ping", {"type": "function", "function": {"name": "ping"}}),
+        ("openrouter:web_search", {"type": "openrouter:web_search"}),
+        (BARE, BARE),
+        ({"type": "openrouter:web_search"}, {"type": "openrouter:web_search"}),
+    ],
+)
+def test_a_choice_becomes_what_openrouter_understands(choice: Any, wire: Any) -> None:
+    assert tool_choice_to_wire(choice, BOUND) == wire
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "pong",
+        "",
+        5,
+        {"type": "function"},
+        {"type": "function", "function": {"name": "pong"}},
+        {"type": "function", "function": "ping"},
+    ],
+)
+def test_a_choice_of_no_bound_tool_is_refused_with_those_that_are(choice: Any) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"names no bound tool; bound: \['ping'\]"):
+        tool_choice_to_wire(choice, BOUND)
