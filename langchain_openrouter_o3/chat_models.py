@@ -57,9 +57,10 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
-    from typing_extensions import Self, override
+    from typing_extensions import Self, Unpack, override
 
     from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
+    from langchain_openrouter_o3.signature import Arguments
 else:
     # httpx is imported on first use; pydantic needs only a name here, `arguments` checks the type.
     Timeout = Client = AsyncClient = Any
@@ -226,6 +227,11 @@ class ChatOpenRouterO3(BaseChatModel):
     # make of the default, as an order never to stream.
     streaming: bool | None = None
     """Whether `invoke` streams under the hood."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **arguments: Unpack[Arguments]) -> None:
+            """See the class."""
 
     _lease: Lease = PrivateAttr(default_factory=Lease)
     _sources: Sources = PrivateAttr(default_factory=Sources)

@@ -53,7 +53,12 @@ def test_a_bare_call_sends_model_and_messages_only(
         ({}, {"model": "openai/o4-mini"}, "model", "openai/o4-mini"),
         ({}, {"model_name": "openai/o3"}, "model", "openai/o3"),
         ({"reasoning_effort": "low"}, {}, "reasoning", {"effort": "low"}),
-        ({"reasoning_effort": "low"}, {"reasoning_effort": "high"}, "reasoning", {"effort": "high"}),
+        (
+            {"reasoning_effort": "low"},
+            {"reasoning_effort": "high"},
+            "reasoning",
+            {"effort": "high"},
+        ),
         (
             {"reasoning": {"effort": "low", "summary": "auto"}},
             {"reasoning_effort": "high"},

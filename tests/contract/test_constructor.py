@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import warnings
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from langchain_openrouter_o3 import ChatOpenRouterO3, ProviderPreferences, Reasoning
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    ProviderPreferences,
+    Reasoning,
+    signature,
+)
+from langchain_openrouter_o3._wire.request import ALIASES
 from tests.conftest import KEY
 
 
@@ -34,7 +42,7 @@ def test_environment_variables_set_key_base_url_and_attribution(
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
     monkeypatch.setenv("OPENROUTER_API_BASE", "https://proxy.example/v1/")
     monkeypatch.setenv("OPENROUTER_APP_TITLE", "Sheep counter")
-    model = ChatOpenRouterO3(api_key=None, base_url=None)  # type: ignore[arg-type]
+    model = ChatOpenRouterO3(api_key=None, base_url=None)
     assert (model.base_url, model.app_title) == ("https://proxy.example/v1", "Sheep counter")
 
 
@@ -56,12 +64,23 @@ def test_aliases_set_the_same_field(alias: str, field: str, value: Any) -> None:
 
 def test_the_keys_alias_and_the_providers_alias() -> None:
     model = ChatOpenRouterO3(
-        openrouter_api_key=f" {KEY}\n",  # type: ignore[call-arg]
-        openrouter_provider={"order": ["OpenAI"], "zdr": True},  # type: ignore[call-arg]
+        openrouter_api_key=f" {KEY}\n",
+        openrouter_provider={"order": ["OpenAI"], "zdr": True},
     )
     assert model.api_key is not None
     assert model.api_key.get_secret_value() == KEY
     assert model.provider == ProviderPreferences(order=["OpenAI"], zdr=True)
+
+
+def test_the_typed_signature_names_every_field_and_alias() -> None:
+    tree = ast.parse(Path(signature.__file__).read_text())
+    (arguments,) = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    named = {
+        item.target.id
+        for item in arguments.body
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
+    }
+    assert named == ChatOpenRouterO3.model_fields.keys() | ALIASES.keys()
 
 
 def test_a_dictionary_becomes_a_settings_object() -> None:
@@ -116,7 +135,7 @@ def test_bad_arguments_are_refused_with_the_remedy(
 @pytest.mark.parametrize("key", ["sk or", "sk-\x00", "sk-é", "", "  ", "a\nb"])
 def test_an_unusable_key_is_refused_without_echo(key: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        ChatOpenRouterO3(api_key=key)  # type: ignore[arg-type]
+        ChatOpenRouterO3(api_key=key)
     assert "api_key" in str(caught.value)
     if key.strip():
         assert key not in str(caught.value)

@@ -48,9 +48,7 @@ def test_scalar_metadata_and_usage_come_once_on_the_last_chunk(
     emulator.play(canned_stream())
     chunks, total = collect(model)
     assert [chunk.chunk_position for chunk in chunks] == [None] * (len(chunks) - 1) + ["last"]
-    assert all(
-        chunk.response_metadata == {"model_provider": "openrouter"} for chunk in chunks[:-1]
-    )
+    assert all(chunk.response_metadata == {"model_provider": "openrouter"} for chunk in chunks[:-1])
     assert all(chunk.usage_metadata is None for chunk in chunks[:-1])
     assert not any(chunk.content and chunk.tool_call_chunks for chunk in chunks)
     assert total.response_metadata["model_name"] == wire.MODEL
@@ -69,7 +67,11 @@ def test_reasoning_details_survive_the_sum_and_the_way_back(
         "role": "assistant",
         "content": "Hello.",
         "tool_calls": [
-            {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a":1}'}}
+            {
+                "id": "call_1",
+                "type": "function",
+                "function": {"name": "add", "arguments": '{"a":1}'},
+            }
         ],
         "reasoning_details": details,
     }
@@ -117,8 +119,9 @@ def test_citations_ride_on_the_text(emulator: Emulator, model: ChatOpenRouterO3)
     cited = {"url": "https://a.example", "title": "A", "start_index": 0, "end_index": 5}
     annotation = {"type": "url_citation", "url_citation": {**cited, "content": "excerpt"}}
     emulator.play(
-        canned_stream(wire.sse(wire.chunk(annotations=[annotation]), wire.chunk("Hello"),
-                               *wire.ending())),
+        canned_stream(
+            wire.sse(wire.chunk(annotations=[annotation]), wire.chunk("Hello"), *wire.ending())
+        ),
         Canned(pieces=wire.to_json(wire.body("Hello", annotations=[annotation]))),
     )
     _, total = collect(model)
@@ -166,10 +169,10 @@ class Tokens(BaseCallbackHandler):
 
     def on_llm_new_token(
         self,
-        token: str | list[str | dict[str, Any]],
+        token: str | list[str | dict[str, Any]],  # noqa: ARG002 - core's signature
         *,
         chunk: GenerationChunk | ChatGenerationChunk | None = None,
-        **kwargs: Any,
+        **kwargs: Any,  # noqa: ARG002 - core's signature
     ) -> None:
         self.chunks.append(chunk)
 
@@ -213,9 +216,9 @@ def test_disable_streaming_is_honoured(
 
 
 def test_streaming_true_streams_under_invoke(emulator: Emulator, model: ChatOpenRouterO3) -> None:
-    arguments = {"base_url": model.base_url, "api_key": model.api_key, "streaming": True}
     emulator.play(canned_stream())
-    message = type(model)(**arguments).invoke("Hello")
+    eager = type(model)(base_url=model.base_url, api_key=model.api_key, streaming=True)
+    message = eager.invoke("Hello")
     assert emulator.requests[-1].body is not None
     assert emulator.requests[-1].body["stream"] is True
     assert type(message) is AIMessage

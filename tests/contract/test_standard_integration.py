@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
     from langchain_openrouter_o3.emulator import Emulator
 
 LONG = "Remember this list of words. " + "alpha beta gamma delta " * 400
@@ -56,7 +57,7 @@ class StandardIntegration(ChatModelIntegrationTests):
         return "openai/o3-mini-high"
 
     @property
-    def supported_usage_metadata_details(self) -> dict[str, list[Any]]:
+    def supported_usage_metadata_details(self) -> Any:
         details = ["reasoning_output", "cache_read_input"]
         return {"invoke": details, "stream": details}
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from langchain_core.language_models import BaseChatModel
 from langchain_tests.unit_tests import ChatModelUnitTests
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 pytestmark = [
     # The suite builds models with temperature=0, which o3-mini does not have.

@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 MODEL = "openai/gpt-4.1-mini"  # a model to which neither client withholds anything
 ANSWER = Canned(pieces=wire.to_json(wire.body("ok")))
 
-words = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=40
-)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=40)
 names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
 parts = st.lists(st.builds(lambda text: {"type": "text", "text": text}, words), min_size=1)
-content = words | parts
+content: Any = words | parts
 scalars = st.none() | st.booleans() | st.integers(-9, 9) | words
 arguments = st.dictionaries(names, scalars | st.lists(scalars, max_size=3), max_size=3)
 
@@ -108,9 +106,7 @@ examples = settings(
 
 @examples
 @given(messages=conversations())
-def test_conversations_are_written_the_same(
-    clients: Clients, messages: list[BaseMessage]
-) -> None:
+def test_conversations_are_written_the_same(clients: Clients, messages: list[BaseMessage]) -> None:
     ours, theirs = clients.bodies(messages)
     assert ours == theirs
 
@@ -178,8 +174,14 @@ def test_a_named_tool_choice_is_written_the_same(clients: Clients, tool: Any) ->
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
     name = convert_to_openai_tool(tool)["function"]["name"]
-    ours, theirs = clients.bodies("Hi", lambda m: m.bind_tools([tool, add], tool_choice=name)
-                                  if tool is not add else m.bind_tools([add], tool_choice=name))
+    ours, theirs = clients.bodies(
+        "Hi",
+        lambda m: (
+            m.bind_tools([tool, add], tool_choice=name)
+            if tool is not add
+            else m.bind_tools([add], tool_choice=name)
+        ),
+    )
     assert ours == theirs
 
 

@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3.emulato
 
 @pytest.fixture
 def process() -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(  # noqa: S603 - our own command
+    with subprocess.Popen(
         [*COMMAND, "--port", "0", "--api-key", "secret"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -53,6 +53,6 @@ def test_it_listens_until_it_is_interrupted(
 
 
 def test_it_explains_itself() -> None:
-    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)  # noqa: S603
+    done = subprocess.run([*COMMAND, "--help"], capture_output=True, text=True, check=True)
     for option in ("--port", "--host", "--api-key"):
         assert option in done.stdout

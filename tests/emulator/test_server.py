@@ -136,7 +136,7 @@ with Emulator() as emulator:
 
 
 def test_nothing_is_printed_and_nothing_leaks_in_development_mode() -> None:
-    done = run(  # noqa: S603 - our own script
+    done = run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", SCRIPT],
         capture_output=True,
         text=True,

@@ -133,7 +133,7 @@ def attempt(read: Callable[[bytes], AIMessage], data: bytes) -> AIMessage | Open
 
 
 def check_error(error: OpenRouterError) -> None:
-    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert str(again) == str(error)
     assert isinstance(error.is_retryable, bool)
