@@ -21,7 +21,6 @@ from pydantic import (
 
 from langchain_openrouter_o3 import arguments
 from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
-from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
@@ -29,6 +28,7 @@ from langchain_openrouter_o3._wire.request import check_headers, check_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.life_cycle import SharedConnections
 from langchain_openrouter_o3.profiles import (
     MODEL_PARAMETERS,
     is_builtin_profile,
@@ -47,7 +47,6 @@ from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-    from types import TracebackType
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -75,7 +74,7 @@ DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 content_blocks.register()
 
 
-class ChatOpenRouterO3(BaseChatModel):
+class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     """OpenAI's o3-mini through OpenRouter.
 
     Every parameter of the request can also be given per call or with `.bind(…)`, under any of
@@ -233,7 +232,6 @@ class ChatOpenRouterO3(BaseChatModel):
         def __init__(self, **arguments: Unpack[Arguments]) -> None:
             """See the class."""
 
-    _lease: Lease = PrivateAttr(default_factory=Lease)
     _sources: Sources = PrivateAttr(default_factory=Sources)
 
     # --- Validation ---
@@ -533,84 +531,6 @@ class ChatOpenRouterO3(BaseChatModel):
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(list(messages))
         return count_message_tokens(messages, tools)
-
-    # --- Life cycle ---
-
-    def close(self) -> None:
-        """Give back the shared connections that no other model uses.
-
-        The model stays usable: its next call opens new ones.
-        """
-        self._lease.release()
-
-    async def aclose(self) -> None:
-        """Give back the shared connections, those of the running event loop too."""
-        await self._lease.arelease()
-
-    def __enter__(self) -> Self:
-        """Use the model in a `with` block, which closes it."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """See `close`."""
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        """Use the model in an `async with` block, which closes it."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """See `aclose`."""
-        await self.aclose()
-
-    def __copy__(self) -> Self:
-        """Copy; the copy holds its own claim on the shared connections."""
-        copied = super().__copy__()
-        copied._lease = Lease()  # noqa: SLF001 - its own class
-        return copied
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Copy deeply; your own HTTP clients are shared, because they cannot be copied."""
-        memo = {} if memo is None else memo
-        for client in (self.http_client, self.http_async_client):
-            memo[id(client)] = client
-        return super().__deepcopy__(memo)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Pickle without the key and without connections.
-
-        Raises:
-            TypeError: Your own HTTP client is set; dropping it would bypass your proxy.
-        """
-        if self.http_client is not None or self.http_async_client is not None:
-            raise TypeError(
-                "http_client and http_async_client cannot be pickled; build the model where it "
-                "is used, or leave them unset."
-            )
-        state = super().__getstate__()
-        return {
-            **state,
-            "__dict__": {**state["__dict__"], "api_key": None},
-            "__pydantic_private__": None,
-        }
-
-    def __setstate__(self, state: dict[Any, Any]) -> None:
-        """Unpickle; the key is read from `OPENROUTER_API_KEY` here."""
-        super().__setstate__(state)
-        self.model_post_init(None)
-        self.api_key = arguments.check_api_key(
-            secret_from_env("OPENROUTER_API_KEY", default=None)()
-        )
 
 
 def _result(received: Any) -> ChatResult:

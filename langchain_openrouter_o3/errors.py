@@ -31,7 +31,6 @@ Source: https://openrouter.ai/docs/api-reference/errors
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,7 +48,7 @@ from langchain_core.exceptions import (
     OutputParserException,
 )
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.failure import Failure, read_failure, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,8 +78,6 @@ __all__ = [
     "error_from_payload",
 ]
 
-MAX_DEPTH = 64
-MAX_SECONDS = 10.0**9
 MAX_MESSAGE_CHARS = 1_000
 """Upstream bodies can be whole HTML pages; a message that is read stays short."""
 
@@ -301,25 +298,6 @@ _BY_STATUS: dict[int, type[OpenRouterError]] = {
     504: OpenRouterTimeoutError,
 }
 
-_STATUS_OF_WORD = {
-    # Codes were numbers in every recorded error; words are reported second-hand
-    # (https://github.com/Aider-AI/aider/issues/3550), so the known ones keep their meaning.
-    "bad_request": 400,
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "insufficient_quota": 402,
-    "not_found_error": 404,
-    "timeout": 408,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "server_error": 500,
-    "internal_server_error": 500,
-    "bad_gateway": 502,
-    "overloaded_error": 503,
-    "service_unavailable": 503,
-}
-
 _OVERFLOW_WORDING = re.compile(
     r"context_length_exceeded|maximum context length|context (?:window|length|limit)"
     r"|(?:prompt|input) is too long|input tokens exceed",
@@ -336,26 +314,6 @@ _ADVICE: dict[type[OpenRouterError], str] = {
 }
 
 _HEADERS_KEPT = re.compile(r"^(retry-after.*|x-ratelimit-.*|x-generation-id|content-type)$")
-_ID_OR_KEY = re.compile(
-    r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
-    r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
-)
-_PRIVATE_KEYS = frozenset({"user_id", "org_id", "organization_id", "api_key", "authorization"})
-
-
-def redact(value: Any, depth: int = 0) -> Any:
-    """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
-    if depth > MAX_DEPTH:
-        return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
-    if isinstance(value, str):
-        return _ID_OR_KEY.sub("[redacted]", value)
-    if is_object(value):
-        return {
-            key: redact(item, depth + 1) for key, item in value.items() if key not in _PRIVATE_KEYS
-        }
-    if is_array(value):
-        return [redact(item, depth + 1) for item in value]
-    return value
 
 
 def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all but the body by name
@@ -381,118 +339,26 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
         An instance of the matching leaf; it is returned, not raised.
     """
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
-    facts = _read_error(payload)
-    availability = _mapping(facts.error.get("availability"))
-    if retry_after is None:
-        retry_after = _seconds(availability.get("retry_after"))
-    retryable = availability.get("retryable")
+    facts = read_failure(payload)
     effective = status if status is not None and status != 200 else facts.status  # noqa: PLR2004
     cls = _classify(effective, facts)
     generation_id = generation_id or lowered.get("x-generation-id")
     return cls(
-        _sentence(facts, effective, generation_id, _ADVICE.get(cls)),
+        _sentence(facts, effective, generation_id, facts.remedy or _ADVICE.get(cls)),
         status_code=effective,
         code=facts.code,
         error_type=facts.error_type,
         provider_name=facts.provider_name,
         generation_id=generation_id,
-        retry_after=retry_after,
-        retryable=retryable if isinstance(retryable, bool) else None,
+        retry_after=facts.retry_after if retry_after is None else retry_after,
+        retryable=facts.retryable,
         body=redact(payload),
         partial=partial,
         headers={k: v for k, v in lowered.items() if _HEADERS_KEPT.match(k)},
     )
 
 
-class _ErrorFacts(NamedTuple):
-    error: Mapping[str, Any]
-    message: str
-    code: int | str | None
-    status: int | None
-    error_type: str | None
-    provider_name: str | None
-    flagged: bool
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if is_object(value) else {}
-
-
-def _seconds(value: Any) -> float | None:
-    sensible = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if sensible and 0 <= value < MAX_SECONDS else None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _read_error(payload: Any) -> _ErrorFacts:
-    outer = _mapping(payload)
-    inner = outer.get("error", outer)
-    error = _mapping(inner)
-    metadata = _mapping(error.get("metadata"))
-    own = _text(error.get("message")) or _text(inner) or ""
-    upstream = _upstream_words(metadata.get("raw"))
-    code = error.get("code")
-    code = code if isinstance(code, (int, str)) and not isinstance(code, bool) else None
-    reasons = metadata.get("reasons")
-    return _ErrorFacts(
-        error=error,
-        message=_join_words(own, upstream, reasons),
-        code=code,
-        status=_status_of(code),
-        error_type=_text(metadata.get("error_type")) or _text(error.get("error_type")),
-        provider_name=_text(metadata.get("provider_name")),
-        flagged=is_array(reasons) or "flagged_input" in metadata,
-    )
-
-
-def _status_of(code: int | str | None) -> int | None:
-    if isinstance(code, str):
-        return int(code) if code.isdecimal() and len(code) == 3 else _STATUS_OF_WORD.get(code)  # noqa: PLR2004
-    return code
-
-
-def _upstream_words(raw: Any, depth: int = 0) -> str:
-    """Find the provider's own sentence in `metadata.raw`: a JSON string, plain text or an object.
-
-    The useful text is there; OpenRouter's `message` is mostly "Provider returned error".
-    """
-    if depth > MAX_DEPTH:
-        return ""
-    if isinstance(raw, str):
-        nested = _parse_nested(raw)
-        return raw.strip() if nested is None else _upstream_words(nested, depth + 1)
-    if is_array(raw):
-        return _upstream_words(raw[0], depth + 1) if raw else ""
-    found = _mapping(raw)
-    for key in ("error", "message", "detail", "msg"):
-        value = found.get(key)
-        if is_object(value) or _text(value):
-            return _upstream_words(value, depth + 1)
-    return json.dumps(redact(raw), ensure_ascii=False) if found else ""
-
-
-def _parse_nested(text: str) -> Any:
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return parsed if is_object(parsed) or is_array(parsed) else None
-
-
-def _join_words(own: str, upstream: str, reasons: Any) -> str:
-    words = own.strip()
-    if upstream and upstream not in words:
-        generic = not words or words == "Provider returned error"
-        words = upstream if generic else f"{words}: {upstream}"
-    if is_array(reasons) and reasons:
-        words = f"{words} (reasons: {', '.join(map(str, reasons))})"
-    return words or "OpenRouter reported an error without a message"
-
-
-def _classify(status: int | None, facts: _ErrorFacts) -> type[OpenRouterError]:
+def _classify(status: int | None, facts: Failure) -> type[OpenRouterError]:
     known = _BY_ERROR_TYPE.get(facts.error_type or "")
     if known is not None:
         return known
@@ -508,7 +374,7 @@ def _classify(status: int | None, facts: _ErrorFacts) -> type[OpenRouterError]:
 
 
 def _sentence(
-    facts: _ErrorFacts, status: int | None, generation_id: str | None, advice: str | None
+    facts: Failure, status: int | None, generation_id: str | None, advice: str | None
 ) -> str:
     words = redact(facts.message)
     if len(words) > MAX_MESSAGE_CHARS:

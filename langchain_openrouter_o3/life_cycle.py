@@ -1,0 +1,100 @@
+"""How a model is closed, copied and pickled: its connections are shared, its key stays here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.utils import secret_from_env
+from pydantic import BaseModel, PrivateAttr, SecretStr
+
+from langchain_openrouter_o3._http.lease import Lease
+from langchain_openrouter_o3.arguments import check_api_key
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class SharedConnections(BaseModel):
+    """The part of a model that holds a claim on connections shared by all models."""
+
+    api_key: SecretStr | None
+    http_client: Any
+    http_async_client: Any
+
+    _lease: Lease = PrivateAttr(default_factory=Lease)
+
+    def close(self) -> None:
+        """Give back the shared connections that no other model uses.
+
+        The model stays usable: its next call opens new ones.
+        """
+        self._lease.release()
+
+    async def aclose(self) -> None:
+        """Give back the shared connections, those of the running event loop too."""
+        await self._lease.arelease()
+
+    def __enter__(self) -> Self:
+        """Use the model in a `with` block, which closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `close`."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Use the model in an `async with` block, which closes it."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `aclose`."""
+        await self.aclose()
+
+    def __copy__(self) -> Self:
+        """Copy; the copy holds its own claim on the shared connections."""
+        copied = super().__copy__()
+        copied._lease = Lease()  # noqa: SLF001 - its own class
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy deeply; your own HTTP clients are shared, because they cannot be copied."""
+        memo = {} if memo is None else memo
+        for client in (self.http_client, self.http_async_client):
+            memo[id(client)] = client
+        return super().__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle without the key and without connections.
+
+        Raises:
+            TypeError: Your own HTTP client is set; dropping it would bypass your proxy.
+        """
+        if self.http_client is not None or self.http_async_client is not None:
+            raise TypeError(
+                "http_client and http_async_client cannot be pickled; build the model where it "
+                "is used, or leave them unset."
+            )
+        state = super().__getstate__()
+        return {
+            **state,
+            "__dict__": {**state["__dict__"], "api_key": None},
+            "__pydantic_private__": None,
+        }
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Unpickle; the key is read from `OPENROUTER_API_KEY` here."""
+        super().__setstate__(state)
+        self.model_post_init(None)
+        self.api_key = check_api_key(secret_from_env("OPENROUTER_API_KEY", default=None)())
