@@ -249,6 +249,7 @@ def check_base_url(url: str) -> str:
     parts = urlsplit(url.strip())
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url must not carry credentials; pass api_key or default_headers")
+    _ = parts.port  # raises ValueError itself when it is no number below 65536
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an http(s) URL such as https://openrouter.ai/api/v1")
     if parts.query or parts.fragment:

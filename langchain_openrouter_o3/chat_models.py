@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -482,31 +482,23 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
 
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
+        if method not in get_args(Method):
+            raise OpenRouterInputError(f"method={method!r} is none of {get_args(Method)}.")
+        if method == "json_mode" and strict is not None:
+            raise OpenRouterInputError("strict has no meaning with method='json_mode'; drop it.")
         target = build_target(schema)
         parser = StructuredOutputParser(target=target, method=method, include_raw=include_raw)
-        enforced = strict is not False
-        traced = {
-            "kwargs": {"method": method, "strict": strict},
-            "schema": target.traced(schema),
-        }
+        traced = {"kwargs": {"method": method, "strict": strict}, "schema": target.traced(schema)}
         bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
+        enforced = strict is not False
         if method == "function_calling":
             choice = target.name
             llm = self.bind_tools([target.tool()], tool_choice=choice, strict=enforced, **bound)
         elif method == "json_schema":
             bound["response_format"] = target.response_format(strict=enforced)
             llm = self.bind_tools(tools, strict=enforced if tools else None, **bound)
-        elif method == "json_mode":
-            if strict is not None:
-                raise OpenRouterInputError(
-                    "strict has no meaning with method='json_mode'; drop it."
-                )
-            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
         else:
-            raise OpenRouterInputError(
-                f"method={method!r} is unknown; use 'json_schema', 'function_calling' or "
-                "'json_mode'."
-            )
+            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
         return llm | parser
 
     # --- Tokens ---

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.utils import count_tokens_approximately
 
+from langchain_openrouter_o3.tools import tools_to_wire
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,11 +29,12 @@ def count_message_tokens(messages: Sequence[BaseMessage], tools: Sequence[Any] |
         UserWarning: The encoding cannot be loaded, so the number is an estimate.
     """
     counter = _counter()
+    wire: list[Any] | None = list(tools_to_wire(tools or ())) or None
     if counter is None:
-        return count_tokens_approximately(messages, tools=list(tools) if tools else None)
+        return count_tokens_approximately(messages, tools=wire)
     return int(
         counter.get_num_tokens_from_messages(
-            list(messages), tools=tools, allow_fetching_images=False
+            list(messages), tools=wire, allow_fetching_images=False
         )
     )
 

@@ -71,6 +71,8 @@ class Pools:
         self._sync: dict[str, _Pool[httpx.Client]] = {}
         self._async: dict[asyncio.AbstractEventLoop, _LoopPools] = {}
         self._forgotten: list[object] = []
+        self.links: weakref.WeakSet[SyncLink] = weakref.WeakSet()
+        """Blocking exchanges under way."""
 
     def client(self, base_url: str, lease: Lease) -> httpx.Client:
         """Return the blocking client for a base URL, opening it on first use."""
@@ -119,7 +121,7 @@ class Pools:
         with self._lock:
             pools = list(self._sync.values())
             self._sync.clear()
-        for link in list(_OPEN_LINKS):
+        for link in list(self.links):
             link.close()
         for pool in pools:
             pool.client.close()
@@ -130,7 +132,8 @@ class Pools:
         The sockets and the loop's selector are shared with the parent: closing them here, or
         letting them be collected, would disturb the parent's connections.
         """
-        self._forgotten += [self._sync, self._async]
+        self._forgotten += [self._sync, self._async, list(self.links)]
+        self.links = weakref.WeakSet()
         self._lock = threading.Lock()
         self._sync = {}
         self._async = {}
@@ -175,7 +178,6 @@ def tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-_OPEN_LINKS: weakref.WeakSet[SyncLink] = weakref.WeakSet()
 POOLS = Pools()
 atexit.register(POOLS.close_all)
 if hasattr(os, "register_at_fork"):
@@ -202,7 +204,7 @@ class SyncLink:
             if isinstance(step, Send):
                 request = _build(self._client, step.request, self._timeout)
                 self._response = self._client.send(request, stream=True, follow_redirects=False)
-                _OPEN_LINKS.add(self)
+                POOLS.links.add(self)
                 self._pieces = self._response.iter_bytes()
                 return _reply(self._response)
             return next(self._pieces, b"")
@@ -214,7 +216,7 @@ class SyncLink:
         if self._response is not None:
             self._response.close()
             self._response = None
-            _OPEN_LINKS.discard(self)
+            POOLS.links.discard(self)
 
 
 class AsyncLink:

@@ -108,6 +108,7 @@ def test_a_dictionary_becomes_a_settings_object() -> None:
         ({"base_url": "ftp://x"}, "http(s)"),
         ({"base_url": "https://user:pass@x/api"}, "must not carry credentials"),
         ({"base_url": "https://x/api?key=1"}, "query"),
+        ({"base_url": "https://x:99999/api"}, "Port"),
         ({"timeout": -1}, "positive number"),
         ({"timeout": True}, "positive number"),
         ({"timeout": "fast"}, "positive number"),

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
@@ -21,6 +22,8 @@ import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._http import clients
+from langchain_openrouter_o3._http.exchange import Request, Send
+from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests import wire
 from tests.conftest import KEY
@@ -202,8 +205,7 @@ def test_a_spawned_process_gets_a_working_model(server: Emulator) -> None:
 
 
 def run_clean(script: str, *arguments: str, **environment: str) -> None:
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", script, *arguments]
-    # langsmith and orjson are loaded by langchain-core; their own warnings are not ours.
+    command = [sys.executable, "-W", "error", "-c", script, *arguments]
     result = subprocess.run(
         command,
         capture_output=True,
@@ -283,6 +285,58 @@ def test_ones_own_clients_are_used_and_left_open(server: Emulator) -> None:
 
     asyncio.run(ask())
     assert server.requests[-1].headers["x-from"] == "my-client"
+
+
+def test_ones_own_client_with_a_broken_header_is_named_without_its_value(
+    server: Emulator,
+) -> None:
+    with (
+        httpx.Client(headers={"x-secret": "s3cret\n"}) as client,
+        pytest.raises(OpenRouterInputError, match="header") as caught,
+    ):
+        build(server, http_client=client).invoke("Hello")
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_url_that_httpx_refuses_is_an_input_error() -> None:
+    model = ChatOpenRouterO3(base_url="http://☃☃.example/api", api_key=KEY)
+    with pytest.raises(OpenRouterInputError, match="base_url"):
+        model.invoke("Hello")
+
+
+async def test_models_share_the_pool_of_their_loop(server: Emulator) -> None:
+    first, second = build(server), build(server)
+    await asyncio.gather(first.ainvoke("Hello"), second.ainvoke("Hello"))
+    await first.aclose()
+    assert (await second.ainvoke("Hello")).text
+    assert connections(server) >= 1
+    await second.aclose()
+    assert connections(server) == 0
+
+
+def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
+    pools = clients.Pools()
+    client = pools.client(server.base_url, Lease())
+    link = clients.SyncLink(client, httpx.Timeout(5))
+    server.play(endless())
+    body = b'{"model":"openai/o3-mini","messages":[]}'
+    request = Request(f"{server.base_url}/chat/completions", {}, body)
+    link.perform(Send(request))
+    pools.links.add(link)
+    pools.close_all()
+    assert client.is_closed
+    assert server.requests[-1].wait_disconnected(5)
+
+
+def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
+    pools = clients.Pools()
+    client = pools.client(server.base_url, Lease())
+    client.get(f"{server.base_url}/models")
+    pools.forget()
+    assert pools.client(server.base_url, Lease()) is not client
+    assert not client.is_closed
+    client.close()
+    pools.close_all()
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
