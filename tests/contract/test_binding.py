@@ -48,7 +48,7 @@ def bound(runnable: Any) -> dict[str, Any]:
     ],
 )
 def test_every_spelling_of_tool_choice(model: ChatOpenRouterO3, choice: Any, expected: Any) -> None:
-    tools = [get_weather, Person, {"type": "openrouter:web_search"}]
+    tools: list[Any] = [get_weather, Person, {"type": "openrouter:web_search"}]
     assert bound(model.bind_tools(tools, tool_choice=choice)).get("tool_choice") == expected
 
 

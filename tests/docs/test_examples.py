@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -32,6 +33,17 @@ def test_examples_run(page: Path, emulator: Emulator, monkeypatch: pytest.Monkey
         line = text.count("\n", 0, match.start(1))
         code = compile("\n" * line + match.group(1), str(page), "exec")
         exec(code, namespace)  # noqa: S102 - our own examples
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {pair for page in PAGES for pair in TEST.findall(page.read_text())}
+    missing = [
+        f"{path}::{name}"
+        for path, name in sorted(named)
+        if f"def {name}(" not in (ROOT / path).read_text()
+    ]
+    assert len(named) > 50
+    assert missing == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

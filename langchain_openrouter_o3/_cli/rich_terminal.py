@@ -1,0 +1,99 @@
+"""A terminal with colours, a sign of life and text that grows, by rich."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from langchain_openrouter_o3._cli.terminal import Style, Terminal
+from langchain_openrouter_o3._cli.text import visible
+from langchain_openrouter_o3._cli.wrap import WordWrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_STYLES: dict[Style, str] = {
+    "plain": "",
+    "bold": "bold",
+    "dim": "dim",
+    "code": "cyan",
+    "error": "red",
+}
+_SPINNER = "dots"
+_FRAMES_PER_SECOND = 10
+
+
+class RichTerminal(Terminal):
+    """Text is printed once and scrolls away as usual; only the bottom ever moves."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Take over a terminal."""
+        super().__init__(stream)
+        self._console = Console(file=stream, markup=False, highlight=False, emoji=False)
+        self._wrap = WordWrap(lambda: self._console.width, cell_len)
+        self._live: Live | None = None
+        self._grown = ""
+
+    def wait(self, label: str) -> None:
+        """Show a spinner and the seconds that have passed."""
+        self.end_line()
+        started = time.monotonic()
+        spinner = Spinner(_SPINNER, style="cyan")
+
+        def frame() -> Spinner:
+            spinner.update(text=Text(f"{label} {time.monotonic() - started:.0f} s", "dim"))
+            return spinner
+
+        self._move(frame)
+
+    def grow(self, text: str) -> None:
+        """Show the end of a growing text at the bottom of the screen."""
+        if not self._grown:
+            self.end_line()
+            self._grown = text
+            self._move(self._tail)
+        self._grown = text
+
+    def _tail(self) -> Text:
+        lines = visible(self._grown).splitlines()[1 - self._console.height :]
+        return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+
+    def _move(self, frame: Callable[[], Spinner | Text]) -> None:
+        self._live = Live(
+            console=self._console,
+            get_renderable=frame,
+            refresh_per_second=_FRAMES_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start(refresh=True)
+
+    def _freeze(self, *, keep: bool = False) -> None:
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.transient = not (keep and self._grown)
+            live.stop()
+            self._grown = ""
+
+    def _stop(self, *, keep: bool) -> None:
+        self._freeze(keep=keep)
+        self._out(self._wrap.finish(), self._saying or "plain")
+
+    def _flow(self, text: str, style: Style) -> None:
+        self._freeze()
+        self._out(self._wrap.feed(visible(text)), style)
+
+    def _emit(self, text: str, style: Style) -> None:
+        if _STYLES[style]:
+            self._console.print(Text(text, _STYLES[style]), end="", soft_wrap=True)
+        else:
+            # Past rich, which would turn tabs into spaces.
+            self._stream.write(text)
+            self._stream.flush()
