@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable  # noqa: TC003 - pydantic evaluates Target's annotations
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
@@ -375,7 +375,8 @@ def _is_schema(value: dict[str, Any]) -> bool:
 
 
 def _is_class(value: Any) -> TypeIs[type[Any]]:
-    return isinstance(value, type)
+    # On Python 3.10 list[int] calls itself a type.
+    return isinstance(value, type) and get_origin(value) is None
 
 
 def _description(schema: Schema) -> str | None:

@@ -67,6 +67,8 @@ class OnTerminal:
             [sys.executable, "-c", _ON_TERMINAL, *COMMAND, *arguments],
             stdin=slave,
             start_new_session=True,
+            # Not inherited: readline, once imported, puts COLUMNS into C's environment alone.
+            env=dict(os.environ),
             **{"stdout": slave, "stderr": slave, **streams},
         )
         os.close(slave)
