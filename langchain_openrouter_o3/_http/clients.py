@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -180,7 +181,7 @@ def tls_context() -> ssl.SSLContext:
 
 POOLS = Pools()
 atexit.register(POOLS.close_all)
-if hasattr(os, "register_at_fork"):
+with contextlib.suppress(AttributeError):  # Windows has no fork
     os.register_at_fork(after_in_child=POOLS.forget)
 
 

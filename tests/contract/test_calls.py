@@ -156,6 +156,7 @@ def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> No
     [
         ({"temprature": 1}, "Did you mean 'temperature'"),
         ({"max_tokens": 5}, "below 16"),
+        ({"max_tokens": "100"}, "whole number"),
         ({"max_tokens": 50, "max_completion_tokens": 60}, "twice"),
         ({"n": 3}, "one answer"),
         ({"reasoning_effort": "xlow"}, "reasoning_effort"),

@@ -190,5 +190,17 @@ def test_the_profile_belongs_to_the_model() -> None:
     assert other["image_inputs"] is True
 
 
+@pytest.mark.parametrize("nonsense", ["text", 5, None, [KEY]])
+def test_what_is_no_set_of_arguments_is_refused_without_echo(nonsense: Any) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ChatOpenRouterO3.model_validate(nonsense)
+    assert KEY not in f"{caught.value} {caught.value.errors()}"
+
+
+def test_a_model_validates_as_itself() -> None:
+    model = build()
+    assert ChatOpenRouterO3.model_validate(model) is model
+
+
 def test_ones_own_profile_is_kept() -> None:
     assert build(profile={"max_input_tokens": 1}).profile == {"max_input_tokens": 1}

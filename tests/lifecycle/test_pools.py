@@ -328,6 +328,16 @@ def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     assert server.requests[-1].wait_disconnected(5)
 
 
+async def test_a_model_that_never_called_has_nothing_to_close(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "langchain_openrouter_o3._http.clients")
+    model = ChatOpenRouterO3(api_key=KEY)
+    model.close()
+    await model.aclose()
+    assert "langchain_openrouter_o3._http.clients" not in sys.modules
+
+
 def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
     pools = clients.Pools()
     client = pools.client(server.base_url, Lease())
