@@ -22,8 +22,12 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
 
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.absent import drop_absent
 from langchain_openrouter_o3._wire.answer import is_truncated
-from langchain_openrouter_o3._wire.schema import Schema, drop_absent, repair_schema, strict_schema
+from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
+from langchain_openrouter_o3._wire.schema_shape import (
+    Schema,  # noqa: TC001 - pydantic evaluates the annotations of Target
+)
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterOutputError,

@@ -10,12 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.schema_shape import (
+    CHILD_LISTS,
+    CHILD_MAPS,
+    CHILDREN,
+    Schema,
+    check_shape,
+    without_nulls,
+)
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-Schema = dict[str, Any]
+    from collections.abc import Callable
 
 _NULL: Schema = {"type": "null"}
 # Annotations without meaning for the answer; OpenAI refuses some of them in strict mode.
@@ -57,9 +63,6 @@ _FORMATS = frozenset(
 _CONSTRAINING = frozenset(
     {"type", "anyOf", "oneOf", "allOf", "enum", "const", "$ref", "properties"}
 )
-_CHILD_MAPS = ("properties", "$defs", "definitions")
-_CHILD_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_CHILDREN = ("items", "additionalProperties", "not", "if", "then", "else")
 
 
 def strict_schema(schema: Schema, what: str) -> Schema:
@@ -75,7 +78,7 @@ def strict_schema(schema: Schema, what: str) -> Schema:
     Raises:
         OpenRouterInputError: It cannot be strict; the text names the path.
     """
-    _check_shape(schema, what, "$")
+    check_shape(schema, what, "$")
     return _Strict(schema, what).root()
 
 
@@ -92,7 +95,7 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     Raises:
         OpenRouterInputError: The root is not an object.
     """
-    _check_shape(schema, what, "$")
+    check_shape(schema, what, "$")
     kind = schema.get("type", "object")
     if kind != "object" or any(key in schema for key in ("anyOf", "oneOf", "allOf")):
         raise OpenRouterInputError(
@@ -102,26 +105,13 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     return _repair({"type": "object", **schema})
 
 
-def drop_absent(value: Any, schema: Schema) -> Any:
-    """Take the nulls out again that strict mode put in for absent optionals.
-
-    Args:
-        value: The parsed answer.
-        schema: The schema before it was made strict.
-
-    Returns:
-        The answer without the null of any property that is optional and not nullable.
-    """
-    return _drop_absent(value, schema, schema)
-
-
 class _Strict:
     def __init__(self, schema: Schema, what: str) -> None:
         self._schema = schema
         self._what = what
 
     def root(self) -> Schema:
-        root = _without_nulls(self._schema)
+        root = without_nulls(self._schema)
         if "$ref" in root:  # a recursive model: its definition moves to the root, where it must be
             target = self._follow(root["$ref"], "$")
             if "$ref" in target:
@@ -134,7 +124,7 @@ class _Strict:
     def _convert(self, schema: Any, path: str) -> Schema:
         if not is_object(schema):
             raise self._impossible(path, "a schema that accepts anything")
-        schema = self._flatten(_without_nulls(schema), path)
+        schema = self._flatten(without_nulls(schema), path)
         for key in sorted(schema.keys() & _IMPOSSIBLE):
             raise self._impossible(path, f"{key!r} is not supported")
         if "$ref" in schema:
@@ -144,7 +134,7 @@ class _Strict:
         converted = {key: value for key, value in schema.items() if key not in _DROPPED}
         if converted.get("format") not in (None, *_FORMATS):
             del converted["format"]
-        types = _types(schema)
+        types = types_of(schema)
         if "object" in types or "properties" in schema:
             self._close(converted, path)
         if "array" in types:
@@ -229,7 +219,8 @@ class _Strict:
         )
 
 
-def _types(schema: Schema) -> list[Any]:
+def types_of(schema: Schema) -> list[Any]:
+    """Return the types of a schema as a list, `[None]` where it names none."""
     kind = schema.get("type")
     return kind if is_array(kind) else [kind]
 
@@ -242,7 +233,7 @@ def _nullable(schema: Schema) -> Schema:
         return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
     if kind is None or "const" in schema:
         return {"anyOf": [schema, _NULL]}
-    nullable = {**schema, "type": [*_types(schema), "null"]}
+    nullable = {**schema, "type": [*types_of(schema), "null"]}
     if "enum" in schema:
         nullable["enum"] = [*schema["enum"], None]
     return nullable
@@ -254,7 +245,7 @@ def accepts_null(schema: Any) -> bool:
         return bool(schema)  # true accepts anything
     options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
     return (
-        "null" in _types(schema)
+        "null" in types_of(schema)
         or any(accepts_null(option) for option in options)
         or None in schema.get("enum", [])
         or ("const" in schema and schema["const"] is None)
@@ -289,130 +280,12 @@ def _repair(schema: Schema) -> Schema:
 def _map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     mapped = dict(schema)
     for key, value in schema.items():
-        if key in _CHILD_MAPS and is_object(value):
+        if key in CHILD_MAPS and is_object(value):
             mapped[key] = {
                 name: change(item) if is_object(item) else item for name, item in value.items()
             }
-        elif key in _CHILD_LISTS and is_array(value):
+        elif key in CHILD_LISTS and is_array(value):
             mapped[key] = [change(item) if is_object(item) else item for item in value]
-        elif key in _CHILDREN and is_object(value):
+        elif key in CHILDREN and is_object(value):
             mapped[key] = change(value)
     return mapped
-
-
-def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
-    if is_array(value):
-        return [
-            _drop_absent(item, child, root)
-            for item, child in zip(value, _item_schemas(schema, root), strict=False)
-        ]
-    if not is_object(value):
-        return value
-    shape = _object_schema(value, schema, root)
-    properties = shape.get("properties", {})
-    required = shape.get("required", [])
-    return {
-        name: _drop_absent(item, properties.get(name, {}), root)
-        for name, item in value.items()
-        if item is not None
-        or name in required
-        or name not in properties
-        or _null_is_meant(properties[name], root)
-    }
-
-
-def _null_is_meant(schema: Any, root: Schema) -> bool:
-    if is_object(schema) and "$ref" in schema:
-        return any(accepts_null(option) for option in _options(schema, root))
-    return accepts_null(schema)
-
-
-def _item_schemas(schema: Schema, root: Schema) -> Iterator[Schema]:
-    options = [option for option in _options(schema, root) if "array" in _types(option)]
-    shape = options[0] if options else {}
-    yield from shape.get("prefixItems", [])
-    items = shape.get("items", {})
-    while True:
-        yield items if is_object(items) else {}
-
-
-def _object_schema(value: dict[str, Any], schema: Schema, root: Schema) -> Schema:
-    """Choose the member of a union that an object belongs to: the one with exactly its keys."""
-    shapes = [option for option in _options(schema, root) if "properties" in option]
-    exact = [
-        shape
-        for shape in shapes
-        if shape["properties"].keys() == value.keys()
-        and all(_const_fits(value.get(name), item) for name, item in shape["properties"].items())
-    ]
-    return (exact or shapes or [{}])[0]
-
-
-def _const_fits(value: Any, schema: Any) -> bool:
-    return not is_object(schema) or "const" not in schema or schema["const"] == value
-
-
-def _options(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> Iterator[Schema]:
-    """Give a schema and the members of its unions, references followed."""
-    if not is_object(schema):
-        return
-    reference = schema.get("$ref")
-    if reference is not None:
-        if reference not in seen:
-            yield from _options(resolve_ref(reference, root), root, (*seen, reference))
-        return
-    yield schema
-    for key in ("anyOf", "oneOf", "allOf"):
-        for option in schema.get(key, []):
-            yield from _options(option, root, seen)
-
-
-def _without_nulls(schema: Schema) -> Schema:
-    """Leave out keywords that are null, which means absent; only a `const` may be null."""
-    return {key: value for key, value in schema.items() if value is not None or key == "const"}
-
-
-def _check_shape(schema: Any, what: str, path: str) -> None:
-    """Refuse what is no JSON schema, so that the rest of this module may rely on its shape."""
-    if isinstance(schema, bool):
-        return
-    if not is_object(schema):
-        raise OpenRouterInputError(f"{what}: {path} is no JSON schema: {schema!r}")
-    for key, value in _without_nulls(schema).items():
-        if not _SHAPES.get(key, _anything)(value):
-            raise OpenRouterInputError(f"{what}: {path}.{key} is no JSON schema: {value!r}")
-        if key in _CHILD_MAPS:
-            for name, child in value.items():
-                _check_shape(child, what, f"{path}.{key}.{name}")
-        elif key in _CHILD_LISTS:
-            for position, child in enumerate(value):
-                _check_shape(child, what, f"{path}.{key}[{position}]")
-        elif key in _CHILDREN:
-            _check_shape(value, what, f"{path}.{key}")
-
-
-def _anything(value: Any) -> bool:
-    del value
-    return True
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_names(value: Any) -> bool:
-    return is_array(value) and all(map(_is_text, value))
-
-
-def _is_type(value: Any) -> bool:
-    return _is_text(value) or _is_names(value)
-
-
-_SHAPES: dict[str, Callable[[Any], bool]] = {
-    "$ref": _is_text,
-    "enum": is_array,
-    "required": _is_names,
-    "type": _is_type,
-    **dict.fromkeys(_CHILD_MAPS, is_object),
-    **dict.fromkeys(_CHILD_LISTS, is_array),
-}

@@ -17,7 +17,8 @@ from jsonschema import Draft202012Validator
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, Field, create_model
 
-from langchain_openrouter_o3._wire.schema import drop_absent, strict_schema
+from langchain_openrouter_o3._wire.absent import drop_absent
+from langchain_openrouter_o3._wire.schema import strict_schema
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.structured_output import build_target
 from langchain_openrouter_o3.tools import tools_to_wire

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_openrouter_o3._wire.schema import drop_absent, repair_schema, strict_schema
+from langchain_openrouter_o3._wire.absent import drop_absent
+from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 Schema = dict[str, Any]

@@ -8,12 +8,8 @@ from typing import Any, Optional
 import pytest
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._wire.schema import (
-    drop_absent,
-    repair_schema,
-    resolve_ref,
-    strict_schema,
-)
+from langchain_openrouter_o3._wire.absent import drop_absent
+from langchain_openrouter_o3._wire.schema import repair_schema, resolve_ref, strict_schema
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 
