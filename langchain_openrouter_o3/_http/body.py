@@ -102,7 +102,7 @@ class BodyDecoder:
 
 def _parse_object(data: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+        value = _JSON.decode(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise OpenRouterMalformedResponseError(
             f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
@@ -116,6 +116,9 @@ def _parse_object(data: bytes, where: str) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant)  # made once: a stream has thousands
 
 
 def _recognise(head: bytearray) -> Framing:

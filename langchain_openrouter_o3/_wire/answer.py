@@ -155,7 +155,7 @@ class Answer:
             raise OpenRouterAPIError(
                 f"The provider failed while answering (native finish reason: {native})."
             )
-        if self._has_content() or self.stop.matched is not None:
+        if self.has_content() or self.stop.matched is not None:
             return
         failed = bool(native and _FAILED.search(native))
         unbilled = self._usage is not None and self._usage["output_tokens"] == 0
@@ -217,11 +217,8 @@ class Answer:
             kwargs[ARGUMENTS_KEY] = raw
         return kwargs
 
-    def received(self) -> bool:
-        """Whether anything had come that a partial message can hold."""
-        return self._has_content() or bool(self._text)
-
-    def _has_content(self) -> bool:
+    def has_content(self) -> bool:
+        """Whether anything has come that a message can hold."""
         return bool(
             self._text
             or self._refusal
@@ -271,7 +268,7 @@ class Answer:
         readable = self._details.replace(details) if whole else self._details.feed(details)
         # `reasoning` and the details are twins; gpt-5.2 with web search sends only the latter.
         # Before OpenRouter's name, some servers use DeepSeek's.
-        thoughts = delta.get("reasoning", delta.get("reasoning_content"))
+        thoughts = delta.get("reasoning") or delta.get("reasoning_content")
         reasoning = parse_text(thoughts, "reasoning") or readable
         text = self.stop.feed(parse_text(delta.get("content"), "content"))
         # What the model wrote after a stop sequence is not part of the answer.

@@ -41,7 +41,8 @@ class AnswerReader:
     def explain(self, error: OpenRouterError) -> OpenRouterError:
         """Add the generation id and the partial message to an error."""
         error.generation_id = error.generation_id or self.answer.generation_id
-        if error.partial is None and self.answer.received():
+        self.answer.close()  # text held back for a stop sequence belongs to what had come
+        if error.partial is None and self.answer.has_content():
             error.partial = self.answer.message(complete=False)
         return error
 

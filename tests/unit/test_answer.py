@@ -313,3 +313,16 @@ def test_total_tokens_are_computed_when_they_are_missing() -> None:
 def test_chunks_without_choices_add_nothing() -> None:
     for message in both(chunk("x"), envelope(choices=[]), envelope(choices=None), *ending()):
         assert message.text == "x"
+
+
+def test_text_held_back_for_a_stop_sequence_is_in_the_partial_message() -> None:
+    with pytest.raises(OpenRouterError) as caught:
+        read_message(sse(chunk("Hi EN"), error(502), done=False), stop=["END"])
+
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hi EN"
+
+
+def test_deepseeks_name_for_reasoning_counts_where_openrouters_is_null() -> None:
+    for message in both(chunk(reasoning=None, reasoning_content="think"), chunk("x"), *ending()):
+        assert message.additional_kwargs["reasoning_content"] == "think"
