@@ -326,3 +326,13 @@ def test_text_held_back_for_a_stop_sequence_is_in_the_partial_message() -> None:
 def test_deepseeks_name_for_reasoning_counts_where_openrouters_is_null() -> None:
     for message in both(chunk(reasoning=None, reasoning_content="think"), chunk("x"), *ending()):
         assert message.additional_kwargs["reasoning_content"] == "think"
+
+
+def test_a_null_in_a_later_piece_of_reasoning_takes_nothing_away() -> None:
+    first = {**summary("a"), "id": "rs_1", "signature": None}
+    later = {**summary("b"), "id": None, "format": None, "extra": None}
+    for message in both(
+        chunk(reasoning_details=[first]), chunk(reasoning_details=[later]), chunk("x"), *ending()
+    ):
+        (entry,) = message.additional_kwargs["reasoning_details"]
+        assert entry == {**first, "summary": "ab", "extra": None}
