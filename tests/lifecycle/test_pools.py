@@ -222,7 +222,7 @@ def test_breaking_out_of_a_stream_hangs_up(server: Emulator) -> None:
     for _ in build(server).stream("Hello"):
         break
     gc.collect()
-    assert server.requests[-1].wait_disconnected(5)
+    assert server.requests[-1].wait_disconnected(30)
 
 
 def test_a_stop_sequence_hangs_up(server: Emulator) -> None:
@@ -230,7 +230,7 @@ def test_a_stop_sequence_hangs_up(server: Emulator) -> None:
     chunks = list(build(server, stop=["7"]).stream("Hello"))
     assert "".join(str(chunk.text) for chunk in chunks) == "0 1 2 3 4 5 6 "
     assert chunks[-1].response_metadata["stop_sequence"] == "7"
-    assert server.requests[-1].wait_disconnected(5)
+    assert server.requests[-1].wait_disconnected(30)
 
 
 async def test_leaving_an_async_stream_hangs_up(server: Emulator) -> None:
@@ -238,7 +238,7 @@ async def test_leaving_an_async_stream_hangs_up(server: Emulator) -> None:
     async with aclosing(build(server).astream("Hello")) as stream:  # type: ignore[type-var]
         async for _ in stream:
             break
-    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 5)
+    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 30)
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -262,7 +262,7 @@ async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 5)
+    assert await asyncio.to_thread(server.requests[-1].wait_disconnected, 30)
     assert (await model.ainvoke("Hello")).text
 
 
@@ -325,7 +325,7 @@ def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     pools.links.add(link)
     pools.close_all()
     assert client.is_closed
-    assert server.requests[-1].wait_disconnected(5)
+    assert server.requests[-1].wait_disconnected(30)
 
 
 async def test_a_model_that_never_called_has_nothing_to_close(
