@@ -17,14 +17,18 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.json import parse_partial_json
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
-from pydantic.v1 import ValidationError as ValidationErrorV1
+from pydantic.v1.typing import is_typeddict
 
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.absent import drop_absent
 from langchain_openrouter_o3._wire.answer import is_truncated
-from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
+from langchain_openrouter_o3._wire.schema import (
+    repair_schema,
+    strict_schema,
+    without_invented_words,
+)
 from langchain_openrouter_o3._wire.schema_shape import (
     Schema,  # noqa: TC001 - pydantic evaluates the annotations of Target
 )
@@ -120,10 +124,7 @@ def build_target(schema: Any) -> Target:
         adapter: TypeAdapter[Any] = TypeAdapter(schema)
         json_schema = adapter.json_schema()
         return Target(name, _description(json_schema), json_schema, adapter.validate_python)
-    try:
-        json_schema = convert_to_json_schema(schema)
-    except (TypeError, ValueError) as error:
-        raise OpenRouterInputError(f"schema: {schema!r} is no schema: {error}") from error
+    json_schema = without_invented_words(_typed_dict_schema(schema))
     return Target(name, _description(json_schema), json_schema, _as_is, growing=True)
 
 
@@ -196,9 +197,17 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         value = self._call_arguments(message) if self._by_call else _parse_json(message)
         if not is_object(value):
             raise _error(message, f"The answer is no object, as {self.target.name} needs.")
+        return self.validate_object(value, message)
+
+    def validate_object(self, value: Any, message: BaseMessage) -> Any:
+        """Make the caller's object of parsed JSON.
+
+        Raises:
+            OpenRouterOutputError: It does not fit.
+        """
         try:
             return self.target.validate(drop_absent(value, self.target.schema))
-        except (ValidationError, ValidationErrorV1) as error:
+        except Exception as error:  # the caller's own validators may raise anything
             raise _error(message, f"The answer does not fit {self.target.name}: {error}") from error
 
     @property
@@ -281,13 +290,12 @@ class _ObjectStream:
             yield _Outcome(parsed=value) if self._parser.include_raw else value
 
     def _partial(self) -> Any:
-        target = self._parser.target
         value = self._growing_json()
-        if not is_object(value) or target.growing:
+        if not is_object(value) or self._parser.target.growing:
             return value if is_object(value) else None
         try:
-            return target.validate(drop_absent(value, target.schema))
-        except (ValidationError, ValidationErrorV1):
+            return self._parser.validate_object(value, self._total)
+        except OpenRouterOutputError:
             return None  # not valid yet
 
     def _growing_json(self) -> Any:
@@ -324,6 +332,13 @@ def _refuse_unfinished(message: BaseMessage) -> None:
 
 def _parse_json(message: BaseMessage) -> Any:
     text = str(message.text)
+    called = [call["name"] for call in getattr(message, "tool_calls", [])]
+    if called and not text:
+        raise _error(
+            message,
+            f"The model called {', '.join(called)} instead of answering; run the call from the "
+            "message (include_raw=True) and ask again.",
+        )
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -376,6 +391,20 @@ def _is_schema(value: dict[str, Any]) -> bool:
     return value.get("type") == "object" or bool(
         value.keys() & {"properties", "$ref", "parameters", "function", "anyOf", "$defs"}
     )
+
+
+def _typed_dict_schema(schema: type[Any]) -> Schema:
+    if not is_typeddict(schema):
+        raise OpenRouterInputError(
+            f"schema: {schema!r} is no schema; pass a Pydantic class, dataclass, TypedDict or a "
+            "JSON schema."
+        )
+    try:
+        return convert_to_json_schema(schema)
+    except (TypeError, ValueError, RecursionError):
+        # langchain-core knows its own annotations, but neither NotRequired nor recursion.
+        adapter: TypeAdapter[Any] = TypeAdapter(schema)
+        return adapter.json_schema()
 
 
 def _is_class(value: Any) -> TypeIs[type[Any]]:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
+from langchain_openrouter_o3._wire.schema import (
+    repair_schema,
+    strict_schema,
+    without_invented_words,
+)
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -105,7 +109,8 @@ def _tool_to_wire(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FB
             f"tools: {name!r} is not a usable name; use 1 to 64 letters, digits, '_' and '-'."
         )
     what = f"tool {name!r}"
-    parameters = repair_schema(function.get("parameters") or {}, what)
+    function = without_invented_words(function)
+    parameters = without_invented_words(repair_schema(function.get("parameters") or {}, what))
     if strict is not None:
         function["strict"] = strict
     function["parameters"] = (

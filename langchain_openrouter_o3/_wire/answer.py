@@ -191,11 +191,14 @@ class Answer:
 
     def summary(self) -> tuple[UsageMetadata | None, dict[str, Any]]:
         """Return the token counts and the response metadata, each key once."""
+        # A stop sequence is why the text ends, whatever the server would have gone on to say;
+        # a stream that hangs up never hears it.
+        stopped = self.stop.matched is not None
         known = {
             "model_provider": MODEL_PROVIDER,
             "id": self.generation_id,
-            "finish_reason": self.finish_reason or ("stop" if self.stop.matched else None),
-            "native_finish_reason": self.native_finish_reason,
+            "finish_reason": "stop" if stopped else self.finish_reason,
+            "native_finish_reason": None if stopped else self.native_finish_reason,
             "logprobs": self._logprobs,
             "stop_sequence": self.stop.matched,
         }

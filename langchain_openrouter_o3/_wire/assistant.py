@@ -9,6 +9,7 @@ from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.parts import Place, part_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
+from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     Raises:
         OpenRouterInputError: A block has no place on the wire.
     """
+    if "function_call" in message.additional_kwargs and not message.tool_calls:
+        raise OpenRouterInputError(
+            f"{place.name}: the legacy function_call cannot be sent; use tool_calls."
+        )
     calls = _calls(message, ids, place)
     content, thoughts, refusal = _split_content(message, place)
     wire: dict[str, Any] = {}
@@ -58,19 +63,31 @@ def _split_content(message: AIMessage, place: Place) -> tuple[str | list[dict[st
         if isinstance(block, str) or kind not in _CALL_BLOCKS | _TEXT_BLOCKS.keys():
             parts.append(part_to_wire(block, place))
         elif kind in _TEXT_BLOCKS:
-            text = block.get(_TEXT_BLOCKS[kind])
-            if not isinstance(text, str):
-                raise OpenRouterInputError(
-                    f"{place.name}: the {kind} block holds no text that can be sent; remove it."
-                )
+            text = _block_text(block, kind, place)
             thoughts += text if kind != "refusal" else ""
             refusal = refusal or (text if kind == "refusal" else "")
-        elif block.get("id", block.get("call_id")) not in known:
+        elif block.get("call_id", block.get("id")) not in known:
             raise OpenRouterInputError(
                 f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
                 "tool_calls; set AIMessage.tool_calls, which is what is sent."
             )
     return parts, thoughts, refusal
+
+
+def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
+    """Read a thought or refusal; OpenAI's Responses keep their thoughts under `summary`."""
+    text = block.get(_TEXT_BLOCKS[kind])
+    if text is None and kind == "reasoning" and not block.get("encrypted_content"):
+        text = "".join(
+            parse_text(parse_mapping(part, "summary[]").get("text"), "summary[].text")
+            for part in parse_list(block.get("summary"), "summary")
+        )
+    if not isinstance(text, str):
+        raise OpenRouterInputError(
+            f"{place.name}: the {kind} block holds no text that can be sent, or ciphertext of "
+            "another provider; remove it."
+        )
+    return text
 
 
 def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def read_failure(payload: Any) -> Failure:
     inner = outer.get("error", outer)
     error = _mapping(inner)
     metadata = _mapping(error.get("metadata"))
-    own = _text(error.get("message")) or _text(inner) or ""
+    own = _text(error.get("message")) or _text(inner) or _upstream_words(outer.get("detail"))
     upstream = _upstream_words(metadata.get("raw"))
     code = error.get("code")
     code = code if isinstance(code, (int, str)) and not isinstance(code, bool) else None

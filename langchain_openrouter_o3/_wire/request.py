@@ -62,7 +62,7 @@ CALL_OPTIONS = frozenset({"default_headers", "extra_body", "max_retries", "stop"
 """What can be set per call and does not go into the body under its own name."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
+_HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t]*(?<!\s)")
 _JSON_WORD = re.compile("json", re.IGNORECASE)
 
 

@@ -7,6 +7,7 @@ Source: https://platform.openai.com/docs/guides/structured-outputs#supported-sch
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
@@ -23,6 +24,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_INVENTED = (inspect.getdoc(dict), "An enumeration.")
 _NULL: Schema = {"type": "null"}
 # Annotations without meaning for the answer; OpenAI refuses some of them in strict mode.
 _DROPPED = frozenset(
@@ -217,6 +219,17 @@ class _Strict:
             f"{self._what}: the schema cannot be strict at {path}: {why}. "
             "Change it, or pass strict=False."
         )
+
+
+def without_invented_words(schema: Schema) -> Schema:
+    """Leave out descriptions that nobody wrote: the docstrings of `dict` and `Enum`.
+
+    langchain-core takes them for a TypedDict's or an Enum's own.
+    """
+    cleaned = _map_children(schema, without_invented_words)
+    if cleaned.get("description") in _INVENTED:
+        del cleaned["description"]
+    return cleaned
 
 
 def types_of(schema: Schema) -> list[Any]:
