@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_openrouter_o3._http.exchange import Reply, Request
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import to_timeout
+from langchain_openrouter_o3._http.timeouts import plain_timeout, to_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import (
     ALIASES,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="AnswerReader")
 
+DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 _INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
 # What langchain-core itself passes to a model's hooks beside the parameters.
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
@@ -77,12 +79,13 @@ class Call:
         return clients.AsyncLink(client, self.timeout)
 
 
-def build_call(
+def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     model: ChatOpenRouterO3,
     messages: Sequence[BaseMessage],
     stop: list[str] | None,
     kwargs: Mapping[str, Any],
     *,
+    own: object | None,
     stream: bool,
 ) -> Call:
     """Make a request of a model's fields, a conversation and a call's arguments.
@@ -92,6 +95,7 @@ def build_call(
         messages: The conversation.
         stop: LangChain's own stop argument.
         kwargs: The call's other arguments, under any of their names.
+        own: The caller's HTTP client for this kind of call, if there is one.
         stream: Whether the answer is to be streamed.
 
     Raises:
@@ -104,8 +108,13 @@ def build_call(
     options = {name: arguments.pop(name, None) for name in CALL_OPTIONS}
     parameters = merge_parameters(default_parameters(model), arguments)
     body, withheld = build_body(parameters, messages, stream=stream)
-    body |= {**(model.extra_body or {}), **(options["extra_body"] or {})}
-    asked = [name for name in withheld if arguments.get(name) is not None]
+    extra: Any = options["extra_body"] or {}
+    if not is_object(extra):
+        raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
+    body |= {**(model.extra_body or {}), **extra}
+    # What the constructor brought was named there, unless the call has changed the model.
+    changed = parameters["model"] != model.model
+    asked = [name for name in withheld if changed or arguments.get(name) is not None]
     if asked:
         warn_withheld(str(parameters["model"]), asked)
     headers: dict[str, str] = {
@@ -113,16 +122,19 @@ def build_call(
         **(options["default_headers"] or {}),
     }
     check_headers(headers, "extra_headers")
-    retries = options["max_retries"]
+    retries = _check_retries(options["max_retries"])
+    timeout = _check_call_timeout(model, kwargs, options["timeout"])
     return Call(
         request=Request(
             url=f"{model.base_url}/chat/completions",
-            headers=build_headers(_key(model, headers), attribution(model), headers, stream=stream),
+            headers=build_headers(
+                _key(model, headers, own), attribution(model), headers, stream=stream
+            ),
             body=encode_body(body),
         ),
         policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
         stop=tuple(check_stop(options["stop"]) or model.stop or ()),
-        timeout=to_timeout(model.timeout if "timeout" not in kwargs else options["timeout"]),
+        timeout=timeout,
         base_url=model.base_url,
     )
 
@@ -142,6 +154,17 @@ def read_constructor(data: Any, fields: Iterable[str]) -> Any:
         if name in values and values[name] is None:
             del values[name]  # None means "not given": the environment or the default decides
     return values
+
+
+def key_from_environment() -> SecretStr | None:
+    """Read the key from `OPENROUTER_API_KEY`; a blank one is none."""
+    key = os.environ.get("OPENROUTER_API_KEY", "").strip()
+    return SecretStr(key) if key else None
+
+
+def base_url_from_environment() -> str:
+    """Read the base URL from `OPENROUTER_API_BASE`; OpenRouter's own if that is blank."""
+    return os.environ.get("OPENROUTER_API_BASE", "").strip() or DEFAULT_BASE_URL
 
 
 def without_inputs(title: str, error: ValidationError) -> ValidationError:
@@ -200,8 +223,8 @@ def serializable_attributes(model: ChatOpenRouterO3) -> dict[str, Any]:
         for name, value in default_parameters(model).items()
         if name in ("reasoning", "provider", "response_format")
     }
-    if model.timeout is not None and not isinstance(model.timeout, (int, float)):
-        attributes["timeout"] = model.timeout.as_dict()
+    if model.timeout is not None:
+        attributes["timeout"] = plain_timeout(model.timeout)
     return attributes
 
 
@@ -257,6 +280,24 @@ def check_base_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def check_client(value: Any, field: str) -> Any:
+    """Check that one's own client is httpx's, and of the right kind.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value is None:
+        return None
+    from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
+
+    kind = clients.Client if field == "http_client" else clients.AsyncClient
+    if not isinstance(value, kind):
+        raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError
+            f"{field} must be an httpx.{kind.__name__}, not {type(value).__name__}"
+        )
+    return value
+
+
 def check_stop(value: Any) -> list[str] | None:
     """Bring stop sequences into a list.
 
@@ -265,10 +306,12 @@ def check_stop(value: Any) -> list[str] | None:
     """
     if value is None:
         return None
-    sequences = [value] if isinstance(value, str) else list(value)
-    if not all(isinstance(sequence, str) and sequence for sequence in sequences):
+    sequences: list[Any] | None = [value] if isinstance(value, str) else value
+    if not isinstance(sequences, (list, tuple)) or not all(
+        isinstance(sequence, str) and sequence for sequence in sequences
+    ):
         raise OpenRouterInputError("stop takes non-empty strings.")
-    return sequences
+    return [str(sequence) for sequence in sequences]
 
 
 def check_n(value: int | None) -> int | None:
@@ -299,12 +342,25 @@ def warn_withheld(model: str, names: Sequence[str]) -> None:
     )
 
 
-def _key(model: ChatOpenRouterO3, headers: Mapping[str, str]) -> str | None:
+def _check_retries(value: Any) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise OpenRouterInputError(f"max_retries={value!r} is not a number of attempts from 0.")
+    return value
+
+
+def _check_call_timeout(model: ChatOpenRouterO3, kwargs: Mapping[str, Any], value: Any) -> Any:
+    try:
+        return to_timeout(value if "timeout" in kwargs else model.timeout)
+    except ValueError as error:
+        raise OpenRouterInputError(str(error)) from None
+
+
+def _key(model: ChatOpenRouterO3, headers: Mapping[str, str], own: object | None) -> str | None:
     if model.api_key is not None:
         return model.api_key.get_secret_value()
     # The caller's own header or client may carry the credentials.
     named = any(name.lower() == "authorization" for name in headers)
-    if named or model.http_client is not None or model.http_async_client is not None:
+    if named or own is not None:
         return None
     raise OpenRouterAuthenticationError(
         "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils import from_env, secret_from_env
+from langchain_core.utils import from_env
 from pydantic import (
     ConfigDict,
     Field,
@@ -15,13 +15,16 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_serializer,
     field_validator,
     model_validator,
 )
 
 from langchain_openrouter_o3 import arguments
 from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
-from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout
+from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout, plain_timeout
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
@@ -69,8 +72,6 @@ else:
         return method
 
 
-DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
-
 content_blocks.register()
 
 
@@ -108,13 +109,12 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     """Slug of the model. Also `model_name`."""
 
     api_key: SecretStr | None = Field(
-        default_factory=secret_from_env("OPENROUTER_API_KEY", default=None), validate_default=True
+        default_factory=arguments.key_from_environment, validate_default=True
     )
     """OpenRouter's key. Also `openrouter_api_key`; environment: `OPENROUTER_API_KEY`."""
 
     base_url: str = Field(
-        default_factory=from_env("OPENROUTER_API_BASE", default=DEFAULT_BASE_URL),
-        validate_default=True,
+        default_factory=arguments.base_url_from_environment, validate_default=True
     )
     """Where OpenRouter is. Also `openrouter_api_base`; environment: `OPENROUTER_API_BASE`."""
 
@@ -214,7 +214,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
 
     # --- Escape hatches ---
 
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True)
+    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request; they win over this package's. Per call: `extra_headers`."""
 
     extra_body: dict[str, Any] | None = None
@@ -245,6 +245,11 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     @classmethod
     def _usable_base_url(cls, url: str) -> str:
         return arguments.check_base_url(url)
+
+    @field_validator("http_client", "http_async_client", mode="before")
+    @classmethod
+    def _right_kind_of_client(cls, value: Any, info: ValidationInfo) -> Any:
+        return arguments.check_client(value, str(info.field_name))
 
     @field_validator("timeout", mode="before")
     @classmethod
@@ -301,6 +306,10 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         except OpenRouterInputError as error:
             raise arguments.refused(cls.__name__, str(error)) from None
 
+    @field_serializer("timeout")
+    def _plain_timeout(self, value: Any) -> Any:
+        return plain_timeout(value)
+
     # --- Identity ---
 
     @property
@@ -319,6 +328,19 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         named = {"base_url": self.base_url, "stop": self.stop, "extra_body": self.extra_body}
         parameters = {**arguments.default_parameters(self), **named}
         return {name: value for name, value in parameters.items() if value is not None}
+
+    @override
+    def _get_invocation_params(
+        self, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        # Callbacks and tracers see these; a header may carry credentials.
+        shown = {
+            name: dict.fromkeys(value, "**********")
+            if arguments.first_name(name) == "default_headers" and is_object(value)
+            else value
+            for name, value in kwargs.items()
+        }
+        return super()._get_invocation_params(stop=stop, **shown)
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -360,7 +382,9 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
         **kwargs: Any,
     ) -> ChatResult:
-        call = arguments.build_call(self, messages, stop, kwargs, stream=False)
+        call = arguments.build_call(
+            self, messages, stop, kwargs, own=self.http_client, stream=False
+        )
         flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
             return _result(received)
@@ -373,7 +397,9 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
         **kwargs: Any,
     ) -> ChatResult:
-        call = arguments.build_call(self, messages, stop, kwargs, stream=False)
+        call = arguments.build_call(
+            self, messages, stop, kwargs, own=self.http_async_client, stream=False
+        )
         flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
@@ -387,7 +413,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        call = arguments.build_call(self, messages, stop, kwargs, stream=True)
+        call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
         flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
             for chunk in received:
@@ -403,7 +429,9 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call = arguments.build_call(self, messages, stop, kwargs, stream=True)
+        call = arguments.build_call(
+            self, messages, stop, kwargs, own=self.http_async_client, stream=True
+        )
         flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
@@ -466,7 +494,8 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
             schema: A Pydantic class (v2 or v1), dataclass, TypedDict or JSON schema.
             method: "json_schema" (the model is held to the schema), "function_calling" (a
                 forced tool call) or "json_mode" (some JSON; say in the prompt which).
-            strict: Whether the schema is enforced to the letter; True unless given.
+            strict: Whether the schema is enforced to the letter; True unless given. It has no
+                meaning for "json_mode", which enforces nothing.
             include_raw: Return `{"raw", "parsed", "parsing_error"}` instead of raising.
             tools: Tools that the model may call besides (only with "json_schema").
             kwargs: Any other parameter of a call.
@@ -484,8 +513,6 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         """
         if method not in get_args(Method):
             raise OpenRouterInputError(f"method={method!r} is none of {get_args(Method)}.")
-        if method == "json_mode" and strict is not None:
-            raise OpenRouterInputError("strict has no meaning with method='json_mode'; drop it.")
         target = build_target(schema)
         parser = StructuredOutputParser(target=target, method=method, include_raw=include_raw)
         traced = {"kwargs": {"method": method, "strict": strict}, "schema": target.traced(schema)}

@@ -48,7 +48,7 @@ from langchain_core.exceptions import (
     OutputParserException,
 )
 
-from langchain_openrouter_o3._wire.failure import Failure, read_failure, redact
+from langchain_openrouter_o3._wire.failure import Failure, conceal, read_failure, redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -170,6 +170,12 @@ class OpenRouterError(LangChainException):
     def response(self) -> ErrorResponse:
         """The trimmed response that langchain-core puts into traces."""
         return ErrorResponse(self.status_code, self.headers, self.body)
+
+    def conceal(self, secret: str) -> None:
+        """Take a secret out of the text and the body; a gateway may echo the key."""
+        if secret:
+            self.args = tuple(conceal(argument, secret) for argument in self.args)
+            self.body = conceal(self.body, secret)
 
     def __reduce__(
         self,

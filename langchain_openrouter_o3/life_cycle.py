@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, PrivateAttr, SecretStr
 
 from langchain_openrouter_o3._http.lease import Lease
-from langchain_openrouter_o3.arguments import check_api_key
+from langchain_openrouter_o3.arguments import check_api_key, key_from_environment
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
+
+CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
 class SharedConnections(BaseModel):
@@ -22,6 +24,7 @@ class SharedConnections(BaseModel):
     api_key: SecretStr | None
     http_client: Any
     http_async_client: Any
+    default_headers: dict[str, str] | None
 
     _lease: Lease = PrivateAttr(default_factory=Lease)
 
@@ -79,12 +82,19 @@ class SharedConnections(BaseModel):
         """Pickle without the key and without connections.
 
         Raises:
-            TypeError: Your own HTTP client is set; dropping it would bypass your proxy.
+            TypeError: Your own HTTP client is set (dropping it would bypass your proxy), or
+                `default_headers` carries credentials.
         """
         if self.http_client is not None or self.http_async_client is not None:
             raise TypeError(
                 "http_client and http_async_client cannot be pickled; build the model where it "
                 "is used, or leave them unset."
+            )
+        headers = {name.lower() for name in self.default_headers or {}}
+        if headers & CREDENTIAL_HEADERS:
+            raise TypeError(
+                "default_headers carries credentials, which do not travel in a pickle; build the "
+                "model where it is used."
             )
         state = super().__getstate__()
         return {
@@ -97,4 +107,4 @@ class SharedConnections(BaseModel):
         """Unpickle; the key is read from `OPENROUTER_API_KEY` here."""
         super().__setstate__(state)
         self.model_post_init(None)
-        self.api_key = check_api_key(secret_from_env("OPENROUTER_API_KEY", default=None)())
+        self.api_key = check_api_key(key_from_environment())

@@ -260,8 +260,14 @@ def _build(
 ) -> httpx.Request:
     if client.is_closed:
         raise OpenRouterInputError("http_client or http_async_client is closed; pass an open one.")
+    # As bytes, because httpx writes text headers as ASCII only.
+    headers = {name: value.encode("latin-1") for name, value in request.headers.items()}
     return client.build_request(
-        "POST", request.url, content=request.body, headers=dict(request.headers), timeout=timeout
+        "POST",
+        request.url,
+        content=request.body,
+        headers={name.encode(): value for name, value in headers.items()},
+        timeout=timeout,
     )
 
 

@@ -154,6 +154,7 @@ def exchange(
         try:
             yield from _attempt(request, new_reader, sources, progress)
         except OpenRouterError as error:
+            error.conceal(request.headers.get("authorization", "").removeprefix("Bearer "))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
                 attempt,

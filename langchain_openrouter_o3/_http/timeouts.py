@@ -46,6 +46,11 @@ def check_timeout(value: Any) -> Any:
     )
 
 
+def plain_timeout(value: Any) -> Any:
+    """Write a time-out as JSON can hold it: seconds, its parts by name, or None."""
+    return value.as_dict() if hasattr(value, "as_dict") else value
+
+
 def to_timeout(value: Any) -> httpx.Timeout:
     """Make the time-out of one request.
 

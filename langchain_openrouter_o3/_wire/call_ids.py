@@ -7,6 +7,7 @@ over-long one from another provider's history; the errors here name the ids befo
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, ToolMessage
@@ -16,8 +17,8 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-MAX_ID = 64
-"""OpenAI's Responses API, which serves o3-mini, takes no longer ids."""
+_ACCEPTED = re.compile(r"[\x21-\x7e]{1,64}")
+"""Printable ASCII without spaces; OpenAI's Responses API, which serves o3-mini, takes 64."""
 
 
 class CallIds:
@@ -71,7 +72,7 @@ class CallIds:
                 f"{self._where}: two tool calls have the id {identity!r}; give each its own."
             )
         wire = identity or _short(f"turn {self._turn} call {position}")
-        self._open[key] = wire if len(wire) <= MAX_ID else _short(wire)
+        self._open[key] = wire if _ACCEPTED.fullmatch(wire) else _short(wire)
         return self._open[key]
 
     def result(self, message: ToolMessage) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 MAX_SECONDS = 10.0**9
 
+_HOPELESS = ("no_endpoints", "constraint_filtered")
 _STATUS_OF_WORD = {
     # Codes were numbers in every recorded error; words are reported second-hand
     # (https://github.com/Aider-AI/aider/issues/3550), so the known ones keep their meaning.
@@ -97,6 +98,17 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
 
 
+def conceal(value: Any, secret: str, depth: int = 0) -> Any:
+    """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it."""
+    if isinstance(value, str):
+        return value.replace(secret, "[redacted]")
+    if is_object(value) and depth < MAX_DEPTH:
+        return {key: conceal(item, secret, depth + 1) for key, item in value.items()}
+    if is_array(value) and depth < MAX_DEPTH:
+        return [conceal(item, secret, depth + 1) for item in value]
+    return value
+
+
 def read_failure(payload: Any) -> Failure:
     """Read an error: a body with `error`, the inner object, or bare text under `error`."""
     outer = _mapping(payload)
@@ -107,9 +119,10 @@ def read_failure(payload: Any) -> Failure:
     upstream = _upstream_words(metadata.get("raw"))
     code = error.get("code")
     code = code if isinstance(code, (int, str)) and not isinstance(code, bool) else None
-    reasons = metadata.get("reasons")
     availability = _mapping(error.get("availability"))
-    retryable = availability.get("retryable")
+    reasons = metadata.get("reasons")
+    own += _constraints(error, availability, metadata)
+    retryable = _retryable(availability, metadata)
     waits = (availability.get("retry_after"), metadata.get("retry_after_seconds"))
     return Failure(
         message=_join_words(own, upstream, reasons),
@@ -119,9 +132,30 @@ def read_failure(payload: Any) -> Failure:
         provider_name=_text(metadata.get("provider_name")),
         flagged=is_array(reasons) or "flagged_input" in metadata,
         retry_after=next((wait for wait in map(_seconds, waits) if wait is not None), None),
-        retryable=retryable if isinstance(retryable, bool) else None,
+        retryable=retryable,
         remedy=_text(metadata.get("remedy_hint")),
     )
+
+
+def _retryable(*places: Mapping[str, Any]) -> bool | None:
+    """Read the server's verdict; no endpoint for these constraints is none tomorrow either."""
+    for place in places:
+        if isinstance(place.get("retryable"), bool):
+            return bool(place["retryable"])
+        if any(place.get(key) in _HOPELESS for key in ("reason", "error_type")):
+            return False
+    return None
+
+
+def _constraints(*places: Mapping[str, Any]) -> str:
+    """Say which wishes left no endpoint; a routing error looks like a model's otherwise."""
+    named = {
+        key: place[key]
+        for place in places
+        for key in ("excluded_by", "constraint")
+        if place.get(key)
+    }
+    return f" ({', '.join(f'{key}: {value}' for key, value in named.items())})" if named else ""
 
 
 def _status_of(code: int | str | None) -> int | None:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -61,8 +61,9 @@ BODY_PARAMETERS = frozenset(
 CALL_OPTIONS = frozenset({"default_headers", "extra_body", "max_retries", "stop", "timeout"})
 """What can be set per call and does not go into the body under its own name."""
 
+_OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t]*(?<!\s)")
+_HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 _JSON_WORD = re.compile("json", re.IGNORECASE)
 
 
@@ -101,11 +102,21 @@ def merge_parameters(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> di
         OpenRouterInputError: Both spellings of the effort came in one place.
     """
     merged = {**defaults, **call}
+    if merged.get("model") is None and "model" in defaults:
+        merged["model"] = defaults["model"]  # there is always a model
     merged["reasoning"] = _merge_reasoning(defaults, call)
     del_names = ("reasoning_effort", "include_reasoning")
     return {
-        name: value for name, value in merged.items() if value is not None and name not in del_names
+        name: _without_none(value) if name in _OPEN_PARAMETERS else value
+        for name, value in merged.items()
+        if value is not None and name not in del_names
     }
+
+
+def _without_none(value: Any) -> Any:
+    if is_object(value):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    return [_without_none(item) for item in value] if is_array(value) else value
 
 
 def build_body(
@@ -252,7 +263,8 @@ def _merge_reasoning(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> di
         base = None
     override = read_reasoning(call, "the call")
     if override is None:
-        return base
+        forgotten = "reasoning_effort" in call  # None takes the effort out
+        return {k: v for k, v in (base or {}).items() if not (forgotten and k == "effort")} or None
     kept = {
         key: value
         for key, value in (base or {}).items()

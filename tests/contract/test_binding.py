@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
+from typing_extensions import NotRequired, TypedDict
 
-from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterInputError,
+    OpenRouterOutputError,
+)
+from langchain_openrouter_o3.emulator import Canned
+from tests import wire
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
@@ -103,18 +110,69 @@ def test_tools_given_to_a_bare_call_are_converted_too(
     assert body["tool_choice"] == "required"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ({"method": "json_mode", "strict": True}, "json_mode"),
-        ({"method": "json"}, "'function_calling'"),
-    ],
-)
-def test_a_method_that_does_not_exist_is_refused(
-    model: ChatOpenRouterO3, arguments: dict[str, Any], expected: str
+def test_a_method_that_does_not_exist_is_refused(model: ChatOpenRouterO3) -> None:
+    with pytest.raises(OpenRouterInputError, match="'function_calling'"):
+        model.with_structured_output(Person, method="json")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_every_method_and_strictness_can_be_built(
+    model: ChatOpenRouterO3,
+    method: Any,
+    strict: bool | None,  # noqa: FBT001
 ) -> None:
-    with pytest.raises(OpenRouterInputError, match=expected):
-        model.with_structured_output(Person, **arguments)
+    assert model.with_structured_output(Person, method=method, strict=strict) is not None
+
+
+class Missing(TypedDict):
+    name: str
+    age: NotRequired[int]
+
+
+class Tree(TypedDict):
+    """A tree."""
+
+    children: list[Tree]
+
+
+def test_typed_dicts_that_langchain_core_cannot_read(model: ChatOpenRouterO3) -> None:
+    for schema in (Missing, Tree):
+        envelope = bound(cast("Any", model.with_structured_output(schema)).first)
+        strict = envelope["response_format"]["json_schema"]
+        assert strict["strict"] is True
+        assert "dict(" not in str(strict)
+    with pytest.raises(OpenRouterInputError, match="no schema"):
+        model.with_structured_output(object)
+
+
+def test_a_call_beside_structured_output_is_named(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    body = wire.body(None, finish="tool_calls", tool_calls=[wire.tool_call("get_weather", "{}")])
+    emulator.play(Canned(pieces=wire.to_json(body)))
+    with pytest.raises(OpenRouterOutputError, match="called get_weather instead"):
+        model.with_structured_output(Person, tools=[get_weather]).invoke("Ada")
+
+
+class Fragile(BaseModel):
+    name: str
+
+    @model_validator(mode="after")
+    def _explode(self) -> Fragile:
+        assert self.name[1] != "!", "no exclamations"
+        return self
+
+
+def test_a_validator_that_raises_anything_is_a_typed_error(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    emulator.play(Canned(pieces=wire.to_json(wire.body('{"name":""}'))))
+    outcome = model.with_structured_output(Fragile, include_raw=True).invoke("x")
+    assert isinstance(outcome["parsing_error"], OpenRouterOutputError)
+    events = wire.sse(wire.chunk('{"name":"'), wire.chunk('Ada"}'), *wire.ending())
+    emulator.play(Canned(headers={"content-type": "text/event-stream"}, pieces=events))
+    assert list(model.with_structured_output(Fragile).stream("x"))[-1] == Fragile(name="Ada")
 
 
 def test_structured_output_may_have_tools_beside_it(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
@@ -14,6 +16,8 @@ from langchain_openrouter_o3 import (
     OpenRouterAuthenticationError,
     OpenRouterInputError,
 )
+from langchain_openrouter_o3.emulator import Canned
+from tests import wire
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
@@ -129,6 +133,60 @@ def test_withheld_parameters_are_not_sent_and_the_call_says_so(
     assert sent(emulator).keys() == {"model", "messages"}
 
 
+def test_a_call_that_changes_the_model_names_what_it_withholds(emulator: Emulator) -> None:
+    model = built(emulator, model="openai/gpt-4.1-mini", temperature=0.5)
+    with pytest.warns(UserWarning, match="o3-mini does not support temperature"):
+        model.invoke("Hello", model="openai/o3-mini")
+    assert "temperature" not in sent(emulator)
+
+
+def test_no_model_means_the_constructors(emulator: Emulator) -> None:
+    built(emulator, model="openai/o4-mini").invoke("Hello", model=None)
+    assert sent(emulator)["model"] == "openai/o4-mini"
+
+
+def test_a_call_can_take_the_effort_out(emulator: Emulator) -> None:
+    model = built(emulator, reasoning_effort="low", reasoning={"summary": "auto"})
+    model.invoke("Hello", reasoning_effort=None)
+    assert sent(emulator)["reasoning"] == {"summary": "auto"}
+
+
+def test_no_null_is_sent_at_any_depth(emulator: Emulator) -> None:
+    plugins = [{"id": "web", "max_results": None}]
+    built(emulator, plugins=plugins, trace={"trace_id": None, "a": 1}).invoke("Hello")
+    assert b"null" not in emulator.requests[-1].raw
+
+
+def test_headers_in_latin_1_arrive(emulator: Emulator) -> None:
+    built(emulator, app_title="Schäfchen").invoke("Hello")
+    assert emulator.requests[-1].headers["x-title"] == "Schäfchen"
+
+
+def test_credentials_in_headers_are_not_shown(emulator: Emulator) -> None:
+    seen: list[str] = []
+
+    class Spy(BaseCallbackHandler):
+        def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+            seen.append(f"{args} {kwargs}")
+
+    secret = {"Authorization": "Bearer s3cret-in-header"}
+    model = built(emulator, default_headers=secret)
+    model.invoke("Hello", extra_headers=secret, config={"callbacks": [Spy()]})
+    assert emulator.requests[-1].headers["authorization"] == "Bearer s3cret-in-header"
+    assert "s3cret" not in f"{seen} {model!r}"
+    with pytest.raises(TypeError, match="credentials"):
+        pickle.dumps(model)
+
+
+def test_a_gateway_that_echoes_a_key_of_any_form_does_not_spread_it(emulator: Emulator) -> None:
+    echo = wire.to_json(wire.error(401, "Incorrect API key provided: plainkey-abc123"))
+    emulator.play(Canned(status=401, pieces=echo))
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="plainkey-abc123")
+    with pytest.raises(OpenRouterAuthenticationError) as caught:
+        model.invoke("Hello")
+    assert "plainkey" not in f"{caught.value} {caught.value.body}"
+
+
 def test_an_unknown_model_gets_every_parameter(emulator: Emulator) -> None:
     built(emulator, model="openai/gpt-4.1-mini", temperature=0.5, max_tokens=50).invoke("Hello")
     assert (sent(emulator)["temperature"], sent(emulator)["max_tokens"]) == (0.5, 50)
@@ -167,6 +225,11 @@ def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> No
         ({"extra_headers": {"A": "\n"}}, "extra_headers"),
         ({"extra_body": {"x": float("nan")}}, "JSON"),
         ({"stop": ["a"], "stop_sequences": ["b"]}, "twice"),
+        ({"stop_sequences": 5}, "stop"),
+        ({"extra_body": [1]}, "extra_body"),
+        ({"timeout": 0}, "timeout"),
+        ({"max_retries": -1}, "max_retries"),
+        ({"max_retries": "a"}, "max_retries"),
     ],
 )
 def test_bad_call_arguments_are_refused_before_sending(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,9 @@ def test_a_dictionary_becomes_a_settings_object() -> None:
         ({"timeout": "fast"}, "positive number"),
         ({"max_retries": -1}, "max_retries"),
         ({"n": 2}, "one answer"),
+        ({"stop": 5}, "stop"),
+        ({"http_client": "x"}, "http_client must be an httpx.Client"),
+        ({"http_async_client": httpx.Client()}, "http_async_client must be an httpx.AsyncClient"),
         ({"stop": [""]}, "non-empty"),
         ({"session_id": "x" * 257}, "session_id"),
         ({"default_headers": {"X-A": "1\r\nX-B: 2"}}, "default_headers"),
@@ -177,6 +181,17 @@ def test_a_response_format_that_cannot_be_strict_is_refused_at_once() -> None:
 
     with pytest.raises(ValidationError, match=r"\$\.properties\.tags"):
         build(response_format=Open)
+
+
+def test_blank_environment_variables_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", " ")
+    monkeypatch.setenv("OPENROUTER_API_BASE", "")
+    model = ChatOpenRouterO3()
+    assert (model.api_key, model.base_url) == (None, "https://openrouter.ai/api/v1")
+
+
+def test_a_model_can_be_dumped_as_json() -> None:
+    assert json.loads(build().model_dump_json())["timeout"]["read"] == 600
 
 
 def test_the_profile_belongs_to_the_model() -> None:

@@ -134,6 +134,34 @@ def test_a_reasoning_block_in_openais_own_form_is_sent_or_refused_but_never_drop
     assert "secret plan" in sent
 
 
+def test_openais_responses_history_goes_over() -> None:
+    message = AIMessage(
+        [
+            {"type": "reasoning", "id": "rs_1", "summary": []},
+            {"type": "reasoning", "id": "rs_2", "summary": [{"type": "summary_text", "text": "t"}]},
+            {"type": "function_call", "id": "fc_1", "call_id": "1", "name": "f", "arguments": "{}"},
+        ],
+        tool_calls=[call("1")],
+    )
+    sent = wire_of(message, ToolMessage("x", tool_call_id="1"))
+
+    assert sent["tool_calls"][0]["id"] == "1"
+    assert sent["reasoning"] == "t"
+
+
+def test_a_legacy_function_call_is_refused() -> None:
+    legacy = AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}})
+    with pytest.raises(OpenRouterInputError, match="function_call"):
+        messages_to_wire([legacy])
+
+
+def test_odd_ids_become_plain_ones_on_both_sides() -> None:
+    odd = "functions.get weather:0/é"
+    wire = messages_to_wire([asked(call(odd)), ToolMessage("x", tool_call_id=odd)])
+
+    assert wire[0]["tool_calls"][0]["id"] == wire[1]["tool_call_id"] != odd
+
+
 def test_an_empty_conversation_is_refused() -> None:
     with pytest.raises(OpenRouterInputError, match="empty"):
         messages_to_wire([])
