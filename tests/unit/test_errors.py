@@ -338,3 +338,27 @@ def test_an_input_error_is_also_a_value_error_and_not_retryable() -> None:
 
 def test_an_error_that_says_nothing_is_not_retryable() -> None:
     assert OpenRouterError("No.").is_retryable is False
+
+
+@pytest.mark.parametrize("key", ["reason", "error_type"])
+@pytest.mark.parametrize("word", ["no_endpoints", "constraint_filtered"])
+def test_no_endpoint_for_the_constraints_is_not_retried(key: str, word: str) -> None:
+    payload = {"error": {"message": "No.", "code": 503, "availability": {key: word}}}
+
+    assert error_from_payload(payload).is_retryable is False
+
+
+def test_a_routing_error_names_the_wishes_that_left_no_endpoint() -> None:
+    metadata = {"excluded_by": ["zdr"], "constraint": "tool_choice"}
+    found = error_from_payload(error(404, "No endpoints found.", **metadata), status=404)
+
+    assert "excluded_by: ['zdr'], constraint: tool_choice" in str(found)
+
+
+def test_a_secret_is_concealed_at_any_depth() -> None:
+    found = error_from_payload(error(401, "Bad abc-key", raw={"a": ["abc-key", 1]}), status=401)
+    found.conceal("abc-key")
+
+    assert "abc-key" not in f"{found} {found.body}"
+    found.conceal("")
+    assert "[redacted]" in str(found)

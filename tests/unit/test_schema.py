@@ -9,7 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from langchain_openrouter_o3._wire.absent import drop_absent
-from langchain_openrouter_o3._wire.schema import repair_schema, resolve_ref, strict_schema
+from langchain_openrouter_o3._wire.schema import (
+    repair_schema,
+    resolve_ref,
+    strict_schema,
+    without_invented_words,
+)
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 
@@ -287,3 +292,11 @@ def test_references_are_followed_with_their_escapes(reference: str, found: Any) 
 def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
     with pytest.raises(OpenRouterInputError, match="points nowhere"):
         resolve_ref(reference, {"a": {"b": 1}})
+
+
+def test_words_that_nobody_wrote_are_left_out() -> None:
+    invented = {"type": "string", "description": "An enumeration."}
+    schema = obj(a=invented, b={"type": "string", "description": "Mine."})
+
+    cleaned = without_invented_words(schema)["properties"]
+    assert cleaned == {"a": STRING, "b": {"type": "string", "description": "Mine."}}
