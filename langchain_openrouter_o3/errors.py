@@ -78,6 +78,7 @@ __all__ = [
     "error_from_payload",
 ]
 
+MIN_SECRET_CHARS = 12
 MAX_MESSAGE_CHARS = 1_000
 """Upstream bodies can be whole HTML pages; a message that is read stays short."""
 
@@ -172,8 +173,11 @@ class OpenRouterError(LangChainException):
         return ErrorResponse(self.status_code, self.headers, self.body)
 
     def conceal(self, secret: str) -> None:
-        """Take a secret out of the text and the body; a gateway may echo the key."""
-        if secret:
+        """Take a secret out of the text and the body; a gateway may echo the key.
+
+        Stand-ins such as "test" are left: they are no secrets, and stand inside other words.
+        """
+        if len(secret) >= MIN_SECRET_CHARS:
             self.args = tuple(conceal(argument, secret) for argument in self.args)
             self.body = conceal(self.body, secret)
 

@@ -356,9 +356,18 @@ def test_a_routing_error_names_the_wishes_that_left_no_endpoint() -> None:
 
 
 def test_a_secret_is_concealed_at_any_depth() -> None:
-    found = error_from_payload(error(401, "Bad abc-key", raw={"a": ["abc-key", 1]}), status=401)
-    found.conceal("abc-key")
+    key = "plain-key-0123"
+    found = error_from_payload(error(401, f"Bad {key}", raw={"a": [key, 1]}), status=401)
+    found.conceal(key)
 
-    assert "abc-key" not in f"{found} {found.body}"
-    found.conceal("")
+    assert key not in f"{found} {found.body}"
     assert "[redacted]" in str(found)
+
+
+@pytest.mark.parametrize("stand_in", ["", "k", "test", "any"])
+def test_a_stand_in_for_a_key_garbles_no_words(stand_in: str) -> None:
+    found = error_from_payload(error(402, "Too many tokens tested; check"), status=402)
+    before = str(found)
+    found.conceal(stand_in)
+
+    assert str(found) == before
