@@ -1,11 +1,13 @@
 """OpenAI's o3-mini through OpenRouter, as a LangChain chat model.
 
-Public: the chat model, its settings, its errors, and (with the extra `emulator`) the module
-`langchain_openrouter_o3.emulator`. Everything with a leading underscore may change.
+Public: the chat model, its settings, its errors, the sums of costs, and (with the extra
+`emulator`) the module `langchain_openrouter_o3.emulator`. Everything with a leading underscore
+may change.
 """
 
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
+from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
@@ -14,6 +16,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterCreditsError,
     OpenRouterEmptyResponseError,
     OpenRouterError,
+    OpenRouterIdleTimeoutError,
     OpenRouterInputError,
     OpenRouterInvalidRequestError,
     OpenRouterMalformedResponseError,
@@ -25,6 +28,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRefusalError,
     OpenRouterStreamCutError,
     OpenRouterTimeoutError,
+    OpenRouterTotalTimeoutError,
     OpenRouterTruncatedError,
 )
 from langchain_openrouter_o3.settings import (
@@ -37,7 +41,9 @@ from langchain_openrouter_o3.settings import (
 
 __all__ = [
     "ChatOpenRouterO3",
+    "CostTracker",
     "MaxPrice",
+    "ModelCosts",
     "OpenRouterAPIError",
     "OpenRouterAuthenticationError",
     "OpenRouterConnectionError",
@@ -45,6 +51,7 @@ __all__ = [
     "OpenRouterCreditsError",
     "OpenRouterEmptyResponseError",
     "OpenRouterError",
+    "OpenRouterIdleTimeoutError",
     "OpenRouterInputError",
     "OpenRouterInvalidRequestError",
     "OpenRouterMalformedResponseError",
@@ -56,10 +63,12 @@ __all__ = [
     "OpenRouterRefusalError",
     "OpenRouterStreamCutError",
     "OpenRouterTimeoutError",
+    "OpenRouterTotalTimeoutError",
     "OpenRouterTruncatedError",
     "Percentiles",
     "ProviderPreferences",
     "Reasoning",
     "SortConfig",
     "__version__",
+    "track_costs",
 ]

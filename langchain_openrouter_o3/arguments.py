@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from langchain_openrouter_o3._http.exchange import Reply, Request
+from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.limits import TimeLimits
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import plain_timeout, to_timeout
+from langchain_openrouter_o3._http.timeouts import check_limit, plain_timeout, to_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import (
     ALIASES,
@@ -33,17 +34,17 @@ from langchain_openrouter_o3.structured_output import response_format_to_wire
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     import httpx
     from langchain_core.messages import BaseMessage
 
     from langchain_openrouter_o3._http.clients import AsyncLink, SyncLink
+    from langchain_openrouter_o3._http.exchange import Answer, Reader, Sources, Step
     from langchain_openrouter_o3._http.lease import Lease
-    from langchain_openrouter_o3._wire.response import AnswerReader
     from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
 
-R = TypeVar("R", bound="AnswerReader")
+T = TypeVar("T")
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 _INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
@@ -59,11 +60,20 @@ class Call:
     policy: RetryPolicy
     stop: tuple[str, ...]
     timeout: Any
+    limits: TimeLimits
     base_url: str
 
-    def reader(self, kind: Callable[..., R]) -> Callable[[Reply], R]:
-        """Return what makes a reader for each attempt's answer."""
-        return lambda reply: kind(reply.headers, self.stop)
+    def flow(
+        self, kind: Callable[..., Reader[T]], sources: Sources
+    ) -> Generator[Step[T], Answer, None]:
+        """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
+        return exchange(
+            self.request,
+            self.policy,
+            lambda reply: kind(reply.headers, self.stop),
+            sources,
+            self.limits,
+        )
 
     def link(self, own: httpx.Client | None, lease: Lease) -> SyncLink:
         """Return the link that carries this call out with blocking I/O."""
@@ -123,7 +133,6 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     }
     check_headers(headers, "extra_headers")
     retries = _check_retries(options["max_retries"])
-    timeout = _check_call_timeout(model, kwargs, options["timeout"])
     return Call(
         request=Request(
             url=f"{model.base_url}/chat/completions",
@@ -134,7 +143,8 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
         ),
         policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
         stop=tuple(check_stop(options["stop"]) or model.stop or ()),
-        timeout=timeout,
+        timeout=_check_call_timeout(model, kwargs, options["timeout"]),
+        limits=_check_call_limits(model, kwargs),
         base_url=model.base_url,
     )
 
@@ -353,6 +363,17 @@ def _check_call_timeout(model: ChatOpenRouterO3, kwargs: Mapping[str, Any], valu
         return to_timeout(value if "timeout" in kwargs else model.timeout)
     except ValueError as error:
         raise OpenRouterInputError(str(error)) from None
+
+
+def _check_call_limits(model: ChatOpenRouterO3, kwargs: Mapping[str, Any]) -> TimeLimits:
+    try:
+        idle, total = (
+            check_limit(kwargs.get(name, getattr(model, name)), name)
+            for name in ("idle_timeout", "total_timeout")
+        )
+    except ValueError as error:
+        raise OpenRouterInputError(str(error)) from None
+    return TimeLimits(idle, total)
 
 
 def _key(model: ChatOpenRouterO3, headers: Mapping[str, str], own: object | None) -> str | None:

@@ -22,8 +22,13 @@ from pydantic import (
 )
 
 from langchain_openrouter_o3 import arguments
-from langchain_openrouter_o3._http.exchange import Sources, arun, exchange, run
-from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout, plain_timeout
+from langchain_openrouter_o3._http.exchange import Sources, arun, run
+from langchain_openrouter_o3._http.timeouts import (
+    check_limit,
+    check_timeout,
+    default_timeout,
+    plain_timeout,
+)
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
@@ -120,6 +125,12 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
 
     timeout: float | Timeout | None = Field(default_factory=default_timeout)
     """Seconds, an `httpx.Timeout`, or None for no limit. Default: connect 10 s, read 600 s."""
+
+    idle_timeout: float | None = None
+    """Longest wait for data, in seconds; keep-alive comments are not data. None: no limit."""
+
+    total_timeout: float | None = None
+    """Longest duration of a call in seconds, with its retries. None: no limit."""
 
     max_retries: int = Field(default=2, ge=0)
     """Attempts beyond the first; 0 means exactly one request."""
@@ -256,6 +267,11 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     def _seconds(cls, value: Any) -> Any:
         return check_timeout(value)
 
+    @field_validator("idle_timeout", "total_timeout", mode="before")
+    @classmethod
+    def _limit(cls, value: Any, info: ValidationInfo) -> Any:
+        return check_limit(value, str(info.field_name))
+
     @field_validator("stop", mode="before")
     @classmethod
     def _stop_list(cls, value: Any) -> Any:
@@ -385,7 +401,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         call = arguments.build_call(
             self, messages, stop, kwargs, own=self.http_client, stream=False
         )
-        flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
+        flow = call.flow(MessageReader, self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
             return _result(received)
 
@@ -400,7 +416,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         call = arguments.build_call(
             self, messages, stop, kwargs, own=self.http_async_client, stream=False
         )
-        flow = exchange(call.request, call.policy, call.reader(MessageReader), self._sources)
+        flow = call.flow(MessageReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
             return _result([message async for message in received])
@@ -414,7 +430,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
-        flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
+        flow = call.flow(ChunkReader, self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
             for chunk in received:
                 if run_manager is not None:
@@ -432,7 +448,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         call = arguments.build_call(
             self, messages, stop, kwargs, own=self.http_async_client, stream=True
         )
-        flow = exchange(call.request, call.policy, call.reader(ChunkReader), self._sources)
+        flow = call.flow(ChunkReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
             async for chunk in received:

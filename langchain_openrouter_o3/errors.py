@@ -13,6 +13,8 @@ retry, fallback and summarization middleware act on it):
     │   └── OpenRouterModerationError                                  input or output flagged
     ├── OpenRouterNotFoundError          [ModelNotFoundError]          404
     ├── OpenRouterTimeoutError           [ModelTimeoutError]           408, 504, client time-outs
+    │   ├── OpenRouterIdleTimeoutError                                 idle_timeout: no data came
+    │   └── OpenRouterTotalTimeoutError                                total_timeout, retries too
     ├── OpenRouterRateLimitError         [ModelRateLimitError]         429
     ├── OpenRouterAPIError               [ModelAPIError]               other 5xx
     │   ├── OpenRouterMalformedResponseError                           not an answer at all
@@ -63,6 +65,7 @@ __all__ = [
     "OpenRouterCreditsError",
     "OpenRouterEmptyResponseError",
     "OpenRouterError",
+    "OpenRouterIdleTimeoutError",
     "OpenRouterInputError",
     "OpenRouterInvalidRequestError",
     "OpenRouterMalformedResponseError",
@@ -74,10 +77,23 @@ __all__ = [
     "OpenRouterRefusalError",
     "OpenRouterStreamCutError",
     "OpenRouterTimeoutError",
+    "OpenRouterTotalTimeoutError",
     "OpenRouterTruncatedError",
     "error_from_payload",
 ]
 
+_FACTS = (
+    "status_code",
+    "code",
+    "error_type",
+    "provider_name",
+    "generation_id",
+    "retry_after",
+    "fallback_models",
+    "body",
+    "partial",
+    "headers",
+)
 MIN_SECRET_CHARS = 12
 MAX_MESSAGE_CHARS = 1_000
 """Upstream bodies can be whole HTML pages; a message that is read stays short."""
@@ -109,6 +125,7 @@ class OpenRouterError(LangChainException):
         provider_name: Who failed behind OpenRouter, such as `"Azure"`.
         generation_id: OpenRouter's `gen-…` id, to look the request up.
         retry_after: Seconds after which the server said a retry makes sense.
+        fallback_models: Slugs of models that OpenRouter offers instead.
         body: The decoded error body without user ids and keys.
         partial: The message received before the failure, so that nothing is lost.
         headers: The response headers that matter to a client, lower case.
@@ -129,6 +146,7 @@ class OpenRouterError(LangChainException):
         generation_id: str | None = None,
         retry_after: float | None = None,
         retryable: bool | None = None,
+        fallback_models: tuple[str, ...] = (),
         body: Any = None,
         partial: AIMessage | None = None,
         headers: Mapping[str, str] | None = None,
@@ -144,6 +162,7 @@ class OpenRouterError(LangChainException):
             generation_id: See the class.
             retry_after: Seconds; see the class.
             retryable: The server's own word (`error.availability.retryable`), if it gave one.
+            fallback_models: See the class.
             body: See the class.
             partial: See the class.
             headers: See the class.
@@ -158,6 +177,7 @@ class OpenRouterError(LangChainException):
         self.retryable = retryable
         if retryable is not None:
             self.is_retryable = retryable  # the server's word beats the class's
+        self.fallback_models = fallback_models
         self.body = body
         self.partial = partial
         self.headers = dict(headers or {})
@@ -180,6 +200,11 @@ class OpenRouterError(LangChainException):
         if len(secret) >= MIN_SECRET_CHARS:
             self.args = tuple(conceal(argument, secret) for argument in self.args)
             self.body = conceal(self.body, secret)
+
+    def take_over(self, other: OpenRouterError) -> None:
+        """Know what another error knows: the facts of the failure that led to this one."""
+        for name in _FACTS:
+            setattr(self, name, getattr(other, name))
 
     def __reduce__(
         self,
@@ -231,6 +256,14 @@ class OpenRouterNotFoundError(ModelNotFoundError, OpenRouterError):
 
 class OpenRouterTimeoutError(ModelTimeoutError, OpenRouterError):
     """The server, the provider or the client's own limit ran out of time."""
+
+
+class OpenRouterIdleTimeoutError(OpenRouterTimeoutError):
+    """No data came for `idle_timeout` seconds; `partial` holds what had come."""
+
+
+class OpenRouterTotalTimeoutError(OpenRouterTimeoutError):
+    """The call, with its retries, took longer than `total_timeout`; see `partial`."""
 
 
 class OpenRouterRateLimitError(ModelRateLimitError, OpenRouterError):
@@ -321,7 +354,21 @@ _ADVICE: dict[type[OpenRouterError], str] = {
     ),
     OpenRouterContextOverflowError: "Shorten the conversation (trim_messages, summarization).",
     OpenRouterAuthenticationError: "Check api_key or OPENROUTER_API_KEY.",
+    OpenRouterModerationError: "Change the flagged text; the same text will be flagged again.",
+    OpenRouterPermissionError: (
+        "The key is valid: see https://openrouter.ai/settings/privacy and the provider's terms, "
+        "or choose other providers with provider= or another model."
+    ),
+    OpenRouterNotFoundError: (
+        "Check the slug at https://openrouter.ai/models, and whether provider= and the "
+        "parameters leave an endpoint."
+    ),
 }
+_COUNTRY_WORDING = re.compile(r"\b(country|countries|region|territory)\b", re.IGNORECASE)
+_COUNTRY_ADVICE = (
+    "The provider does not serve the country that the request came from: choose other "
+    "providers with provider= or another model."
+)
 
 _HEADERS_KEPT = re.compile(r"^(retry-after.*|x-ratelimit-.*|x-generation-id|content-type)$")
 
@@ -353,15 +400,17 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
     effective = status if status is not None and status != 200 else facts.status  # noqa: PLR2004
     cls = _classify(effective, facts)
     generation_id = generation_id or lowered.get("x-generation-id")
+    wait = facts.retry_after if retry_after is None else retry_after
     return cls(
-        _sentence(facts, effective, generation_id, facts.remedy or _ADVICE.get(cls)),
+        f"{_sentence(facts, effective, generation_id)}{_advice(cls, facts, wait)}",
         status_code=effective,
         code=facts.code,
         error_type=facts.error_type,
         provider_name=facts.provider_name,
         generation_id=generation_id,
-        retry_after=facts.retry_after if retry_after is None else retry_after,
+        retry_after=wait,
         retryable=facts.retryable,
+        fallback_models=facts.fallback_models,
         body=redact(payload),
         partial=partial,
         headers={k: v for k, v in lowered.items() if _HEADERS_KEPT.match(k)},
@@ -383,9 +432,22 @@ def _classify(status: int | None, facts: Failure) -> type[OpenRouterError]:
     return OpenRouterAPIError
 
 
-def _sentence(
-    facts: Failure, status: int | None, generation_id: str | None, advice: str | None
-) -> str:
+def _advice(cls: type[OpenRouterError], facts: Failure, wait: float | None) -> str:
+    """Say what to do: in the server's words if it has any, otherwise in ours."""
+    blocked = cls is OpenRouterPermissionError and _COUNTRY_WORDING.search(facts.message)
+    advice = (
+        facts.remedy or (_COUNTRY_ADVICE if blocked else _ADVICE.get(cls)),
+        f"The server asks to wait {wait:g} s." if wait else None,
+        f"OpenRouter offers {', '.join(facts.fallback_models)} instead (models= tries them by "
+        "itself)."
+        if facts.fallback_models
+        else None,
+    )
+    return "".join(f" {sentence}" for sentence in advice if sentence)
+
+
+def _sentence(facts: Failure, status: int | None, generation_id: str | None) -> str:
+    """Say what happened, in whose words, and where."""
     words = redact(facts.message)
     if len(words) > MAX_MESSAGE_CHARS:
         words = f"{words[:MAX_MESSAGE_CHARS]}… ({len(words)} characters)"
@@ -397,5 +459,4 @@ def _sentence(
         generation_id,
     )
     where = ", ".join(label for label in labels if label)
-    text = f"{who}{words} ({where})" if where else f"{who}{words}"
-    return f"{text} {advice}" if advice else text
+    return f"{who}{words} ({where})" if where else f"{who}{words}"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         base_url: str | None
         openrouter_api_base: str | None
         timeout: float | Timeout | Mapping[str, float | None] | None
+        idle_timeout: float | None
+        total_timeout: float | None
         max_retries: int
         http_client: Client | None
         http_async_client: AsyncClient | None

@@ -1,8 +1,9 @@
 """Shared httpx clients, and the links that carry out the steps of an exchange with them.
 
 One pool per base URL serves all model instances: one for blocking calls in the process, one
-per running event loop for asynchronous calls. Pools open on first use, are closed with their
-loop or at exit, and are forgotten (not closed: the sockets are the parent's) after a fork.
+per running event loop (asyncio's, or a trio run) for asynchronous calls. Pools open on first
+use, are closed with their loop or at exit, and are forgotten (not closed: the sockets are the
+parent's) after a fork.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import asyncio
 import atexit
 import contextlib
 import os
+import sys
 import threading
 import time
 import weakref
 from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import anyio
 import httpx
 
 from langchain_openrouter_o3._http.exchange import (
     Act,
     Answer,
+    Receive,
     Reply,
     Request,
     Send,
     Sleep,
     TransportFailure,
 )
+from langchain_openrouter_o3._http.watchdog import Watchdog, socket_of
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterInputError,
@@ -37,7 +42,7 @@ from langchain_openrouter_o3.errors import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator
 
     from langchain_openrouter_o3._http.lease import Lease
 
@@ -70,10 +75,12 @@ class Pools:
         """Start empty; nothing is opened before the first call."""
         self._lock = threading.Lock()
         self._sync: dict[str, _Pool[httpx.Client]] = {}
-        self._async: dict[asyncio.AbstractEventLoop, _LoopPools] = {}
+        self._async: dict[Hashable, _LoopPools] = {}
         self._forgotten: list[object] = []
         self.links: weakref.WeakSet[SyncLink] = weakref.WeakSet()
         """Blocking exchanges under way."""
+        self.watchdog = Watchdog()
+        """Ends their reads when a time limit is reached."""
 
     def client(self, base_url: str, lease: Lease) -> httpx.Client:
         """Return the blocking client for a base URL, opening it on first use."""
@@ -133,27 +140,29 @@ class Pools:
         The sockets and the loop's selector are shared with the parent: closing them here, or
         letting them be collected, would disturb the parent's connections.
         """
-        self._forgotten += [self._sync, self._async, list(self.links)]
+        self._forgotten += [self._sync, self._async, list(self.links), self.watchdog]
         self.links = weakref.WeakSet()
+        self.watchdog = Watchdog()
         self._lock = threading.Lock()
         self._sync = {}
         self._async = {}
 
     async def _of_running_loop(self) -> _LoopPools:
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         of_loop = self._async.get(loop)
         if of_loop is None:
             of_loop = _LoopPools(self._close_with(loop))
             with self._lock:
-                for ended in [other for other in self._async if other.is_closed()]:
+                for ended in [other for other in self._async if _is_closed(other)]:
                     del self._async[ended]  # ended without its generators: too late to close
                 self._async[loop] = of_loop
             await of_loop.guard.__anext__()
         return of_loop
 
-    async def _close_with(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
+    async def _close_with(self, loop: Hashable) -> AsyncGenerator[None, None]:
         # `asyncio.run` ends with `loop.shutdown_asyncgens()`, which closes this generator while
         # the loop still runs: the one hook that lets pools leave without "Event loop is closed".
+        # A trio run ends in the same way.
         try:
             yield
         finally:
@@ -161,6 +170,23 @@ class Pools:
                 of_loop = self._async.pop(loop, None)
             for pool in of_loop.pools.values() if of_loop is not None else ():
                 await pool.client.aclose()
+
+
+def running_loop() -> Hashable:
+    """Return what stands for the running event loop: asyncio's, or the token of a trio run.
+
+    Raises:
+        RuntimeError: None is running.
+    """
+    trio = sys.modules.get("trio")  # nobody runs it who has not imported it
+    if trio is not None and trio.lowlevel.in_trio_task():
+        token: Hashable = trio.lowlevel.current_trio_token()
+        return token
+    return asyncio.get_running_loop()
+
+
+def _is_closed(loop: Hashable) -> bool:
+    return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
 
 
 def _without_lease(pools: dict[str, _Pool[C]], lease: Lease) -> list[C]:
@@ -203,12 +229,14 @@ class SyncLink:
             return None
         try:
             if isinstance(step, Send):
-                request = _build(self._client, step.request, self._timeout)
+                timeout = _shorten(self._timeout, step.limit)
+                request = _build(self._client, step.request, timeout)
                 self._response = self._client.send(request, stream=True, follow_redirects=False)
                 POOLS.links.add(self)
                 self._pieces = self._response.iter_bytes()
                 return _reply(self._response)
-            return next(self._pieces, b"")
+            with self._end_read_after(step.limit):
+                return next(self._pieces, b"")
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return _failure(error)
 
@@ -218,6 +246,14 @@ class SyncLink:
             self._response.close()
             self._response = None
             POOLS.links.discard(self)
+
+    def _end_read_after(self, seconds: float | None) -> contextlib.AbstractContextManager[None]:
+        if seconds is None or self._response is None:
+            return contextlib.nullcontext()
+        connection = socket_of(self._response.extensions)
+        if connection is None:
+            return contextlib.nullcontext()
+        return POOLS.watchdog.watch(connection, seconds)
 
 
 class AsyncLink:
@@ -234,20 +270,26 @@ class AsyncLink:
         """Do what the step says; transport errors are returned, not raised."""
         if isinstance(step, Sleep):
             await self.close()
-            await asyncio.sleep(step.seconds)
+            await anyio.sleep(step.seconds)
             return None
         try:
-            if isinstance(step, Send):
-                request = _build(self._client, step.request, self._timeout)
-                self._response = await self._client.send(
-                    request, stream=True, follow_redirects=False
-                )
-                self._pieces = self._response.aiter_bytes()
-                return _reply(self._response)
-            assert self._pieces is not None  # noqa: S101 - a flow sends before it receives
-            return await anext(self._pieces, b"")
+            if step.limit is None:
+                return await self._carry_out(step)
+            with anyio.fail_after(step.limit):
+                return await self._carry_out(step)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return _failure(error)
+        except TimeoutError as error:
+            return _limit_reached(error)
+
+    async def _carry_out(self, step: Send | Receive) -> Answer:
+        if isinstance(step, Send):
+            request = _build(self._client, step.request, self._timeout)
+            self._response = await self._client.send(request, stream=True, follow_redirects=False)
+            self._pieces = self._response.aiter_bytes()
+            return _reply(self._response)
+        assert self._pieces is not None  # noqa: S101 - a flow sends before it receives
+        return await anext(self._pieces, b"")
 
     async def close(self) -> None:
         """Let go of the connection."""
@@ -269,6 +311,23 @@ def _build(
         headers={name.encode(): value for name, value in headers.items()},
         timeout=timeout,
     )
+
+
+def _shorten(timeout: httpx.Timeout, limit: float | None) -> httpx.Timeout:
+    """Let no phase of a request (connect, write, read, wait for a connection) exceed a limit."""
+    if limit is None:
+        return timeout
+    phases = {
+        name: limit if seconds is None else min(seconds, limit)
+        for name, seconds in timeout.as_dict().items()
+    }
+    return httpx.Timeout(**phases)
+
+
+def _limit_reached(error: TimeoutError) -> TransportFailure:
+    failure = TransportFailure(OpenRouterTimeoutError("Timed out."))
+    failure.error.__cause__ = error
+    return failure
 
 
 def _reply(response: httpx.Response) -> Reply:

@@ -10,23 +10,28 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
+from langchain_openrouter_o3._http.limits import NO_LIMITS, Patience, TimeLimits
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
+    OpenRouterTotalTimeoutError,
     error_from_payload,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 MAX_ERROR_BODY = 1024 * 1024
+DRAIN_SECONDS = 1.0
+"""How long the end of a body may follow `[DONE]`, so that the connection can be used again."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +64,26 @@ class TransportFailure:
 
 @dataclass(frozen=True)
 class Send:
-    """Step: send the request. Answered by a `Reply` or a `TransportFailure`."""
+    """Step: send the request. Answered by a `Reply` or a `TransportFailure`.
+
+    Attributes:
+        request: What to send.
+        limit: Seconds that it may take; None for the link's own time-outs alone.
+    """
 
     request: Request
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
 class Receive:
-    """Step: read on. Answered by bytes, empty at the end of the body, or a `TransportFailure`."""
+    """Step: read on. Answered by bytes, empty at the end of the body, or a `TransportFailure`.
+
+    Attributes:
+        limit: As in `Send`.
+    """
+
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +132,17 @@ class Reader(Protocol[T]):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where chance and time come from; tests substitute them."""
+    """Where chance and time come from; tests substitute them.
+
+    Attributes:
+        jitter: Random numbers in [0, 1).
+        clock: Seconds since the epoch.
+        timer: Seconds of a clock that nobody sets.
+    """
 
     jitter: Callable[[], float] = random.random
     clock: Callable[[], float] = time.time
+    timer: Callable[[], float] = time.monotonic
 
 
 @dataclass
@@ -132,6 +156,7 @@ def exchange(
     policy: RetryPolicy,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
+    limits: TimeLimits = NO_LIMITS,
 ) -> Generator[Step[T], Answer, None]:
     """Carry a request to its answer, trying again while nothing has been delivered.
 
@@ -140,6 +165,7 @@ def exchange(
         policy: When to try again.
         new_reader: Makes the reader of one attempt's answer.
         sources: Chance and time.
+        limits: How long to wait for data, and for everything.
 
     Yields:
         The steps that a driver carries out.
@@ -147,12 +173,14 @@ def exchange(
     Raises:
         OpenRouterError: The error of the last attempt.
     """
+    patience = Patience(limits, sources.timer)
     attempt = 0
+    before: OpenRouterError | None = None
     while True:
         attempt += 1
         progress = _Progress()
         try:
-            yield from _attempt(request, new_reader, sources, progress)
+            yield from _attempt(request, new_reader, sources, patience, progress)
         except OpenRouterError as error:
             error.conceal(request.headers.get("authorization", "").removeprefix("Bearer "))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
@@ -163,8 +191,13 @@ def exchange(
                 retryable=retryable,
                 jitter=sources.jitter(),
             )
+            if before is not None and isinstance(error, OpenRouterTotalTimeoutError):
+                raise error from before  # what the time went into
             if progress.delivered or wait is None:
                 raise
+            if late := patience.no_time_to_wait(wait, error):
+                raise late from error
+            before = error
             yield Sleep(wait)
         else:
             return
@@ -174,57 +207,74 @@ def _attempt(
     request: Request,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
+    patience: Patience,
     progress: _Progress,
 ) -> Generator[Step[T], Answer, None]:
-    reply = yield Send(request)
+    patience.note_data()
+    reply = yield from _ask(patience, partial(Send, request))
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
-        raise (yield from _read_error(reply, sources))
+        raise (yield from _read_error(reply, sources, patience))
     reader = new_reader(reply)
     try:
-        yield from _read_answer(reader, progress)
+        yield from _read_answer(reader, sources, patience, progress)
     except OpenRouterError as error:
         raise reader.explain(error) from error.__cause__
 
 
-def _read_answer(reader: Reader[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
+def _ask(
+    patience: Patience, step: Callable[[float | None], Act]
+) -> Generator[Step[T], Answer, Answer]:
+    """Let a step be carried out within what is left of the time limits."""
+    limit = patience.start_waiting()
+    if limit is not None and limit <= 0 and (error := patience.exceeded()):
+        return TransportFailure(error)
+    answer = yield step(limit)
+    patience.stop_waiting()
+    if isinstance(answer, TransportFailure) and (error := patience.exceeded()):
+        return TransportFailure(error)
+    return answer
+
+
+def _read_answer(
+    reader: Reader[T], sources: Sources, patience: Patience, progress: _Progress
+) -> Generator[Step[T], Answer, None]:
+    """Read an answer up to its end: `[DONE]`, a stop sequence, or the end of the body."""
     decoder = BodyDecoder()
-    finished = False
-    while piece := (yield Receive()):
+    while piece := (yield from _ask(patience, Receive)):
         if isinstance(piece, TransportFailure):
-            if finished:
-                return  # all had come before the connection went
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        yield from _feed(reader, decoder.feed(piece), decoder, progress)
-        if (decoder.done or reader.closed) and not finished:
-            finished = True
+        for payload in decoder.feed(piece):
+            patience.note_data()
+            yield from _deliver(reader.feed(payload, decoder.framing), progress)
+            if reader.closed:
+                break
+        if decoder.framing == "json" and not piece.isspace():
+            patience.note_data()
+        if decoder.done or reader.closed:
             yield from _deliver(reader.finish(), progress)
-        if reader.closed:
-            return  # the driver hangs up, which ends the billing
-    if finished:
-        return
+            if not reader.closed:  # otherwise the driver hangs up, which ends the billing
+                yield from _drain(sources)
+            return
     try:
         rest = decoder.finish()
     except EOFError:
         raise reader.cut("in the middle of an event") from None
-    yield from _feed(reader, rest, decoder, progress)
+    for payload in rest:
+        yield from _deliver(reader.feed(payload, decoder.framing), progress)
     yield from _deliver(reader.finish(), progress)
 
 
-def _feed(
-    reader: Reader[T],
-    payloads: Iterable[dict[str, Any]],
-    decoder: BodyDecoder,
-    progress: _Progress,
-) -> Generator[Step[T], Answer, None]:
-    for payload in payloads:
-        yield from _deliver(reader.feed(payload, decoder.framing), progress)
-        if reader.closed:
-            return
+def _drain(sources: Sources) -> Generator[Step[T], Answer, None]:
+    """Read on to the end of the body, without which a connection cannot be used again."""
+    patience = Patience(TimeLimits(total=DRAIN_SECONDS), sources.timer)
+    while piece := (yield from _ask(patience, Receive)):
+        if isinstance(piece, TransportFailure):
+            return  # the answer is complete; only the connection is lost
 
 
 def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
@@ -233,9 +283,11 @@ def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], Answer, 
         yield Deliver(items)
 
 
-def _read_error(reply: Reply, sources: Sources) -> Generator[Step[T], Answer, OpenRouterError]:
+def _read_error(
+    reply: Reply, sources: Sources, patience: Patience
+) -> Generator[Step[T], Answer, OpenRouterError]:
     body = bytearray()
-    while len(body) < MAX_ERROR_BODY and (piece := (yield Receive())):
+    while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(patience, Receive))):
         if not isinstance(piece, bytes):
             break  # the status alone is the message; how its body ended adds nothing
         body += piece

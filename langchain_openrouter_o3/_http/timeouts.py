@@ -46,6 +46,24 @@ def check_timeout(value: Any) -> Any:
     )
 
 
+def check_limit(value: Any, name: str) -> float | None:
+    """Check a time limit of a whole call.
+
+    Args:
+        value: Seconds, or None for no limit.
+        name: Of the argument.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value is None:
+        return None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise ValueError(f"{name} is in seconds: a positive number, or None for no limit")
+    return float(value)
+
+
 def plain_timeout(value: Any) -> Any:
     """Write a time-out as JSON can hold it: seconds, its parts by name, or None."""
     return value.as_dict() if hasattr(value, "as_dict") else value

@@ -153,7 +153,8 @@ class Answer:
         native = self.native_finish_reason
         if self.finish_reason == "error":
             raise OpenRouterAPIError(
-                f"The provider failed while answering (native finish reason: {native})."
+                f"The answer of {self._who()} failed (native finish reason: {native}). Try again, "
+                "or name fallback models with models=."
             )
         if self.has_content() or self.stop.matched is not None:
             return
@@ -161,8 +162,9 @@ class Answer:
         unbilled = self._usage is not None and self._usage["output_tokens"] == 0
         if failed or unbilled:
             raise OpenRouterEmptyResponseError(
-                "The answer is empty: no text, tool call, refusal or reasoning came "
-                f"(finish reason: {self.finish_reason}, native: {native})."
+                f"The answer of {self._who()} is empty: no text, tool call, refusal or reasoning "
+                f"came (finish reason: {self.finish_reason}, native: {native}). Try again, or "
+                "name fallback models with models=."
             )
 
     def message(self, *, complete: bool = True) -> AIMessage:
@@ -231,6 +233,10 @@ class Answer:
             or self._annotations
             or self._extras
         )
+
+    def _who(self) -> str:
+        provider = self._metadata.get("provider")
+        return f"the provider {provider}" if isinstance(provider, str) else "the provider"
 
     def _absorb(self, payload: dict[str, Any], *, whole: bool) -> Delta:
         for key, value in payload.items():

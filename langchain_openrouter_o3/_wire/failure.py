@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64
 MAX_SECONDS = 10.0**9
+MAX_MODELS = 20
 
 _HOPELESS = ("no_endpoints", "constraint_filtered")
 _STATUS_OF_WORD = {
@@ -72,6 +73,7 @@ class Failure(NamedTuple):
         retry_after: Seconds that the body asks to wait.
         retryable: The server's verdict (`error.availability.retryable`).
         remedy: What the server advises to do.
+        fallback_models: Models that the server offers instead.
     """
 
     message: str
@@ -83,6 +85,7 @@ class Failure(NamedTuple):
     retry_after: float | None
     retryable: bool | None
     remedy: str | None
+    fallback_models: tuple[str, ...]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -134,7 +137,15 @@ def read_failure(payload: Any) -> Failure:
         retry_after=next((wait for wait in map(_seconds, waits) if wait is not None), None),
         retryable=retryable,
         remedy=_text(metadata.get("remedy_hint")),
+        fallback_models=_slugs(availability.get("fallback_models")),
     )
+
+
+def _slugs(value: Any) -> tuple[str, ...]:
+    """Read a list of models, each a slug or an object with an `id`."""
+    items = value if is_array(value) else ()
+    found = (_text(item.get("id") if is_object(item) else item) for item in items)
+    return tuple(slug for slug in found if slug)[:MAX_MODELS]
 
 
 def _retryable(*places: Mapping[str, Any]) -> bool | None:

@@ -58,7 +58,17 @@ BODY_PARAMETERS = frozenset(
 )
 """What can be set on the model, per call or by `.bind(…)`, and goes into the body."""
 
-CALL_OPTIONS = frozenset({"default_headers", "extra_body", "max_retries", "stop", "timeout"})
+CALL_OPTIONS = frozenset(
+    {
+        "default_headers",
+        "extra_body",
+        "idle_timeout",
+        "max_retries",
+        "stop",
+        "timeout",
+        "total_timeout",
+    }
+)
 """What can be set per call and does not go into the body under its own name."""
 
 _OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})

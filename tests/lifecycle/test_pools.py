@@ -101,7 +101,7 @@ def test_many_event_loops_in_turn_leave_nothing_behind(server: Emulator) -> None
     model = build(server)
     for _ in range(5):
         assert asyncio.run(model.ainvoke("Hello")).text
-    assert not [loop for loop in clients.POOLS._async if loop.is_closed()]
+    assert not [loop for loop in clients.POOLS._async if clients._is_closed(loop)]
     assert connections(server) == 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from langchain_openrouter_o3 import (
     OpenRouterCreditsError,
     OpenRouterInputError,
     OpenRouterTruncatedError,
+    track_costs,
 )
 from langchain_openrouter_o3.emulator import Canned
 from tests import wire
@@ -187,6 +189,19 @@ def test_p46_the_cost_is_there_in_every_mode(
     metadata = MODES[mode](model).response_metadata
     assert {key: metadata[key] for key in keys} == {key: COUNTS[key] for key in keys}
     assert MODES[mode](model).response_metadata.keys() == metadata.keys() - set(keys)
+
+
+def test_p47_cached_answers_are_free(emulator: Emulator) -> None:
+    model = build(emulator, cache=InMemoryCache())
+    emulator.play(whole(wire.body("Hello", counts=COUNTS)))
+    with track_costs() as costs:
+        for _ in range(3):
+            model.invoke("Hi")
+    assert len(emulator.requests) == 1
+    spent = costs.by_model[wire.MODEL]
+    assert (spent.cost, spent.answers, spent.cached_answers) == (COUNTS["cost"], 1, 2)
+    assert spent.usage is not None
+    assert spent.usage["total_tokens"] == COUNTS["total_tokens"]
 
 
 def test_p48_more_than_one_answer_is_refused_early(

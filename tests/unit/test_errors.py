@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import re
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def _pickled(value: OpenRouterError) -> Any:
 
 
 def test_the_table_of_leaves_is_the_whole_tree() -> None:
-    assert len(LEAVES) == 19
+    assert len(LEAVES) == 21
     assert all(issubclass(leaf, OpenRouterError) for leaf in LEAVES)
 
 
@@ -371,3 +372,46 @@ def test_a_stand_in_for_a_key_garbles_no_words(stand_in: str) -> None:
     found.conceal(stand_in)
 
     assert str(found) == before
+
+
+@pytest.mark.parametrize(
+    ("payload", "status", "advice"),
+    [
+        (error(402, "Insufficient credits"), 402, "settings/credits, or lower max_tokens"),
+        (error(400, "maximum context length is 200000"), 400, "Shorten the conversation"),
+        (error(401, "User not found."), 401, "Check api_key or OPENROUTER_API_KEY"),
+        (error(403, "Flagged", reasons=["violence"]), 403, "Change the flagged text"),
+        (
+            error(403, raw="Country, region, or territory not supported"),
+            403,
+            "Country, region.*does not serve the country.*provider=",
+        ),
+        (error(403, "Terms of service"), 403, "settings/privacy"),
+        (error(404, "No endpoints found"), 404, "openrouter.ai/models"),
+        (error(402, "No", remedy_hint="Buy some."), 402, r"Buy some\.$"),
+        (error(429, "Slow", retry_after_seconds=90), 429, "asks to wait 90 s"),
+    ],
+)
+def test_an_error_says_what_to_do(payload: Any, status: int, advice: str) -> None:
+    assert re.search(advice, str(error_from_payload(payload, status=status)))
+
+
+@pytest.mark.parametrize(
+    "offered",
+    [
+        ["openai/o4-mini", "openai/o3"],
+        [{"id": "openai/o4-mini"}, {"id": "openai/o3"}, {"name": "?"}, 7, " "],
+    ],
+)
+def test_models_that_are_offered_instead_are_named(offered: Any) -> None:
+    availability = {"retryable": False, "reason": "no_endpoints", "fallback_models": offered}
+    failed = error_from_payload({"error": {"message": "Down", "availability": availability}})
+    assert failed.fallback_models == ("openai/o4-mini", "openai/o3")
+    assert "OpenRouter offers openai/o4-mini, openai/o3 instead" in str(failed)
+    assert not failed.is_retryable
+
+
+@pytest.mark.parametrize("odd", [None, "openai/o3", 3, {"a": 1}])
+def test_odd_offers_are_none(odd: Any) -> None:
+    failed = error_from_payload({"error": {"availability": {"fallback_models": odd}}})
+    assert failed.fallback_models == ()

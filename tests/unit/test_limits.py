@@ -1,0 +1,220 @@
+"""Time limits with a clock that the test sets: no network, no waiting."""
+
+from __future__ import annotations
+
+import pytest
+
+from langchain_openrouter_o3._http.exchange import (
+    Receive,
+    Reply,
+    Send,
+    Sleep,
+    Sources,
+    TransportFailure,
+    exchange,
+)
+from langchain_openrouter_o3._http.limits import Patience, TimeLimits
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.timeouts import check_limit
+from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3.errors import (
+    OpenRouterConnectionError,
+    OpenRouterIdleTimeoutError,
+    OpenRouterTimeoutError,
+    OpenRouterTotalTimeoutError,
+)
+from tests import wire
+from tests.scripted import REQUEST
+
+COMMENT = b": OPENROUTER PROCESSING\n\n"
+LOST = TransportFailure(OpenRouterConnectionError("The connection was lost."))
+
+
+class Clock:
+    """A timer that stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Script:
+    """Plays a flow step by step, moving the clock while the flow waits."""
+
+    def __init__(self, limits: TimeLimits, retries: int = 0) -> None:
+        self.clock = Clock()
+        sources = Sources(jitter=lambda: 0.0, clock=lambda: 0.0, timer=self.clock)
+        policy = RetryPolicy(max_retries=retries)
+        self.flow = exchange(
+            REQUEST, policy, lambda reply: ChunkReader(reply.headers), sources, limits
+        )
+        self.step = next(self.flow)
+        self.text = ""
+
+    def answer(self, value: object, after: float) -> object:
+        """Let time pass, answer the step, and return the next step that is no delivery."""
+        self.clock.now += after
+        self.step = self.flow.send(value)  # type: ignore[arg-type]
+        while not isinstance(self.step, Send | Receive | Sleep):
+            self.text += "".join(str(item.text) for item in self.step.items)
+            self.step = self.flow.send(None)
+        return self.step
+
+    def expect(self, limit: float | None) -> None:
+        assert isinstance(self.step, Send | Receive)
+        assert self.step.limit == (None if limit is None else pytest.approx(limit))
+
+
+def word(text: str) -> bytes:
+    return wire.sse(wire.chunk(text), done=False)
+
+
+def test_without_limits_no_step_has_one() -> None:
+    play = Script(TimeLimits())
+    play.expect(None)
+    play.answer(Reply(200, {}), after=1_000)
+    play.expect(None)
+    play.answer(COMMENT, after=1_000)
+    play.expect(None)
+
+
+def test_comments_are_no_data() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.expect(10)
+    play.answer(Reply(200, {}), after=4)
+    play.expect(6)
+    play.answer(COMMENT, after=5)
+    play.expect(1)
+    with pytest.raises(OpenRouterIdleTimeoutError, match="idle_timeout=10 s"):
+        play.answer(COMMENT, after=1)
+
+
+def test_data_starts_the_idle_limit_anew() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=9)
+    play.answer(word("Hel"), after=0.5)
+    play.expect(10)
+    with pytest.raises(OpenRouterIdleTimeoutError) as caught:
+        play.answer(LOST, after=10)  # how the link reports that it ended the wait
+    assert caught.value.partial is not None
+    assert caught.value.partial.content == "Hel" == play.text
+
+
+def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=1)
+    play.answer(wire.PADDING, after=1)
+    play.expect(8)
+    play.answer(b'{"id"', after=1)
+    play.expect(10)
+    play.answer(b': "gen-1"', after=9)
+    play.expect(10)
+    play.answer(b"\n  \n", after=9)
+    play.expect(1)
+
+
+def test_a_slow_reader_is_not_taken_for_a_slow_server() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=1)
+    step = play.flow.send(word("Hello"))
+    assert not isinstance(step, Receive)
+    play.clock.now += 500  # the caller has something else to do
+    play.step = play.flow.send(None)
+    play.expect(10)
+
+
+def test_each_attempt_has_its_own_idle_limit() -> None:
+    play = Script(TimeLimits(idle=10), retries=1)
+    play.answer(Reply(503, {}), after=9)
+    play.answer(b"", after=0)
+    assert isinstance(play.step, Sleep)
+    play.answer(None, after=0.5)
+    play.expect(10)
+
+
+def test_the_total_limit_spans_retries_and_the_waits_between_them() -> None:
+    play = Script(TimeLimits(total=10), retries=5)
+    play.expect(10)
+    play.answer(Reply(503, {}), after=4)
+    play.expect(6)
+    play.answer(b"", after=1)
+    play.answer(None, after=0.5)
+    play.expect(4.5)
+    with pytest.raises(OpenRouterTotalTimeoutError, match="total_timeout=10 s"):
+        play.answer(LOST, after=4.5)
+
+
+def test_no_wait_is_begun_that_the_total_limit_would_end() -> None:
+    play = Script(TimeLimits(total=10), retries=5)
+    play.answer(Reply(429, {"retry-after": "20", "x-generation-id": "gen-1"}), after=1)
+    play.answer(wire.to_json(wire.error(429, "Slow down")), after=1)
+    with pytest.raises(OpenRouterTotalTimeoutError, match="no time for another attempt") as caught:
+        play.answer(b"", after=0)
+    assert "Slow down" in str(caught.value)
+    assert (caught.value.status_code, caught.value.retry_after) == (429, 20)
+    assert caught.value.generation_id == "gen-1"
+    assert caught.value.__cause__ is not None
+
+
+def test_a_stream_that_never_pauses_ends_at_the_total_limit() -> None:
+    play = Script(TimeLimits(idle=5, total=10))
+    play.answer(Reply(200, {}), after=1)
+    for _ in range(4):
+        play.answer(word("a"), after=2)
+    play.expect(1)
+    with pytest.raises(OpenRouterTotalTimeoutError) as caught:
+        play.answer(word("b"), after=2)
+    assert caught.value.partial is not None
+    assert caught.value.partial.content == "aaaab"
+
+
+def test_an_error_status_is_reported_even_if_its_body_never_ends() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(402, {}), after=1)
+    with pytest.raises(Exception, match="402"):
+        play.answer(LOST, after=9)
+
+
+def test_a_failure_within_the_limits_stays_what_it_is() -> None:
+    play = Script(TimeLimits(idle=10, total=10))
+    play.answer(Reply(200, {}), after=1)
+    with pytest.raises(OpenRouterConnectionError):
+        play.answer(LOST, after=1)
+
+
+@pytest.mark.parametrize("limits", [TimeLimits(idle=10), TimeLimits(total=10)])
+def test_a_connection_that_takes_too_long_is_not_tried_again(limits: TimeLimits) -> None:
+    play = Script(limits, retries=5)
+    unsent = TransportFailure(OpenRouterTimeoutError("Timed out."), unsent=True)
+    with pytest.raises(OpenRouterTimeoutError, match="_timeout=10 s"):
+        play.answer(unsent, after=10)
+
+
+def test_after_the_end_of_an_answer_its_connection_is_given_up_soon() -> None:
+    play = Script(TimeLimits())
+    play.answer(Reply(200, {}), after=1)
+    play.answer(wire.sse(wire.chunk("Hello"), *wire.ending()), after=1)
+    play.expect(1)
+    play.answer(COMMENT, after=0.6)
+    play.expect(0.4)
+    with pytest.raises(StopIteration):
+        play.answer(COMMENT, after=0.6)
+
+
+def test_patience_without_limits_never_ends() -> None:
+    patience = Patience(TimeLimits(), Clock())
+    assert patience.start_waiting() is None
+    assert patience.exceeded() is None
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5", float("inf"), float("nan"), [1]])
+def test_a_limit_that_is_no_time_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="idle_timeout is in seconds"):
+        check_limit(value, "idle_timeout")
+
+
+def test_a_limit_may_be_absent() -> None:
+    assert check_limit(None, "total_timeout") is None
+    assert check_limit(5, "total_timeout") == 5.0
