@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     import httpx
     from langchain_core.messages import BaseMessage
 
-    from langchain_openrouter_o3._http.clients import AsyncLink, SyncLink
     from langchain_openrouter_o3._http.exchange import Answer, Reader, Sources, Step
     from langchain_openrouter_o3._http.lease import Lease
+    from langchain_openrouter_o3._http.link import AsyncLink, SyncLink
     from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
 
 T = TypeVar("T")
@@ -79,14 +79,13 @@ class Call:
         """Return the link that carries this call out with blocking I/O."""
         from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
 
-        return clients.SyncLink(own or clients.POOLS.client(self.base_url, lease), self.timeout)
+        return clients.POOLS.link(self.base_url, lease, own, self.timeout)
 
     async def async_link(self, own: httpx.AsyncClient | None, lease: Lease) -> AsyncLink:
         """Return the link that carries this call out on the running event loop."""
         from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
 
-        client = own or await clients.POOLS.async_client(self.base_url, lease)
-        return clients.AsyncLink(client, self.timeout)
+        return await clients.POOLS.async_link(self.base_url, lease, own, self.timeout)
 
 
 def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from

@@ -403,7 +403,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         )
         flow = call.flow(MessageReader, self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
-            return _result(received)
+            return _result([message for messages in received for message in messages])
 
     @override
     async def _agenerate(
@@ -419,7 +419,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         flow = call.flow(MessageReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
-            return _result([message async for message in received])
+            return _result([message async for messages in received for message in messages])
 
     @override
     def _stream(
@@ -432,10 +432,11 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
         flow = call.flow(ChunkReader, self._sources)
         with closing(run(flow, call.link(self.http_client, self._lease))) as received:
-            for chunk in received:
-                if run_manager is not None:
-                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+            for chunks in received:
+                for chunk in chunks:
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
 
     @override
     async def _astream(
@@ -451,10 +452,11 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         flow = call.flow(ChunkReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
         async with aclosing(arun(flow, link)) as received:
-            async for chunk in received:
-                if run_manager is not None:
-                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                yield chunk
+            async for chunks in received:
+                for chunk in chunks:
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
 
     # --- Tools and structured output ---
 

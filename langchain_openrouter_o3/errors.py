@@ -434,10 +434,11 @@ def _classify(status: int | None, facts: Failure) -> type[OpenRouterError]:
 
 def _advice(cls: type[OpenRouterError], facts: Failure, wait: float | None) -> str:
     """Say what to do: in the server's words if it has any, otherwise in ours."""
+    passing = cls.is_retryable if facts.retryable is None else facts.retryable
     blocked = cls is OpenRouterPermissionError and _COUNTRY_WORDING.search(facts.message)
     advice = (
         facts.remedy or (_COUNTRY_ADVICE if blocked else _ADVICE.get(cls)),
-        f"The server asks to wait {wait:g} s." if wait else None,
+        f"The server asks to wait {wait:g} s." if wait and wait >= 1 and passing else None,
         f"OpenRouter offers {', '.join(facts.fallback_models)} instead (models= tries them by "
         "itself)."
         if facts.fallback_models

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -107,16 +108,21 @@ def play(
     new_reader: Callable[[Reply], Reader[T]], link: ScriptedLink, policy: RetryPolicy | None = None
 ) -> Generator[T, None, None]:
     """Drive an exchange over a scripted link."""
-    return run(flow_of(new_reader, policy), link)
+    with closing(run(flow_of(new_reader, policy), link)) as received:
+        for items in received:
+            yield from items
 
 
-def aplay(
+async def aplay(
     new_reader: Callable[[Reply], Reader[T]],
     link: AsyncScriptedLink,
     policy: RetryPolicy | None = None,
 ) -> AsyncGenerator[T, None]:
     """Drive an exchange over a scripted link, asynchronously."""
-    return arun(flow_of(new_reader, policy), link)
+    async with aclosing(arun(flow_of(new_reader, policy), link)) as received:
+        async for items in received:
+            for item in items:
+                yield item
 
 
 def read_message(

@@ -65,7 +65,7 @@ class BodyDecoder:
             events = self._events.feed(piece)
         except EventTooLargeError as error:
             raise OpenRouterMalformedResponseError(f"Malformed answer: {error}.") from error
-        yield from self._parse(events)
+        yield from self._parse(events)  # lazily: what precedes a broken event is read first
 
     def finish(self) -> list[dict[str, Any]]:
         """Take the end of the body and give the payloads that it completes.
@@ -77,7 +77,7 @@ class BodyDecoder:
         if self.framing == "unknown":
             raise OpenRouterMalformedResponseError(f"Malformed answer: {_excerpt(self._bytes)}")
         if self.framing == "json":
-            return [_parse_object(bytes(self._bytes), "the body")]
+            return [_parse_object(bytes(self._bytes))]
         try:
             return list(self._parse(self._events.flush()))
         except OpenRouterMalformedResponseError as error:
@@ -93,14 +93,30 @@ class BodyDecoder:
             return {"error": {"message": text}} if text else {}
 
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
-        first = self._events.events - len(events) + 1
-        for position, data in enumerate(events, start=first):
-            self.done = self.done or data.strip() == DONE
-            if data.strip() and not self.done:
-                yield _parse_object(data, f"event {position} of the stream")
+        for number, data in enumerate(events):
+            if not data.startswith(b"{"):
+                self.done = self.done or data.strip() == DONE
+                if not data.strip():
+                    continue  # an event without data
+            if self.done:
+                return
+            yield _parse_object(data, self._events.events - len(events) + number + 1)
 
 
-def _parse_object(data: bytes, where: str) -> dict[str, Any]:
+def _parse_object(data: bytes, position: int | None = None) -> dict[str, Any]:
+    """Parse an event, named by its position in the stream, or a whole body."""
+    try:
+        text = data.decode()
+        value, end = _JSON.raw_decode(text)
+        if end == len(text) and is_object(value):
+            return value
+    except (ValueError, RecursionError):
+        pass  # white space or a byte order mark before it, or no JSON: the careful way tells
+    return _parse_object_carefully(data, position)
+
+
+def _parse_object_carefully(data: bytes, position: int | None) -> dict[str, Any]:
+    where = "the body" if position is None else f"event {position} of the stream"
     try:
         value = _JSON.decode(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

@@ -24,7 +24,7 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -75,7 +75,7 @@ class Send:
     limit: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Receive:
     """Step: read on. Answered by bytes, empty at the end of the body, or a `TransportFailure`.
 
@@ -93,7 +93,7 @@ class Sleep:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Deliver(Generic[T_co]):
     """Step: hand these to the caller."""
 
@@ -229,6 +229,8 @@ def _ask(
     patience: Patience, step: Callable[[float | None], Act]
 ) -> Generator[Step[T], Answer, Answer]:
     """Let a step be carried out within what is left of the time limits."""
+    if patience.unlimited:
+        return (yield step(None))
     limit = patience.start_waiting()
     if limit is not None and limit <= 0 and (error := patience.exceeded()):
         return TransportFailure(error)
@@ -248,11 +250,7 @@ def _read_answer(
         if isinstance(piece, TransportFailure):
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        for payload in decoder.feed(piece):
-            patience.note_data()
-            yield from _deliver(reader.feed(payload, decoder.framing), progress)
-            if reader.closed:
-                break
+        yield from _read_payloads(reader, decoder.feed(piece), decoder, patience, progress)
         if decoder.framing == "json" and not piece.isspace():
             patience.note_data()
         if decoder.done or reader.closed:
@@ -264,9 +262,31 @@ def _read_answer(
         rest = decoder.finish()
     except EOFError:
         raise reader.cut("in the middle of an event") from None
-    for payload in rest:
-        yield from _deliver(reader.feed(payload, decoder.framing), progress)
+    yield from _read_payloads(reader, rest, decoder, patience, progress)
     yield from _deliver(reader.finish(), progress)
+
+
+def _read_payloads(
+    reader: Reader[T],
+    payloads: Iterable[dict[str, Any]],
+    decoder: BodyDecoder,
+    patience: Patience,
+    progress: _Progress,
+) -> Generator[Step[T], Answer, None]:
+    """Read what a piece completes and deliver it at once; what precedes a failure, too."""
+    items: list[T] = []
+    failure: OpenRouterError | None = None
+    try:
+        for payload in payloads:
+            patience.note_data()
+            items += reader.feed(payload, decoder.framing)
+            if reader.closed:
+                break
+    except OpenRouterError as error:
+        failure = error
+    yield from _deliver(items, progress)
+    if failure is not None:
+        raise failure
 
 
 def _drain(sources: Sources) -> Generator[Step[T], Answer, None]:
@@ -330,7 +350,7 @@ class AsyncLink(Protocol):
         ...
 
 
-def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[T, None, None]:
+def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[list[T], None, None]:
     """Drive a flow with blocking I/O.
 
     Args:
@@ -338,7 +358,7 @@ def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[T, None
         link: Carries out its steps.
 
     Yields:
-        What the flow delivers.
+        What the flow delivers: all that one piece of the body brought.
 
     Raises:
         OpenRouterError: As `exchange`.
@@ -352,14 +372,16 @@ def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[T, None
                 return
             if isinstance(step, Deliver):
                 answer = None
-                yield from step.items
+                yield step.items
             else:
                 answer = link.perform(step)
     finally:
         link.close()
 
 
-async def arun(flow: Generator[Step[T], Answer, None], link: AsyncLink) -> AsyncGenerator[T, None]:
+async def arun(
+    flow: Generator[Step[T], Answer, None], link: AsyncLink
+) -> AsyncGenerator[list[T], None]:
     """Drive a flow on the running event loop; otherwise the same as `run`.
 
     Args:
@@ -367,7 +389,7 @@ async def arun(flow: Generator[Step[T], Answer, None], link: AsyncLink) -> Async
         link: Carries out its steps.
 
     Yields:
-        What the flow delivers.
+        As `run`.
 
     Raises:
         OpenRouterError: As `exchange`.
@@ -381,8 +403,7 @@ async def arun(flow: Generator[Step[T], Answer, None], link: AsyncLink) -> Async
                 return
             if isinstance(step, Deliver):
                 answer = None
-                for item in step.items:
-                    yield item
+                yield step.items
             else:
                 answer = await link.perform(step)
     finally:

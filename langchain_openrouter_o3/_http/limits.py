@@ -47,6 +47,7 @@ class Patience:
             limits: Of the call.
             timer: A monotonic clock, in seconds.
         """
+        self.unlimited = limits == NO_LIMITS
         self._limits = limits
         self._timer = timer
         self._end = None if limits.total is None else timer() + limits.total

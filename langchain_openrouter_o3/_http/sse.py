@@ -48,6 +48,31 @@ class SSEDecoder:
             self._after_cr = False
             piece = piece[1:] if piece.startswith(b"\n") else piece
         events: list[bytes] = []
+        if self._data or self._at_start or b"\r" in piece or b"\n\n" not in piece:
+            self._feed_lines(piece, events)
+        else:
+            self._feed_plain(piece, events)
+        return events
+
+    def _feed_plain(self, piece: bytes, events: list[bytes]) -> None:
+        """Take whole events as OpenRouter writes them: one `data: ` line and a blank line.
+
+        One search an event instead of one look at each line; anything else takes the other way.
+        """
+        if self._line:
+            piece = bytes(self._line) + piece
+            self._line.clear()
+        *whole, rest = piece.split(b"\n\n")
+        for event in whole:
+            if event.startswith(b"data: ") and b"\n" not in event:
+                self._check_size(len(event))
+                events.append(event[6:])
+                self.events += 1
+            else:
+                self._feed_lines(event + b"\n\n", events)
+        self._feed_lines(rest, events)
+
+    def _feed_lines(self, piece: bytes, events: list[bytes]) -> None:
         for line in piece.splitlines(keepends=True):
             if line[-1] in b"\r\n":
                 self._end_line(line.rstrip(b"\r\n") if not self._line else self._join(line), events)
@@ -55,7 +80,6 @@ class SSEDecoder:
                 self._line += line
         self._after_cr = piece.endswith(b"\r")
         self._check_size(len(self._line))
-        return events
 
     def flush(self) -> list[bytes]:
         """Return the event that the end of the stream left unfinished, if there is one."""

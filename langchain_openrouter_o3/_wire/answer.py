@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 MODEL_PROVIDER = "openrouter"
 
 _ENVELOPE = frozenset({"object", "choices", "usage", "error", "user_id"})
-_METADATA_NAMES = {"model": "model_name"}
 _CHOICE = frozenset(
     {"index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error"}
 )
@@ -54,6 +53,7 @@ _MESSAGE = frozenset(
 _RESERVED = frozenset(
     {"model_provider", "output_version", "finish_reason", "stop_sequence", ARGUMENTS_KEY}
 )
+_METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in _RESERVED}}
 
 # A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
 _TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
@@ -98,13 +98,14 @@ class Answer:
         self._logprobs: Any = None
         self._usage: UsageMetadata | None = None
         self._accounts: dict[str, Any] = {}
-        self._metadata: dict[str, Any] = {}
+        self._envelope: dict[str, Any] = {}  # the top-level keys of all payloads, the last wins
+        self._of_choice: dict[str, Any] = {}  # unknown keys of the choice
         self._extras: dict[str, Any] = {}
 
     @property
     def generation_id(self) -> str | None:
         """OpenRouter's id of this answer."""
-        identity = self._metadata.get("id", self._header_id)
+        identity = self._envelope.get("id")
         return identity if isinstance(identity, str) else self._header_id
 
     @property
@@ -141,7 +142,9 @@ class Answer:
     def close(self) -> Delta:
         """Take the end of the answer and return what had been held back."""
         chunks = self._calls.close(self.generation_id or "", truncated=self.cut_short)
-        return Delta(self._keep(self._text, self.stop.flush()), "", "", chunks)
+        if held := self.stop.flush():
+            self._text.append(held)
+        return Delta(held, "", "", chunks)
 
     def check(self) -> None:
         """Refuse an answer that only looks like one.
@@ -205,7 +208,13 @@ class Answer:
             "stop_sequence": self.stop.matched,
         }
         known = {key: value for key, value in known.items() if value is not None}
-        return self._usage, {**self._accounts, **self._metadata, **known}
+        seen = {**self._envelope, **self._of_choice}
+        metadata = {
+            _METADATA_NAMES.get(key, key): value
+            for key, value in seen.items()
+            if key not in _ENVELOPE
+        }
+        return self._usage, {**self._accounts, **metadata, **known}
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end.
@@ -235,13 +244,13 @@ class Answer:
         )
 
     def _who(self) -> str:
-        provider = self._metadata.get("provider")
+        provider = self._envelope.get("provider")
         return f"the provider {provider}" if isinstance(provider, str) else "the provider"
 
     def _absorb(self, payload: dict[str, Any], *, whole: bool) -> Delta:
-        for key, value in payload.items():
-            if key not in _ENVELOPE and value is not None:
-                self._metadata[_metadata_name(key)] = value
+        # Null means absent. That it is rare here lets most payloads through at the speed of C.
+        whole_payload = None not in payload.values()
+        self._envelope.update(payload if whole_payload else _without_nulls(payload))
         choices = parse_list(payload.get("choices"), "choices")
         if len(choices) > 1 or (whole and not choices):
             raise OpenRouterMalformedResponseError(
@@ -250,21 +259,22 @@ class Answer:
         delta = Delta("", "", "", [])
         if choices:
             delta = self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
-        if payload.get("usage") is not None:
+        if (counts := payload.get("usage")) is not None:
             # The last one wins and is counted once: some providers repeat it on every chunk.
-            usage = parse_mapping(payload["usage"], "usage")
-            self._usage, self._accounts = usage_from_wire(usage)
+            self._usage, self._accounts = usage_from_wire(parse_mapping(counts, "usage"))
         return delta
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
-        finish = parse_text(choice.get("finish_reason"), "finish_reason")
-        native = parse_text(choice.get("native_finish_reason"), "native_finish_reason")
-        self.finish_reason = finish or self.finish_reason
-        self.native_finish_reason = native or self.native_finish_reason
-        self._logprobs = _merge_logprobs(self._logprobs, choice.get("logprobs"))
-        for key, value in choice.items():
-            if key not in _CHOICE and value is not None:
-                self._metadata[_metadata_name(key)] = value
+        if (finish := choice.get("finish_reason")) is not None:
+            self.finish_reason = parse_text(finish, "finish_reason") or self.finish_reason
+        if (native := choice.get("native_finish_reason")) is not None:
+            native = parse_text(native, "native_finish_reason")
+            self.native_finish_reason = native or self.native_finish_reason
+        if (logprobs := choice.get("logprobs")) is not None:
+            self._logprobs = _merge_logprobs(self._logprobs, logprobs)
+        if not choice.keys() <= _CHOICE:
+            unknown = {key: value for key, value in choice.items() if key not in _CHOICE}
+            self._of_choice.update(_without_nulls(unknown))
         delta = choice.get("delta")
         if delta is None:
             delta = choice.get("message")
@@ -273,26 +283,35 @@ class Answer:
         return self._absorb_delta(parse_mapping(delta, "choices[0].delta"), whole=whole)
 
     def _absorb_delta(self, delta: dict[str, Any], *, whole: bool) -> Delta:
-        details = delta.get("reasoning_details")
-        readable = self._details.replace(details) if whole else self._details.feed(details)
+        take = delta.get
+        readable = ""
+        if (details := take("reasoning_details")) is not None:
+            readable = self._details.replace(details) if whole else self._details.feed(details)
         # `reasoning` and the details are twins; gpt-5.2 with web search sends only the latter.
         # Before OpenRouter's name, some servers use DeepSeek's.
-        thoughts = delta.get("reasoning") or delta.get("reasoning_content")
-        reasoning = parse_text(thoughts, "reasoning") or readable
-        text = self.stop.feed(parse_text(delta.get("content"), "content"))
+        reasoning = readable
+        if thoughts := take("reasoning") or take("reasoning_content"):
+            reasoning = parse_text(thoughts, "reasoning") or readable
+        text = self.stop.feed(parse_text(take("content"), "content"))
+        chunks: list[ToolCallChunk] = []
         # What the model wrote after a stop sequence is not part of the answer.
-        after_stop = self.stop.matched is not None
-        chunks = [] if after_stop else self._calls.feed(delta.get("tool_calls"), whole=whole)
-        self._annotations += parse_list(delta.get("annotations"), "annotations")
-        for key, value in delta.items():
-            if key not in _MESSAGE and value is not None:
-                self._add_extra(_metadata_name(key), value)
-        return Delta(
-            self._keep(self._text, text),
-            self._keep(self._reasoning, reasoning),
-            self._keep(self._refusal, parse_text(delta.get("refusal"), "refusal")),
-            chunks,
-        )
+        if (calls := take("tool_calls")) is not None and self.stop.matched is None:
+            chunks = self._calls.feed(calls, whole=whole)
+        if (annotations := take("annotations")) is not None:
+            self._annotations += parse_list(annotations, "annotations")
+        refusal = "" if (said := take("refusal")) is None else parse_text(said, "refusal")
+        if not delta.keys() <= _MESSAGE:
+            for key, value in delta.items():
+                if key not in _MESSAGE and value is not None:
+                    self._add_extra(_METADATA_NAMES.get(key, key), value)
+        for parts, piece in (
+            (self._text, text),
+            (self._reasoning, reasoning),
+            (self._refusal, refusal),
+        ):
+            if piece:
+                parts.append(piece)
+        return Delta(text, reasoning, refusal, chunks)
 
     def _add_extra(self, key: str, value: Any) -> None:
         before = self._extras.get(key)
@@ -303,20 +322,10 @@ class Answer:
         else:
             self._extras[key] = value
 
-    @staticmethod
-    def _keep(parts: list[str], text: str) -> str:
-        if text:
-            parts.append(text)
-        return text
-
 
 def is_truncated(finish_reason: str | None, native_finish_reason: str | None) -> bool:
     """Say whether these finish reasons mean that a token limit cut the answer."""
     return finish_reason in _TRUNCATED or native_finish_reason in _TRUNCATED
-
-
-def _metadata_name(key: str) -> str:
-    return f"openrouter_{key}" if key in _RESERVED else _METADATA_NAMES.get(key, key)
 
 
 def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:
@@ -325,9 +334,13 @@ def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:
         return error_from_payload(payload)
     choices = payload.get("choices")
     for choice in choices if is_array(choices) else ():
-        if is_object(choice) and choice.get("error"):
-            return error_from_payload({"error": choice["error"]})
+        if is_object(choice) and (error := choice.get("error")):
+            return error_from_payload({"error": error})
     return None
+
+
+def _without_nulls(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if value is not None}
 
 
 def _merge_logprobs(before: Any, value: Any) -> Any:

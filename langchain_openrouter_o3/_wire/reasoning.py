@@ -6,13 +6,10 @@ https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-block
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # The field that grows when an entry of this type comes in several deltas. Entries of any other
 # type are kept as they came: nobody can know how their pieces would join.
@@ -21,6 +18,43 @@ _GROWING = {
     "reasoning.text": "text",
     "reasoning.encrypted": "data",
 }
+
+
+class _Entry:
+    """An entry whose growing field is kept in pieces: joining at each delta is quadratic."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        self.fields = dict(fields)
+        self.grows = _GROWING.get(str(fields.get("type")))
+        self.pieces: list[str] = []
+
+    def whole(self) -> dict[str, Any]:
+        """Return the entry with its pieces joined."""
+        if self.pieces and self.grows:
+            self.fields[self.grows] = "".join((self.fields[self.grows], *self.pieces))
+            self.pieces.clear()
+        return self.fields
+
+    def add(self, piece: dict[str, Any]) -> None:
+        """Join a later piece of the same entry: text grows, the last known value of the rest."""
+        for key, value in piece.items():
+            if value is None:
+                self.fields.setdefault(key, None)
+            elif key != self.grows or not isinstance(value, str):
+                self.fields[key] = value
+            elif isinstance(self.fields.get(key), str):
+                self.pieces.append(value)
+            else:
+                self.fields[key] = value
+
+    def continues_with(self, piece: dict[str, Any]) -> bool:
+        """Say whether a piece belongs to this entry."""
+        mine, its = self.fields.get("id"), piece.get("id")
+        return (
+            (not mine or not its or mine == its)
+            and self.fields.get("type") == piece.get("type")
+            and self.fields.get("index") == piece.get("index")
+        )
 
 
 class ReasoningDetails:
@@ -32,9 +66,14 @@ class ReasoningDetails:
 
     def __init__(self) -> None:
         """Start without entries."""
-        self.entries: list[dict[str, Any]] = []
+        self._entries: list[_Entry] = []
         self.present = False
         """Whether the field came at all: an empty list is kept, absence stays absence."""
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The entries so far, with their pieces joined."""
+        return [entry.whole() for entry in self._entries]
 
     def feed(self, value: Any) -> str:
         """Take the `reasoning_details` of one delta and return the text that it adds."""
@@ -46,48 +85,35 @@ class ReasoningDetails:
             for piece in parse_list(value, "reasoning_details")
         ]
         for piece in pieces:
-            self._add(piece)
+            entry = self._find(piece)
+            if entry is None:
+                self._entries.append(_Entry(piece))
+            else:
+                entry.add(piece)
         return text_of(pieces)
 
     def replace(self, value: Any) -> str:
         """Take the finished list of a whole message, verbatim, and return its text."""
-        before = self.entries
-        self.entries = []
+        before = self._entries
+        self._entries = []
         text = self.feed(value)
         whole: list[dict[str, Any] | None] = value or []
-        self.entries = [*before, *(dict(entry) for entry in whole if entry is not None)]
+        self._entries = [*before, *(_Entry(entry) for entry in whole if entry is not None)]
         return text
 
-    def _add(self, piece: dict[str, Any]) -> None:
-        grows = _GROWING.get(str(piece.get("type")))
-        entry = self._find(piece) if grows else None
-        if entry is None or grows is None:
-            self.entries.append(dict(piece))
-            return
-        for key, value in piece.items():
-            if value is None:
-                entry.setdefault(key, None)
-            elif key == grows and isinstance(value, str) and isinstance(entry.get(key), str):
-                entry[key] += value
-            else:
-                entry[key] = value
-
-    def _find(self, piece: dict[str, Any]) -> dict[str, Any] | None:
+    def _find(self, piece: dict[str, Any]) -> _Entry | None:
+        kind = piece.get("type")
+        if not isinstance(kind, str) or kind not in _GROWING:
+            return None
+        candidates = self._entries
         if piece.get("index") is None:
             # Without an index only the entry just before can go on, and ciphertext, which
             # always comes whole, never does.
-            candidates = self.entries[-1:] if piece["type"] != "reasoning.encrypted" else []
-        else:
-            candidates = self.entries
-        matches: Iterator[dict[str, Any]] = (
-            entry for entry in reversed(candidates) if _same_entry(entry, piece)
-        )
-        return next(matches, None)
-
-
-def _same_entry(entry: dict[str, Any], piece: dict[str, Any]) -> bool:
-    ids_agree = not entry.get("id") or not piece.get("id") or entry["id"] == piece["id"]
-    return ids_agree and all(entry.get(key) == piece.get(key) for key in ("type", "index"))
+            candidates = candidates[-1:] if kind != "reasoning.encrypted" else []
+        for entry in reversed(candidates):
+            if entry.continues_with(piece):
+                return entry
+        return None
 
 
 def text_of(entries: list[dict[str, Any]]) -> str:

@@ -7,16 +7,17 @@ chunks; the last chunk says so and carries no tool-call chunk.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessageChunk
-from langchain_core.outputs import ChatGenerationChunk
-
-from langchain_openrouter_o3._wire.answer import MODEL_PROVIDER, Delta
+from langchain_openrouter_o3._wire.answer import MODEL_PROVIDER
+from langchain_openrouter_o3._wire.chunks import build_delta, build_last
 from langchain_openrouter_o3._wire.response import AnswerReader
 
 if TYPE_CHECKING:
-    from langchain_core.messages.ai import UsageMetadata
+    from langchain_core.messages.tool import ToolCallChunk
+    from langchain_core.outputs import ChatGenerationChunk
+
+    from langchain_openrouter_o3._wire.answer import Delta
 
 
 class ChunkReader(AnswerReader):
@@ -35,44 +36,26 @@ class ChunkReader(AnswerReader):
         self.check_end()
         chunks = self._chunks(self.answer.close())
         usage, metadata = self.answer.summary()
-        last = self._chunk(
-            additional_kwargs=self.answer.closing_kwargs(),
-            response_metadata=metadata,
-            usage_metadata=usage,
-            chunk_position="last",
-        )
-        return [*chunks, last]
+        kwargs = self.answer.closing_kwargs()
+        return [*chunks, build_last(kwargs, metadata, usage, self.answer.generation_id)]
 
     def _chunks(self, delta: Delta) -> list[ChatGenerationChunk]:
+        text, reasoning, refusal, tool_call_chunks = delta
         chunks: list[ChatGenerationChunk] = []
         extra: dict[str, Any] = {}
-        if delta.reasoning:
-            extra["reasoning_content"] = delta.reasoning
-        if delta.refusal:
-            extra["refusal"] = delta.refusal
-        if delta.text or extra:
-            chunks.append(self._chunk(content=delta.text, additional_kwargs=extra))
-        if delta.tool_call_chunks:
-            chunks.append(self._chunk(tool_call_chunks=delta.tool_call_chunks))
+        if reasoning:
+            extra["reasoning_content"] = reasoning
+        if refusal:
+            extra["refusal"] = refusal
+        if text or extra:
+            chunks.append(self._chunk(text, extra, []))
+        if tool_call_chunks:
+            chunks.append(self._chunk("", {}, tool_call_chunks))
         return chunks
 
-    def _chunk(  # noqa: PLR0913 - the fields of the message
-        self,
-        *,
-        content: str = "",
-        additional_kwargs: dict[str, Any] | None = None,
-        response_metadata: dict[str, Any] | None = None,
-        tool_call_chunks: list[Any] | None = None,
-        usage_metadata: UsageMetadata | None = None,
-        chunk_position: Literal["last"] | None = None,
+    def _chunk(
+        self, text: str, additional_kwargs: dict[str, Any], tool_call_chunks: list[ToolCallChunk]
     ) -> ChatGenerationChunk:
-        message = AIMessageChunk(
-            content=content,
-            additional_kwargs=additional_kwargs or {},
-            response_metadata=response_metadata or {"model_provider": MODEL_PROVIDER},
-            tool_call_chunks=tool_call_chunks or [],
-            usage_metadata=usage_metadata,
-            id=self.answer.generation_id,
-            chunk_position=chunk_position,
-        )
-        return ChatGenerationChunk(message=message)
+        metadata = {"model_provider": MODEL_PROVIDER}
+        identity = self.answer.generation_id
+        return build_delta(text, additional_kwargs, metadata, tool_call_chunks, identity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import tool as core_tool
@@ -40,8 +40,13 @@ class _Call:
     id: str = ""
     wire_id: str = ""
     name: str = ""
-    arguments: str = ""
+    pieces: list[str] = field(default_factory=list[str])  # joining at each delta is quadratic
     named: bool = False  # whether id and name have been sent on
+
+    @property
+    def arguments(self) -> str:
+        self.pieces = ["".join(self.pieces)]
+        return self.pieces[0]
 
 
 class ToolCalls:
@@ -74,7 +79,8 @@ class ToolCalls:
             call = None if whole else self._find(delta.get("index"), identity, name)
             call = call or self._begin(delta.get("index"))
             arguments = _arguments(function.get("arguments"))
-            call.arguments += arguments
+            if arguments:
+                call.pieces.append(arguments)
             new_id = self._adopt_id(call, identity)
             new_name = name if name and not call.name else None
             call.name = call.name or name
@@ -203,6 +209,8 @@ def _completable(arguments: str) -> bool:
 
 
 def _arguments(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     # Some providers send the object itself instead of its JSON.
     if is_object(value):
         return json.dumps(value, ensure_ascii=False)

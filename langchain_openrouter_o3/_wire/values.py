@@ -18,12 +18,12 @@ def parse_text(value: Any, path: str) -> str:
     Raises:
         OpenRouterMalformedResponseError: It is something else.
     """
-    if value is None:
-        return ""
     if isinstance(value, str):
         return value
+    if value is None:
+        return ""
     if is_array(value):
-        parts = [parse_mapping(part, f"{path}[]") for part in _items(value)]
+        parts = [parse_mapping(part, f"{path}[]") for part in value]
         return "".join(parse_text(part.get("text"), f"{path}[].text") for part in parts)
     raise _wrong(value, path, "text")
 
@@ -34,10 +34,10 @@ def parse_mapping(value: Any, path: str) -> dict[str, Any]:
     Raises:
         OpenRouterMalformedResponseError: It is something else.
     """
-    if value is None:
-        return {}
     if is_object(value):
         return value
+    if value is None:
+        return {}
     raise _wrong(value, path, "an object")
 
 
@@ -47,10 +47,10 @@ def parse_list(value: Any, path: str) -> list[Any]:
     Raises:
         OpenRouterMalformedResponseError: It is something else.
     """
+    if is_array(value):
+        return value
     if value is None:
         return []
-    if is_array(value):
-        return _items(value)
     raise _wrong(value, path, "a list")
 
 
@@ -67,10 +67,6 @@ def parse_count(value: Any, path: str) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     raise _wrong(value, path, "a whole number")
-
-
-def _items(value: Any) -> list[Any]:
-    return list(value)
 
 
 def _wrong(value: Any, path: str, wanted: str) -> OpenRouterMalformedResponseError:

@@ -105,7 +105,7 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
     )
     emulator.play(*[busy] * 1_000)
     with pytest.raises(OpenRouterTotalTimeoutError) as caught:
-        MODES[mode](build(emulator, total_timeout=0.4, max_retries=999))
+        MODES[mode](build(emulator, total_timeout=1.0, max_retries=999))
     assert "Busy" in str(caught.value.__cause__)
     assert 1 < len(emulator.requests) < 100
     emulator.reset()

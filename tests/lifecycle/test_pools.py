@@ -20,13 +20,18 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3._http import clients
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterInputError,
+    OpenRouterNotFoundError,
+)
+from langchain_openrouter_o3._http import clients, pool
 from langchain_openrouter_o3._http.exchange import Request, Send
 from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests import wire
 from tests.conftest import KEY
+from tests.replay.players import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,9 +76,9 @@ def test_models_share_one_pool_which_closes_with_the_last(server: Emulator) -> N
     first, second = build(server), build(server)
     first.invoke("Hello")
     second.invoke("Hello")
-    client = pool_of(server).client
+    client = pool_of(server).channel
     first.close()
-    assert pool_of(server).client is client
+    assert pool_of(server).channel is client
     second.invoke("Hello")
     second.close()
     assert pool_of(server) is None
@@ -92,7 +97,7 @@ async def test_an_async_model_gives_its_loops_connections_back(server: Emulator)
     async with build(server) as model:
         await model.ainvoke("Hello")
         pool = clients.POOLS._async[asyncio.get_running_loop()].pools[server.base_url]
-    assert pool.client.is_closed
+    assert pool.channel.is_closed
     assert (await model.ainvoke("Hello")).text
     await model.aclose()
 
@@ -316,15 +321,13 @@ async def test_models_share_the_pool_of_their_loop(server: Emulator) -> None:
 
 def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     pools = clients.Pools()
-    client = pools.client(server.base_url, Lease())
-    link = clients.SyncLink(client, httpx.Timeout(5))
+    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    channel = pools._sync[server.base_url].channel
     server.play(endless())
     body = b'{"model":"openai/o3-mini","messages":[]}'
-    request = Request(f"{server.base_url}/chat/completions", {}, body)
-    link.perform(Send(request))
-    pools.links.add(link)
+    link.perform(Send(Request(f"{server.base_url}/chat/completions", {}, body)))
     pools.close_all()
-    assert client.is_closed
+    assert channel.is_closed
     assert server.requests[-1].wait_disconnected(30)
 
 
@@ -340,13 +343,69 @@ async def test_a_model_that_never_called_has_nothing_to_close(
 
 def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
     pools = clients.Pools()
-    client = pools.client(server.base_url, Lease())
-    client.get(f"{server.base_url}/models")
+    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    channel = pools._sync[server.base_url].channel
     pools.forget()
-    assert pools.client(server.base_url, Lease()) is not client
-    assert not client.is_closed
-    client.close()
+    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    assert pools._sync[server.base_url].channel is not channel
+    assert not channel.is_closed
+    channel.close()
     pools.close_all()
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again(server: Emulator) -> None:
+    model = build(server)
+    server.play(Canned(pieces=wire.to_json(wire.body("Hello")), headers={"connection": "close"}))
+    assert model.invoke("Hello").text == "Hello"
+    assert model.invoke("Hello").text
+    assert connections(server) == 1
+
+
+def test_idle_connections_are_used_again_and_the_surplus_is_closed(
+    server: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "MAX_IDLE", 2)
+    model = build(server)
+    streams = [model.stream("repeat 50 words") for _ in range(5)]
+    for stream in streams:
+        next(stream)
+    assert connections(server) == 5
+    for stream in streams:
+        assert len(list(stream)) > 1
+    assert connections(server) == 2
+    model.invoke("Hello")
+    assert connections(server) == 2
+
+
+def test_idle_connections_expire(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "KEEPALIVE_SECONDS", 0.0)
+    model = build(server)
+    assert [model.invoke("Hello").text for _ in range(3)]
+    assert connections(server) <= 1
+
+
+async def test_idle_connections_of_a_loop_expire(
+    server: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "KEEPALIVE_SECONDS", 0.0)
+    model = build(server)
+    assert [(await model.ainvoke("Hello")).text for _ in range(3)]
+    assert connections(server) <= 1
+    await model.aclose()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_proxy_of_the_environment_is_used(
+    server: Emulator, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.base_url.removesuffix("/api/v1"))
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    base_url = "http://openrouter.invalid/api/v1"
+    model = ChatOpenRouterO3(base_url=base_url, api_key=KEY, max_retries=0)
+    with model, pytest.raises(OpenRouterNotFoundError):  # the emulator is no proxy
+        MODES[mode](model)
+    assert server.requests[-1].path == f"{base_url}/chat/completions"
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
