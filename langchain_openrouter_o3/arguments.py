@@ -205,6 +205,9 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     known = {*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"}
     arguments = canonical_names(kwargs, known)
     check_n(arguments.pop("n", None))
+    slug = arguments.get("model")
+    if slug is not None and not (isinstance(slug, str) and slug):
+        raise OpenRouterInputError(f"model={slug!r} is no name of a model.")
     for name, convert in _CONVERSIONS.items():
         if arguments.get(name) is not None:
             try:

@@ -53,7 +53,7 @@ from langchain_core.exceptions import (
 from langchain_openrouter_o3._wire.failure import Failure, conceal, read_failure, redact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage
 
@@ -95,6 +95,7 @@ _FACTS = (
     "headers",
 )
 MIN_SECRET_CHARS = 12
+MAX_LABEL_CHARS = 100
 MAX_MESSAGE_CHARS = 1_000
 """Upstream bodies can be whole HTML pages; a message that is read stays short."""
 
@@ -146,7 +147,7 @@ class OpenRouterError(LangChainException):
         generation_id: str | None = None,
         retry_after: float | None = None,
         retryable: bool | None = None,
-        fallback_models: tuple[str, ...] = (),
+        fallback_models: Sequence[str] = (),
         body: Any = None,
         partial: AIMessage | None = None,
         headers: Mapping[str, str] | None = None,
@@ -177,7 +178,7 @@ class OpenRouterError(LangChainException):
         self.retryable = retryable
         if retryable is not None:
             self.is_retryable = retryable  # the server's word beats the class's
-        self.fallback_models = fallback_models
+        self.fallback_models = list(fallback_models)
         self.body = body
         self.partial = partial
         self.headers = dict(headers or {})
@@ -193,13 +194,15 @@ class OpenRouterError(LangChainException):
         return ErrorResponse(self.status_code, self.headers, self.body)
 
     def conceal(self, secret: str) -> None:
-        """Take a secret out of the text and the body; a gateway may echo the key.
+        """Take a secret out of the text and of all facts; a gateway may echo the key.
 
         Stand-ins such as "test" are left: they are no secrets, and stand inside other words.
         """
         if len(secret) >= MIN_SECRET_CHARS:
             self.args = tuple(conceal(argument, secret) for argument in self.args)
-            self.body = conceal(self.body, secret)
+            for name in _FACTS:
+                if name != "partial":
+                    setattr(self, name, conceal(getattr(self, name), secret))
 
     def take_over(self, other: OpenRouterError) -> None:
         """Know what another error knows: the facts of the failure that led to this one."""
@@ -396,6 +399,7 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
         An instance of the matching leaf; it is returned, not raised.
     """
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
+    payload = redact(payload)
     facts = read_failure(payload)
     effective = status if status is not None and status != 200 else facts.status  # noqa: PLR2004
     cls = _classify(effective, facts)
@@ -411,7 +415,7 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
         retry_after=wait,
         retryable=facts.retryable,
         fallback_models=facts.fallback_models,
-        body=redact(payload),
+        body=payload,
         partial=partial,
         headers={k: v for k, v in lowered.items() if _HEADERS_KEPT.match(k)},
     )
@@ -437,27 +441,31 @@ def _advice(cls: type[OpenRouterError], facts: Failure, wait: float | None) -> s
     passing = cls.is_retryable if facts.retryable is None else facts.retryable
     blocked = cls is OpenRouterPermissionError and _COUNTRY_WORDING.search(facts.message)
     advice = (
-        facts.remedy or (_COUNTRY_ADVICE if blocked else _ADVICE.get(cls)),
+        _clip(facts.remedy, MAX_MESSAGE_CHARS)
+        if facts.remedy
+        else (_COUNTRY_ADVICE if blocked else _ADVICE.get(cls)),
         f"The server asks to wait {wait:g} s." if wait and wait >= 1 and passing else None,
-        f"OpenRouter offers {', '.join(facts.fallback_models)} instead (models= tries them by "
-        "itself)."
+        f"OpenRouter offers {_clip(', '.join(facts.fallback_models), MAX_MESSAGE_CHARS)} instead "
+        "(models= tries them by itself)."
         if facts.fallback_models
         else None,
     )
     return "".join(f" {sentence}" for sentence in advice if sentence)
 
 
+def _clip(text: str, limit: int = MAX_LABEL_CHARS) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
 def _sentence(facts: Failure, status: int | None, generation_id: str | None) -> str:
     """Say what happened, in whose words, and where."""
-    words = redact(facts.message)
-    if len(words) > MAX_MESSAGE_CHARS:
-        words = f"{words[:MAX_MESSAGE_CHARS]}… ({len(words)} characters)"
-    who = f"[{facts.provider_name}] " if facts.provider_name else ""
+    words = _clip(redact(facts.message), MAX_MESSAGE_CHARS)
+    who = f"[{_clip(facts.provider_name)}] " if facts.provider_name else ""
     labels = (
         f"HTTP {status}" if status is not None else None,
         facts.error_type,
         None if facts.code in (status, None) else f"code {facts.code}",
         generation_id,
     )
-    where = ", ".join(label for label in labels if label)
+    where = ", ".join(_clip(label) for label in labels if label)
     return f"{who}{words} ({where})" if where else f"{who}{words}"

@@ -6,6 +6,7 @@ Source: https://openrouter.ai/docs/features/tool-calling
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -52,6 +53,9 @@ def tools_to_wire(
     Raises:
         OpenRouterInputError: A tool cannot be sent; the text names it.
     """
+    given: Any = tools  # a caller's type checker may not have looked
+    if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)):
+        raise OpenRouterInputError(f"tools is a list of tools, not {type(tools).__name__}.")
     return [_tool_to_wire(tool, strict) for tool in tools]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.failure import redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ Framing = Literal["unknown", "json", "events"]
 
 DONE = b"[DONE]"
 MAX_EXCERPT_CHARS = 200
+MAX_PADDING_LINE = 64 * 1024
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
@@ -50,6 +52,8 @@ class BodyDecoder:
         if self.framing == "unknown":
             self._bytes += piece
             self.framing = _recognise(self._bytes)
+            if self.framing == "unknown":
+                self._forget_padding()
             if self.framing != "events":
                 return
             piece = bytes(self._bytes)
@@ -91,6 +95,14 @@ class BodyDecoder:
             return json.loads(text)
         except (ValueError, RecursionError):
             return {"error": {"message": text}} if text else {}
+
+    def _forget_padding(self) -> None:
+        """Drop lines of white space, which a server may send for as long as it likes."""
+        del self._bytes[: self._bytes.rfind(b"\n") + 1]
+        if len(self._bytes) > MAX_PADDING_LINE:
+            raise OpenRouterMalformedResponseError(
+                f"Malformed answer: more than {MAX_PADDING_LINE} bytes of white space in a line."
+            )
 
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
@@ -152,4 +164,4 @@ def _recognise(head: bytearray) -> Framing:
 
 def _excerpt(data: bytes | bytearray) -> str:
     text = bytes(data[: MAX_EXCERPT_CHARS * 4]).decode("utf-8", "replace").strip()
-    return repr(text[:MAX_EXCERPT_CHARS]) if text else "the body is empty"
+    return repr(redact(text)[:MAX_EXCERPT_CHARS]) if text else "the body is empty"

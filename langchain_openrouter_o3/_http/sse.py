@@ -111,6 +111,8 @@ class SSEDecoder:
             self._check_size(0)
         elif line == b"data":
             self._data.append(b"")
+            self._size += 1
+            self._check_size(0)
 
     def _check_size(self, pending: int) -> None:
         if self._size + pending > self._limit:

@@ -88,7 +88,8 @@ class Answer:
         self.stop = StopScanner(stop)
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
-        self._header_id = generation_id
+        self._identity = generation_id
+        self._identified = False
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._refusal: list[str] = []
@@ -105,8 +106,7 @@ class Answer:
     @property
     def generation_id(self) -> str | None:
         """OpenRouter's id of this answer."""
-        identity = self._envelope.get("id")
-        return identity if isinstance(identity, str) else self._header_id
+        return self._identity
 
     @property
     def cut_short(self) -> bool:
@@ -243,11 +243,19 @@ class Answer:
             or self._extras
         )
 
+    def _identify(self, identity: Any) -> None:
+        """Take the first id that comes and keep it: chunks already carry it."""
+        if isinstance(identity, str) and identity:
+            self._identity = identity
+        self._identified = self._identity is not None
+
     def _who(self) -> str:
         provider = self._envelope.get("provider")
         return f"the provider {provider}" if isinstance(provider, str) else "the provider"
 
     def _absorb(self, payload: dict[str, Any], *, whole: bool) -> Delta:
+        if not self._identified:
+            self._identify(payload.get("id"))
         # Null means absent. That it is rare here lets most payloads through at the speed of C.
         whole_payload = None not in payload.values()
         self._envelope.update(payload if whole_payload else _without_nulls(payload))

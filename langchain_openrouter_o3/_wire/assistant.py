@@ -59,7 +59,7 @@ def _split_content(message: AIMessage, place: Place) -> tuple[str | list[dict[st
     known = [call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
     parts: list[dict[str, Any]] = []
     for block in message.content:
-        kind = block.get("type") if is_object(block) else "text"
+        kind = str(block.get("type")) if is_object(block) else "text"
         if isinstance(block, str) or kind not in _CALL_BLOCKS | _TEXT_BLOCKS.keys():
             parts.append(part_to_wire(block, place))
         elif kind in _TEXT_BLOCKS:
@@ -103,17 +103,19 @@ def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
 
 
 def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
-    raw: dict[str | None, str] = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
+    raw: Any = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
+    if not is_object(raw):
+        raise OpenRouterInputError(f"{place.name}: {ARGUMENTS_KEY} holds strings by call id.")
     calls: list[tuple[str | None, str, str]] = [
-        (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"]), place))
+        (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"] or ""), place))
         for call in message.tool_calls
     ]
     calls += [
-        (call["id"], call["name"] or "", raw.get(call["id"], call["args"] or ""))
+        (call["id"], call["name"] or "", str(raw.get(call["id"] or "", call["args"] or "")))
         for call in message.invalid_tool_calls
     ]
     order = {identity: position for position, identity in enumerate(raw)}
-    calls.sort(key=lambda call: order.get(call[0], len(order)))
+    calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
     return [
         {
             "id": ids.call(identity, position),

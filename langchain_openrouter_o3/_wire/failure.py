@@ -53,7 +53,9 @@ def redact(value: Any, depth: int = 0) -> Any:
         return _ID_OR_KEY.sub("[redacted]", value)
     if is_object(value):
         return {
-            key: redact(item, depth + 1) for key, item in value.items() if key not in _PRIVATE_KEYS
+            redact(key): redact(item, depth + 1)
+            for key, item in value.items()
+            if key not in _PRIVATE_KEYS
         }
     if is_array(value):
         return [redact(item, depth + 1) for item in value]
@@ -85,7 +87,7 @@ class Failure(NamedTuple):
     retry_after: float | None
     retryable: bool | None
     remedy: str | None
-    fallback_models: tuple[str, ...]
+    fallback_models: list[str]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -106,7 +108,9 @@ def conceal(value: Any, secret: str, depth: int = 0) -> Any:
     if isinstance(value, str):
         return value.replace(secret, "[redacted]")
     if is_object(value) and depth < MAX_DEPTH:
-        return {key: conceal(item, secret, depth + 1) for key, item in value.items()}
+        return {
+            conceal(key, secret): conceal(item, secret, depth + 1) for key, item in value.items()
+        }
     if is_array(value) and depth < MAX_DEPTH:
         return [conceal(item, secret, depth + 1) for item in value]
     return value
@@ -141,11 +145,11 @@ def read_failure(payload: Any) -> Failure:
     )
 
 
-def _slugs(value: Any) -> tuple[str, ...]:
+def _slugs(value: Any) -> list[str]:
     """Read a list of models, each a slug or an object with an `id`."""
     items = value if is_array(value) else ()
     found = (_text(item.get("id") if is_object(item) else item) for item in items)
-    return tuple(slug for slug in found if slug)[:MAX_MODELS]
+    return [slug for slug in found if slug][:MAX_MODELS]
 
 
 def _retryable(*places: Mapping[str, Any]) -> bool | None:

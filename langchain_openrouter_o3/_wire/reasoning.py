@@ -116,12 +116,12 @@ class ReasoningDetails:
         return None
 
 
-def text_of(entries: list[dict[str, Any]]) -> str:
+def text_of(entries: list[Any]) -> str:
     """Join what a person can read of some entries, with nothing between, as `reasoning` does."""
     readable = (
         entry.get(_GROWING[entry["type"]])
         for entry in entries
-        if entry.get("type") in ("reasoning.summary", "reasoning.text")
+        if is_object(entry) and entry.get("type") in ("reasoning.summary", "reasoning.text")
     )
     return "".join(text for text in readable if isinstance(text, str))
 

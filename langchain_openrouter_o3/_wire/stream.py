@@ -33,8 +33,9 @@ class ChunkReader(AnswerReader):
         Raises:
             OpenRouterError: It was no answer; see `AnswerReader.check_end`.
         """
+        held_back = self.answer.close()  # first, because it is content
         self.check_end()
-        chunks = self._chunks(self.answer.close())
+        chunks = self._chunks(held_back)
         usage, metadata = self.answer.summary()
         kwargs = self.answer.closing_kwargs()
         return [*chunks, build_last(kwargs, metadata, usage, self.answer.generation_id)]

@@ -184,10 +184,14 @@ def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | No
         return None if cut else {}
     try:
         # Not strict, like core: a raw line break inside a string leaves the object whole.
-        value = json.loads(arguments, strict=False)
+        value = json.loads(arguments, strict=False, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return value if is_object(value) else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON and could not be sent back")
 
 
 def spoil(arguments: str) -> str:

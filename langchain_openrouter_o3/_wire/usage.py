@@ -75,5 +75,6 @@ def _details(value: Any, field: str, names: dict[str, str]) -> dict[str, int]:
     for key, item in parse_mapping(value, f"usage.{field}").items():
         count = parse_count(item, f"usage.{field}.{key}")
         if count is not None:
-            found[names.get(key, key)] = count
+            # Core's counts refuse a name that is not Unicode.
+            found[names.get(key, key).encode("utf-8", "replace").decode()] = count
     return found

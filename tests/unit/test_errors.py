@@ -406,7 +406,7 @@ def test_an_error_says_what_to_do(payload: Any, status: int, advice: str) -> Non
 def test_models_that_are_offered_instead_are_named(offered: Any) -> None:
     availability = {"retryable": False, "reason": "no_endpoints", "fallback_models": offered}
     failed = error_from_payload({"error": {"message": "Down", "availability": availability}})
-    assert failed.fallback_models == ("openai/o4-mini", "openai/o3")
+    assert failed.fallback_models == ["openai/o4-mini", "openai/o3"]
     assert "OpenRouter offers openai/o4-mini, openai/o3 instead" in str(failed)
     assert not failed.is_retryable
 
@@ -414,4 +414,4 @@ def test_models_that_are_offered_instead_are_named(offered: Any) -> None:
 @pytest.mark.parametrize("odd", [None, "openai/o3", 3, {"a": 1}])
 def test_odd_offers_are_none(odd: Any) -> None:
     failed = error_from_payload({"error": {"availability": {"fallback_models": odd}}})
-    assert failed.fallback_models == ()
+    assert failed.fallback_models == []

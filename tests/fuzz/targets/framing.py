@@ -1,0 +1,104 @@
+"""Bytes to events, bytes to payloads: nothing depends on where the network cuts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from langchain_openrouter_o3._http.body import BodyDecoder
+from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
+from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from tests.fuzz.reference import interpret
+from tests.fuzz.source import one_by_one, pieces_of
+
+_SPACE = b" \t\n\r\x0b\x0c"
+_BOM = b"\xef\xbb\xbf"
+_STARTS = (b"data", b"event", b"id", b"retry", b":")
+_LIMIT = 48
+_FIELD_NAME = len(b"data: ")
+_MAX_TEXT = 2_500
+
+Payloads = tuple[list[Any], str]
+
+
+def sse(data: bytes) -> None:
+    """The decoder gives the specification's events for any cuts, in bounded memory."""
+    pieces = pieces_of(data)
+    stream = b"".join(pieces)
+    expected = interpret(stream)
+    for cut in (pieces, [stream], one_by_one(stream)):
+        decoder = SSEDecoder()
+        events = [event for piece in cut for event in decoder.feed(piece)]
+        assert (events, decoder.flush()) == expected
+        _check_limit(cut, *expected)
+
+
+def _check_limit(pieces: list[bytes], events: list[bytes], unfinished: list[bytes]) -> None:
+    """Hold no more than the limit, and refuse an event only if it, or a line, is larger."""
+    decoder = SSEDecoder(_LIMIT)
+    try:
+        for piece in pieces:
+            decoder.feed(piece)
+            held = sum(len(line) + 1 for line in decoder._data)
+            assert held + len(decoder._line) <= _LIMIT
+    except EventTooLargeError:
+        lines = b"".join(pieces).replace(b"\r", b"\n").split(b"\n")
+        assert max(map(len, [*events, *unfinished, *lines])) + _FIELD_NAME >= _LIMIT / 2
+    else:
+        assert all(len(event) < _LIMIT for event in events)
+
+
+def body(data: bytes) -> None:
+    """The payloads, and the kind of failure, are those of a plain reading of the whole."""
+    pieces = pieces_of(data)
+    whole = b"".join(pieces)
+    expected = _read_plainly(whole)
+    for cut in (pieces, [whole], one_by_one(whole)):
+        payloads, outcome, text = _decode(cut)
+        assert (payloads, outcome) == expected
+        assert len(text) < _MAX_TEXT
+
+
+def _decode(pieces: list[bytes]) -> tuple[list[Any], str, str]:
+    decoder = BodyDecoder()
+    payloads: list[Any] = []
+    try:
+        for piece in pieces:
+            payloads.extend(decoder.feed(piece))
+        payloads += decoder.finish()
+    except OpenRouterMalformedResponseError as error:
+        return payloads, "malformed", str(error)
+    except EOFError:
+        return payloads, "cut", ""
+    return payloads, "ended", ""
+
+
+def _read_plainly(whole: bytes) -> Payloads:
+    start = (whole[3:] if whole[:3] == _BOM else whole).lstrip(_SPACE)
+    if start[:1] == b"{":
+        value = _object(whole)
+        return ([], "malformed") if value is None else ([value], "ended")
+    if not start.startswith(_STARTS):
+        return [], "malformed"
+    events, unfinished = interpret(whole)
+    payloads: list[Any] = []
+    for position, event in enumerate([*events, *unfinished]):
+        if event.strip() == b"[DONE]":
+            break
+        if event.strip():
+            value = _object(event)
+            if value is None:
+                return payloads, "malformed" if position < len(events) else "cut"
+            payloads.append(value)
+    return payloads, "ended"
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    def refuse(constant: str) -> Any:
+        raise ValueError(constant)
+
+    try:
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
