@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
@@ -22,22 +23,23 @@ class Opened:
     Attributes:
         status: HTTP status.
         headers: With lower-case names.
-        pieces: The body as it comes, decompressed.
+        read: Reads the next piece of the body, decompressed; empty at its end.
         close: Lets go of the connection; a body that is not at its end is given up.
         extensions: As httpx and httpcore name them; `network_stream` leads to the socket.
     """
 
     status: int
     headers: Mapping[str, str]
-    pieces: Iterator[bytes]
+    read: Callable[[], bytes]
     close: Callable[[], None]
     extensions: Mapping[str, Any]
 
     def __post_init__(self) -> None:
         """Decompress the body if the server compressed it."""
         if self.headers.get("content-encoding", "identity") != "identity":
-            stream = _Stream(self.pieces)
-            self.pieces = httpx.Response(200, headers=self.headers, stream=stream).iter_bytes()
+            stream = _Stream(self.read)
+            pieces = httpx.Response(200, headers=self.headers, stream=stream).iter_bytes()
+            self.read = partial(next, pieces, b"")
 
 
 @dataclass
@@ -46,14 +48,15 @@ class AsyncOpened:
 
     status: int
     headers: Mapping[str, str]
-    pieces: AsyncIterator[bytes]
+    read: Callable[[], Awaitable[bytes]]
     close: Callable[[], Awaitable[None]]
 
     def __post_init__(self) -> None:
         """Decompress the body if the server compressed it."""
         if self.headers.get("content-encoding", "identity") != "identity":
-            stream = _AsyncStream(self.pieces)
-            self.pieces = httpx.Response(200, headers=self.headers, stream=stream).aiter_bytes()
+            stream = _AsyncStream(self.read)
+            pieces = httpx.Response(200, headers=self.headers, stream=stream).aiter_bytes()
+            self.read = partial(anext, pieces, b"")
 
 
 class Channel(Protocol):
@@ -114,7 +117,7 @@ class ClientChannel:
         return Opened(
             response.status_code,
             _plain(response.headers),
-            response.iter_bytes(),
+            partial(next, response.iter_bytes(), b""),
             response.close,
             response.extensions,
         )
@@ -143,7 +146,7 @@ class AsyncClientChannel:
         return AsyncOpened(
             response.status_code,
             _plain(response.headers),
-            response.aiter_bytes(),
+            partial(anext, response.aiter_bytes(), b""),
             response.aclose,
         )
 
@@ -162,19 +165,20 @@ def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read = read
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
+        return iter(self._read, b"")
 
 
 class _AsyncStream(httpx.AsyncByteStream):
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
+        self._read = read
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._pieces
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await self._read():
+            yield piece
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:

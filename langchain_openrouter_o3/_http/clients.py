@@ -26,14 +26,9 @@ from langchain_openrouter_o3._http.channel import (
     Channel,
     ClientChannel,
 )
+from langchain_openrouter_o3._http.connection import KEEPALIVE_SECONDS
 from langchain_openrouter_o3._http.link import AsyncLink, SyncLink
-from langchain_openrouter_o3._http.pool import (
-    KEEPALIVE_SECONDS,
-    MAX_IDLE,
-    AsyncPool,
-    Pool,
-    tls_context,
-)
+from langchain_openrouter_o3._http.pool import MAX_IDLE, AsyncPool, Pool, tls_context
 from langchain_openrouter_o3._http.watchdog import Watchdog
 
 if TYPE_CHECKING:

@@ -94,9 +94,9 @@ class SyncLink:
                 return Reply(self._opened.status, self._opened.headers)
             assert self._opened is not None  # noqa: S101 - a flow sends before it receives
             if step.limit is None:
-                return next(self._opened.pieces, b"")
+                return self._opened.read()
             with self._end_read_after(self._opened, step.limit):
-                return next(self._opened.pieces, b"")
+                return self._opened.read()
         except TRANSPORT_ERRORS as error:
             return transport_failure(error)
 
@@ -158,7 +158,7 @@ class AsyncLink:
             self._opened = await self._channel.open(step.request, self._timeout)
             return Reply(self._opened.status, self._opened.headers)
         assert self._opened is not None  # noqa: S101 - a flow sends before it receives
-        return await anext(self._opened.pieces, b"")
+        return await self._opened.read()
 
 
 def _shorten(timeout: httpx.Timeout, limit: float | None) -> httpx.Timeout:

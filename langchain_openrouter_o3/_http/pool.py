@@ -1,4 +1,4 @@
-"""Shared connections to one server: httpcore's connections, the idle ones on a stack.
+"""Shared connections to one server, the idle ones on a stack.
 
 httpcore's own pool looks at every connection whenever a request begins or ends, so a thousand
 concurrent calls cost a million looks. Here a request takes the connection that was used last,
@@ -12,23 +12,21 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
-import httpcore
 import httpx
 
 from langchain_openrouter_o3._http.channel import AsyncOpened, Opened, read_headers
+from langchain_openrouter_o3._http.connection import AsyncConnection, Connection, Message, Origin
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
 
     from langchain_openrouter_o3._http.exchange import Request
 
-C = TypeVar("C", bound=httpcore.HTTPConnection | httpcore.AsyncHTTPConnection)
+C = TypeVar("C", bound=Connection | AsyncConnection)
 
-KEEPALIVE_SECONDS = 30.0
 MAX_IDLE = 100
 
 
@@ -50,11 +48,12 @@ class _Connections(Generic[C]):
     def _keep(self, connection: C) -> C | None:
         """Keep a connection whose answer is over; return one that is to be closed, if any."""
         self._active.discard(connection)
-        if self.is_closed or not connection.is_idle():
+        if self.is_closed or not connection.is_reusable:
             return connection
+        connection.rest()
         self._idle.append(connection)
         with contextlib.suppress(IndexError):  # another thread took it
-            if len(self._idle) > MAX_IDLE or self._idle[0].has_expired():
+            if len(self._idle) > MAX_IDLE or self._idle[0].has_expired:
                 return self._idle.popleft()
         return None
 
@@ -66,7 +65,7 @@ class _Connections(Generic[C]):
         return connections
 
 
-class Pool(_Connections[httpcore.HTTPConnection]):
+class Pool(_Connections[Connection]):
     """Blocking connections to one server; threads share it."""
 
     def open(self, request: Request, timeouts: httpx.Timeout) -> Opened:
@@ -79,115 +78,112 @@ class Pool(_Connections[httpcore.HTTPConnection]):
             httpx.InvalidURL: The URL is none.
         """
         message = _message(request, timeouts)
-        connection = self._take(message.url.origin)
+        connection = self._take(request.url, message)
         self._active.add(connection)
         try:
-            response = connection.handle_request(message)
+            connection.send(message)
         except BaseException:
             self._active.discard(connection)
             connection.close()
             raise
 
         def close() -> None:
-            response.close()
             if (unwanted := self._keep(connection)) is not None:
                 unwanted.close()
 
-        head = read_headers(response.headers)
-        body = response.iter_stream()
-        extensions = cast("Mapping[str, Any]", response.extensions)
-        return Opened(response.status, head, body, close, extensions)
+        head = read_headers(connection.headers)
+        extensions = {"network_stream": connection.stream}
+        return Opened(connection.status, head, connection.read, close, extensions)
 
     def close(self) -> None:
         """Close all connections."""
         for connection in self._drain():
             connection.close()
 
-    def _take(self, origin: httpcore.Origin) -> httpcore.HTTPConnection:
+    def _take(self, url: str, message: Message) -> Connection:
         while (connection := self._pop()) is not None:
-            if not connection.has_expired():
+            if not connection.has_expired:
                 return connection
             connection.close()
-        return httpcore.HTTPConnection(origin, _tls(origin), keepalive_expiry=KEEPALIVE_SECONDS)
+        return Connection.open(_target(url).origin(), message.timeouts["connect"])
 
 
-class AsyncPool(_Connections[httpcore.AsyncHTTPConnection]):
+class AsyncPool(_Connections[AsyncConnection]):
     """The same on one event loop."""
 
     async def open(self, request: Request, timeouts: httpx.Timeout) -> AsyncOpened:
         """See `Pool.open`."""
         message = _message(request, timeouts)
-        connection = await self._take(message.url.origin)
+        connection = await self._take(request.url, message)
         self._active.add(connection)
         try:
-            response = await connection.handle_async_request(message)
+            await connection.send(message)
         except BaseException:
             self._active.discard(connection)
             with anyio.CancelScope(shield=True):
-                await connection.aclose()
+                await connection.close()
             raise
 
         async def close() -> None:
-            await response.aclose()
             if (unwanted := self._keep(connection)) is not None:
-                await unwanted.aclose()
+                await unwanted.close()
 
-        head = read_headers(response.headers)
-        body = response.aiter_stream()
-        return AsyncOpened(response.status, head, body, close)
+        head = read_headers(connection.headers)
+        return AsyncOpened(connection.status, head, connection.read, close)
 
     async def close(self) -> None:
         """Close all connections."""
         for connection in self._drain():
-            await connection.aclose()
+            await connection.close()
 
-    async def _take(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
+    async def _take(self, url: str, message: Message) -> AsyncConnection:
         while (connection := self._pop()) is not None:
-            if not connection.has_expired():
+            if not connection.has_expired:
                 return connection
-            await connection.aclose()
-        return httpcore.AsyncHTTPConnection(
-            origin, _tls(origin), keepalive_expiry=KEEPALIVE_SECONDS
-        )
+            await connection.close()
+        return await AsyncConnection.open(_target(url).origin(), message.timeouts["connect"])
 
 
 @lru_cache(maxsize=1)
 def tls_context() -> ssl.SSLContext:
     """Build the one TLS context that all pools share; loading the CA bundle is slow."""
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _tls(origin: httpcore.Origin) -> ssl.SSLContext | None:
-    return tls_context() if origin.scheme == b"https" else None
+class _Target:
+    """A URL, parsed once."""
+
+    def __init__(self, url: str) -> None:
+        parsed = httpx.URL(url)
+        self.path = parsed.raw_path
+        self.netloc = parsed.netloc
+        self._address = (parsed.raw_host.decode("ascii"), parsed.port)
+        self._secure = parsed.scheme == "https"
+
+    def origin(self) -> Origin:
+        host, port = self._address
+        tls = tls_context() if self._secure else None
+        return Origin(host, port or (443 if self._secure else 80), tls)
 
 
-@lru_cache(maxsize=64)
-def _target(url: str) -> tuple[httpcore.URL, bytes]:
-    """Parse a URL into what httpcore wants and the value of the header `Host`."""
-    parsed = httpx.URL(url)
-    target = httpcore.URL(
-        scheme=parsed.raw_scheme,
-        host=parsed.raw_host,
-        port=parsed.port,
-        target=parsed.raw_path,
-    )
-    return target, parsed.netloc
+_target = lru_cache(maxsize=64)(_Target)
 
 
-def _message(request: Request, timeouts: httpx.Timeout) -> httpcore.Request:
-    url, host = _target(request.url)
+def _message(request: Request, timeouts: httpx.Timeout) -> Message:
+    target = _target(request.url)
     headers = {
-        "host": host,
+        "host": target.netloc,
         "accept-encoding": b"gzip, deflate",
         "connection": b"keep-alive",
-        "content-length": str(len(request.body)).encode(),
+        "content-length": b"%d" % len(request.body),
         # As bytes, because a header may hold Latin-1.
         **{name: value.encode("latin-1") for name, value in request.headers.items()},
     }
-    return httpcore.Request(
-        b"POST",
-        url,
-        headers=[(name.encode(), value) for name, value in headers.items()],
-        content=request.body,
-        extensions={"timeout": timeouts.as_dict()},
+    return Message(
+        target.path,
+        [(name.encode(), value) for name, value in headers.items()],
+        request.body,
+        timeouts.as_dict(),
     )

@@ -25,7 +25,7 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterNotFoundError,
 )
-from langchain_openrouter_o3._http import clients, pool
+from langchain_openrouter_o3._http import clients, connection, pool
 from langchain_openrouter_o3._http.exchange import Request, Send
 from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3.emulator import Canned, Emulator
@@ -378,7 +378,7 @@ def test_idle_connections_are_used_again_and_the_surplus_is_closed(
 
 
 def test_idle_connections_expire(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "KEEPALIVE_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.0)
     model = build(server)
     assert [model.invoke("Hello").text for _ in range(3)]
     assert connections(server) <= 1
@@ -387,7 +387,7 @@ def test_idle_connections_expire(server: Emulator, monkeypatch: pytest.MonkeyPat
 async def test_idle_connections_of_a_loop_expire(
     server: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "KEEPALIVE_SECONDS", 0.0)
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.0)
     model = build(server)
     assert [(await model.ainvoke("Hello")).text for _ in range(3)]
     assert connections(server) <= 1
