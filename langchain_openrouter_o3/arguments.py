@@ -6,6 +6,7 @@ import inspect
 import os
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -275,6 +276,7 @@ def check_api_key(key: SecretStr | None) -> SecretStr | None:
     return SecretStr(value)
 
 
+@lru_cache(maxsize=64)
 def check_base_url(url: str) -> str:
     """Check that a base URL is one, and return it without the slash at its end.
 

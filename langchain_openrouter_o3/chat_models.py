@@ -301,10 +301,17 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         return self
 
     def _warn_withheld(self) -> None:
-        facts = model_facts(self.model)
         names = sorted(name for name in MODEL_PARAMETERS if getattr(self, name) is not None)
-        if facts is not None and names:
+        if names and model_facts(self.model) is not None:
             arguments.warn_withheld(self.model, names)
+
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        # Core reads its own annotations here, which takes longer than all the rest; the keys of
+        # our own profiles are checked by a test.
+        if self.profile is not None and not is_builtin_profile(self.profile):
+            super()._check_profile_keys()  # type: ignore[operator] # pydantic makes it a method
+        return self
 
     @model_validator(mode="after")
     def _set_openrouter_o3_version(self) -> Self:

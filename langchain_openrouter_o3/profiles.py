@@ -7,6 +7,7 @@ An unknown slug has no entry, and then nothing is withheld from the request.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -117,13 +118,22 @@ def model_facts(slug: str) -> ModelFacts | None:
 
 
 def langchain_profile(slug: str) -> ModelProfile | None:
-    """Describe a model in LangChain's terms.
+    """Describe a model in LangChain's terms; the caller may change what it gets.
 
     Source: https://docs.langchain.com/oss/python/langchain/models#model-profiles
     """
     facts = model_facts(slug)
     if facts is None:
         return None
+    return {**_profiles()[facts.name], "reasoning_effort_levels": list(facts.efforts)}
+
+
+@cache
+def _profiles() -> dict[str, ModelProfile]:
+    return {facts.name: _profile_of(facts) for facts in _FACTS.values()}
+
+
+def _profile_of(facts: ModelFacts) -> ModelProfile:
     return {
         "name": facts.name,
         "release_date": facts.release_date,
@@ -154,4 +164,4 @@ def langchain_profile(slug: str) -> ModelProfile | None:
 
 def is_builtin_profile(profile: ModelProfile) -> bool:
     """Say whether a profile is one of this package's own, for whichever model."""
-    return any(profile == langchain_profile(slug) for slug in _FACTS)
+    return profile == _profiles().get(str(profile.get("name")))

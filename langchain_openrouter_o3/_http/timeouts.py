@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_object
@@ -14,6 +15,7 @@ READ_SECONDS = 600.0
 """o3-mini may think for minutes before its first byte, so reading is patient."""
 
 
+@cache
 def default_timeout() -> httpx.Timeout:
     """Return the time-out of a model that was given none."""
     import httpx  # noqa: PLC0415 - see the module

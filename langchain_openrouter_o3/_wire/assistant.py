@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
@@ -103,6 +104,8 @@ def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
 
 
 def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
+    if not (message.tool_calls or message.invalid_tool_calls):
+        return []
     raw: Any = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
     if not is_object(raw):
         raise OpenRouterInputError(f"{place.name}: {ARGUMENTS_KEY} holds strings by call id.")
@@ -114,8 +117,9 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
         (call["id"], call["name"] or "", str(raw.get(call["id"] or "", call["args"] or "")))
         for call in message.invalid_tool_calls
     ]
-    order = {identity: position for position, identity in enumerate(raw)}
-    calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
+    if len(calls) > 1:
+        order = {identity: position for position, identity in enumerate(raw)}
+        calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
     return [
         {
             "id": ids.call(identity, position),
@@ -129,15 +133,19 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
 def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
     """Reuse the model's own string while it still means the same arguments."""
     try:
-        written = json.dumps(args, ensure_ascii=False, allow_nan=False)
+        written = _JSON.encode(args)
         # Written out, because to Python 1 and True are equal.
-        same = (
-            isinstance(raw, str)
-            and raw.strip()
-            and json.dumps(parse_arguments(raw), ensure_ascii=False) == written
-        )
-        return str(raw) if same else written
+        return raw if isinstance(raw, str) and _rewritten(raw) == written else written
     except (TypeError, ValueError) as error:
         raise OpenRouterInputError(
             f"{place.name}: the arguments of a tool call are not JSON: {error}"
         ) from error
+
+
+@lru_cache(maxsize=4096)  # the same strings come back with every turn of a conversation
+def _rewritten(raw: str) -> str | None:
+    """Write an argument string as we would; None if it holds no arguments."""
+    return _JSON.encode(parse_arguments(raw)) if raw.strip() else None
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)

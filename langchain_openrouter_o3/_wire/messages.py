@@ -7,7 +7,7 @@ message's index and the block's type. Nothing is filtered.
 from __future__ import annotations
 
 import re
-from functools import singledispatch
+from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import (
@@ -25,7 +25,7 @@ from langchain_openrouter_o3._wire.parts import Place, content_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
@@ -59,9 +59,15 @@ def messages_to_wire(
     for index, message in enumerate(messages):
         place = Place(f"messages[{index}] ({message.type})", image_inputs)
         ids.enter(message, place.name)
-        wire.append(_message_to_wire(message, _Target(place, ids)))
+        wire.append(_mapping_of(type(message))(message, _Target(place, ids)))
     ids.leave()
     return wire
+
+
+@lru_cache(maxsize=64)
+def _mapping_of(kind: type[BaseMessage]) -> Callable[[Any, _Target], dict[str, Any]]:
+    """Find the mapping of a class once; long histories have few classes."""
+    return _message_to_wire.dispatch(kind)
 
 
 @singledispatch

@@ -74,6 +74,7 @@ CALL_OPTIONS = frozenset(
 _OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _JSON_WORD = re.compile("json", re.IGNORECASE)
 
 
@@ -212,7 +213,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         OpenRouterInputError: It holds NaN, a lone surrogate or something that is not JSON.
     """
     try:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+        return _JSON.encode(body).encode()
     except UnicodeEncodeError:
         broken = next((key for key, value in _parts(body) if _has_surrogate(value)), "the request")
         raise OpenRouterInputError(
