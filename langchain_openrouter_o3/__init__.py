@@ -5,9 +5,10 @@ Public: the chat model, its settings, its errors, the sums of costs, and (with t
 may change.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
-from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
@@ -38,6 +39,9 @@ from langchain_openrouter_o3.settings import (
     Reasoning,
     SortConfig,
 )
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
 
 __all__ = [
     "ChatOpenRouterO3",
@@ -72,3 +76,12 @@ __all__ = [
     "__version__",
     "track_costs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the sums of costs on first use: they bring langchain-core's tracers along."""
+    if name not in ("CostTracker", "ModelCosts", "track_costs"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from langchain_openrouter_o3 import costs  # noqa: PLC0415 - see above
+
+    return getattr(costs, name)

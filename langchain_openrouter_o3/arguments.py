@@ -31,7 +31,6 @@ from langchain_openrouter_o3._wire.request import (
 )
 from langchain_openrouter_o3.errors import OpenRouterAuthenticationError, OpenRouterInputError
 from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
-from langchain_openrouter_o3.structured_output import response_format_to_wire
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
@@ -239,6 +238,17 @@ def serializable_attributes(model: ChatOpenRouterO3) -> dict[str, Any]:
     if model.timeout is not None:
         attributes["timeout"] = plain_timeout(model.timeout)
     return attributes
+
+
+def response_format_to_wire(value: Any) -> dict[str, Any]:
+    """Bring a response format into OpenRouter's form; see `structured_output`.
+
+    Raises:
+        OpenRouterInputError: It is none.
+    """
+    from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - not every call needs it
+
+    return structured_output.response_format_to_wire(value)
 
 
 def attribution(model: ChatOpenRouterO3) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -44,12 +44,6 @@ from langchain_openrouter_o3.profiles import (
     model_facts,
 )
 from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
-from langchain_openrouter_o3.structured_output import (
-    Method,
-    StructuredOutputParser,
-    build_target,
-    response_format_to_wire,
-)
 from langchain_openrouter_o3.tokens import count_message_tokens, count_text_tokens, encode_text
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
@@ -68,6 +62,7 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
     from langchain_openrouter_o3.signature import Arguments
+    from langchain_openrouter_o3.structured_output import Method
 else:
     # httpx is imported on first use; pydantic needs only a name here, `arguments` checks the type.
     Timeout = Client = AsyncClient = Any
@@ -293,7 +288,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         check_headers(self.default_headers or {}, "default_headers")
         check_headers(arguments.attribution(self), "app_url, app_title or app_categories")
         if self.response_format is not None:
-            response_format_to_wire(self.response_format)
+            arguments.response_format_to_wire(self.response_format)
         if self.profile is not None and is_builtin_profile(self.profile):
             # `configurable_fields` hands the old model's profile to the new model.
             self.profile = langchain_profile(self.model)
@@ -536,10 +531,10 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
 
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
-        if method not in get_args(Method):
-            raise OpenRouterInputError(f"method={method!r} is none of {get_args(Method)}.")
-        target = build_target(schema)
-        parser = StructuredOutputParser(target=target, method=method, include_raw=include_raw)
+        from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
+
+        target = structured_output.build_target(schema)
+        parser = structured_output.build_parser(target, method, include_raw=include_raw)
         traced = {"kwargs": {"method": method, "strict": strict}, "schema": target.traced(schema)}
         bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
         enforced = strict is not False

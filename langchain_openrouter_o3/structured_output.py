@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable  # noqa: TC003 - pydantic evaluates Target's annotations
 from dataclasses import dataclass, is_dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
@@ -206,7 +206,11 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             OpenRouterOutputError: It does not fit.
         """
         try:
-            return self.target.validate(drop_absent(value, self.target.schema))
+            # An answer without the word holds no null, and the walk through it is saved.
+            written = self._by_call or "null" in str(message.text)
+            return self.target.validate(
+                drop_absent(value, self.target.schema) if written else value
+            )
         except Exception as error:  # the caller's own validators may raise anything
             raise _error(message, f"The answer does not fit {self.target.name}: {error}") from error
 
@@ -243,6 +247,17 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
                 yield item
         for item in stream.finish():
             yield item
+
+
+def build_parser(target: Target, method: Method, *, include_raw: bool) -> StructuredOutputParser:
+    """Build the parser of a structured answer.
+
+    Raises:
+        OpenRouterInputError: There is no such method.
+    """
+    if method not in get_args(Method):
+        raise OpenRouterInputError(f"method={method!r} is none of {get_args(Method)}.")
+    return StructuredOutputParser(target=target, method=method, include_raw=include_raw)
 
 
 class _Outcome(AddableDict):

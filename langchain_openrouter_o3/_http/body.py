@@ -81,7 +81,7 @@ class BodyDecoder:
         if self.framing == "unknown":
             raise OpenRouterMalformedResponseError(f"Malformed answer: {_excerpt(self._bytes)}")
         if self.framing == "json":
-            return [_parse_object(bytes(self._bytes))]
+            return [_parse_object(self._bytes.strip())]
         try:
             return list(self._parse(self._events.flush()))
         except OpenRouterMalformedResponseError as error:
@@ -115,7 +115,7 @@ class BodyDecoder:
             yield _parse_object(data, self._events.events - len(events) + number + 1)
 
 
-def _parse_object(data: bytes, position: int | None = None) -> dict[str, Any]:
+def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[str, Any]:
     """Parse an event, named by its position in the stream, or a whole body."""
     try:
         text = data.decode()
@@ -127,7 +127,7 @@ def _parse_object(data: bytes, position: int | None = None) -> dict[str, Any]:
     return _parse_object_carefully(data, position)
 
 
-def _parse_object_carefully(data: bytes, position: int | None) -> dict[str, Any]:
+def _parse_object_carefully(data: bytes | bytearray, position: int | None) -> dict[str, Any]:
     where = "the body" if position is None else f"event {position} of the stream"
     try:
         value = _JSON.decode(data.decode("utf-8-sig"))

@@ -11,7 +11,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.limits import NO_LIMITS, Patience, TimeLimits
@@ -46,24 +46,21 @@ class Request:
     body: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """The head of a response, header names in lower case."""
 
     status: int
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class TransportFailure:
+class TransportFailure(NamedTuple):
     """What went wrong below HTTP; `unsent` when the request certainly never left."""
 
     error: OpenRouterError
     unsent: bool = False
 
 
-@dataclass(frozen=True)
-class Send:
+class Send(NamedTuple):
     """Step: send the request. Answered by a `Reply` or a `TransportFailure`.
 
     Attributes:
@@ -75,8 +72,7 @@ class Send:
     limit: float | None = None
 
 
-@dataclass(slots=True)
-class Receive:
+class Receive(NamedTuple):
     """Step: read on. Answered by bytes, empty at the end of the body, or a `TransportFailure`.
 
     Attributes:
@@ -86,8 +82,7 @@ class Receive:
     limit: float | None = None
 
 
-@dataclass(frozen=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Step: let go of the connection and wait, in seconds."""
 
     seconds: float
@@ -130,8 +125,7 @@ class Reader(Protocol[T]):
         ...
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """Where chance and time come from; tests substitute them.
 
     Attributes:

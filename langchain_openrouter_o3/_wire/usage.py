@@ -73,7 +73,7 @@ def usage_from_wire(usage: dict[str, Any]) -> tuple[UsageMetadata | None, dict[s
 def _details(value: Any, field: str, names: dict[str, str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for key, item in parse_mapping(value, f"usage.{field}").items():
-        count = parse_count(item, f"usage.{field}.{key}")
+        count = item if type(item) is int else parse_count(item, f"usage.{field}.{key}")
         if count is not None:
             # Core's counts refuse a name that is not Unicode.
             found[names.get(key, key).encode("utf-8", "replace").decode()] = count

@@ -9,8 +9,10 @@ models, but by deterministic rules: there is no language model here, and no netw
         print(emulator.requests[0].body)
 """
 
+from langchain_openrouter_o3.emulator import faults
 from langchain_openrouter_o3.emulator.canned import Canned
+from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
 from langchain_openrouter_o3.emulator.server import Emulator
 
-__all__ = ["Canned", "Emulator", "ReceivedRequest"]
+__all__ = ["Canned", "Emulator", "Fault", "ReceivedRequest", "faults"]

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
 from langchain_openrouter_o3.emulator.body import PADDING, completion_body
-from langchain_openrouter_o3.emulator.canned import CHAT_PATH
 from langchain_openrouter_o3.emulator.catalogue import CATALOGUE
 from langchain_openrouter_o3.emulator.chat_request import ChatRequest
 from langchain_openrouter_o3.emulator.completion import complete
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.completion import Completion
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
 
+CHAT_PATH = "/api/v1/chat/completions"
 _EXPOSED = {"access-control-expose-headers": "X-Generation-Id,X-Provider-Name,cf-ray"}
 
 

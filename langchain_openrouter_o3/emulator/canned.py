@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from langchain_openrouter_o3.emulator.request_log import HANG_UP
+from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.steps import End, HangUp, Head, Step, Wait, Write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
-CHAT_PATH = "/api/v1/chat/completions"
 
 
 def _json_headers() -> Mapping[str, str]:
@@ -22,7 +17,7 @@ def _json_headers() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Canned:
+class Canned(Fault):
     """An answer to the next request, whatever that request is.
 
     Attributes:
@@ -34,6 +29,8 @@ class Canned:
         cut: Whether the connection is closed after the last piece, with the body unfinished.
     """
 
+    needs_answer: ClassVar[bool] = False
+
     status: int | None = 200
     headers: Mapping[str, str] = field(default_factory=_json_headers)
     pieces: bytes | Sequence[bytes] = b""
@@ -41,32 +38,13 @@ class Canned:
     pause: float = 0.0
     cut: bool = False
 
-    async def play(self, send: Send) -> None:
-        """Send the answer."""
-        await asyncio.sleep(self.delay)
+    def script(self, answer: Sequence[Step]) -> Sequence[Step]:
+        """Return the answer, whatever the real one is."""
+        del answer
         if self.status is None:
-            await send(HANG_UP)
-            return
-        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            return [Wait(self.delay), HangUp()]
+        steps: list[Step] = [Wait(self.delay), Head(self.status, tuple(self.headers.items()))]
         pieces = [self.pieces] if isinstance(self.pieces, bytes) else self.pieces
         for number, piece in enumerate(pieces):
-            await asyncio.sleep(self.pause if number else 0)
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send(HANG_UP if self.cut else {"type": "http.response.body", "body": b""})
-
-
-class CannedAnswers:
-    """An ASGI layer that plays the queued answers to chat requests, and then steps aside."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
-        self.queue: deque[Canned] = deque()
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Play the next answer if there is one for this request."""
-        if self.queue and (scope["method"], scope["path"]) == ("POST", CHAT_PATH):
-            await self.queue.popleft().play(send)
-        else:
-            await self._app(scope, receive, send)
+            steps += [Wait(self.pause if number else 0), Write(piece)]
+        return [*steps, HangUp() if self.cut else End()]

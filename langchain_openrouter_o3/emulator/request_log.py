@@ -9,16 +9,38 @@ from typing import TYPE_CHECKING, Any
 from langchain_openrouter_o3.emulator.json_value import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# An ASGI message of our own: close the connection without finishing the answer.
-HANG_UP: Message = {"type": "emulator.hang_up"}
+    from langchain_openrouter_o3.emulator.fault import Fault
+
+    Breaker = Callable[[Scope, Message], Awaitable[None]]
+
+# ASGI messages of our own: close the connection without finishing the answer.
+HANG_UP: Message = {"type": "emulator.hang_up", "reset": False}
+RESET: Message = {"type": "emulator.hang_up", "reset": True}
+REQUEST = "emulator.request"
+"""Where the scope has the `ReceivedRequest`."""
+_OWN_MESSAGES = "emulator."
+
+
+def close_port(seconds: float) -> Message:
+    """Return an ASGI message of our own: refuse connections for so many seconds."""
+    return {"type": "emulator.close_port", "seconds": seconds}
 
 
 class ReceivedRequest:
-    """A request as it came over the wire."""
+    """A request as it came over the wire.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path, without a query.
+        headers: The headers, names in lower case.
+        raw: The bytes of the body.
+        body: The body as JSON; None if it is no object.
+        fault: What was played instead of the rules' answer or upon it; None if nothing was.
+    """
 
     def __init__(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> None:
         """Keep the parts of a request; header names are in lower case."""
@@ -27,6 +49,7 @@ class ReceivedRequest:
         self.headers = headers
         self.raw = raw
         self.body: dict[str, Any] | None = parse_object(raw)
+        self.fault: Fault | None = None
         self._disconnected = threading.Event()
 
     def __repr__(self) -> str:
@@ -54,11 +77,11 @@ class RequestLog:
     answer waits, so this layer watches the connection and cancels the answer.
     """
 
-    def __init__(self, app: ASGIApp, close_connection: Callable[[Scope], None]) -> None:
-        """Wrap an application, with a way to close the connection that a request came on."""
+    def __init__(self, app: ASGIApp, break_: Breaker) -> None:
+        """Wrap an application, with a way to carry out our own messages: to break things."""
         self.requests: list[ReceivedRequest] = []
         self._app = app
-        self._close_connection = close_connection
+        self._break = break_
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -67,8 +90,9 @@ class RequestLog:
             return
         request = _received(scope, raw)
         self.requests.append(request)
-        answer = _Answer(send, lambda: self._close_connection(scope))
-        answering = asyncio.ensure_future(self._app(scope, _replayed(raw), answer.send))
+        answer = _Answer(send, lambda message: self._break(scope, message))
+        answered = self._app({**scope, REQUEST: request}, _replayed(raw), answer.send)
+        answering = asyncio.ensure_future(answered)
         # After the whole body there is only one thing left to receive: `http.disconnect`.
         leaving = asyncio.ensure_future(receive())
         try:
@@ -89,19 +113,20 @@ class RequestLog:
 class _Answer:
     """The sending side of one request, which knows when the answer is over."""
 
-    def __init__(self, send: Send, close: Callable[[], None]) -> None:
+    def __init__(self, send: Send, break_: Callable[[Message], Awaitable[None]]) -> None:
         self.is_over = False
         self.hung_up = False
         self._send = send
-        self._close = close
+        self._break = break_
 
     async def send(self, message: Message) -> None:
         if message["type"] == HANG_UP["type"]:
             self.is_over = self.hung_up = True
-            self._close()
+        elif not message["type"].startswith(_OWN_MESSAGES):
+            self.is_over = message["type"] == "http.response.body" and not message.get("more_body")
+            await self._send(message)
             return
-        self.is_over = message["type"] == "http.response.body" and not message.get("more_body")
-        await self._send(message)
+        await self._break(message)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

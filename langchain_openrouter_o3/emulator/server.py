@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
+import contextlib
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, final
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from langchain_openrouter_o3.emulator.application import Endpoints
-from langchain_openrouter_o3.emulator.canned import Canned, CannedAnswers
-from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.connection import Connection, connection_of
+from langchain_openrouter_o3.emulator.fault_layer import FaultLayer
+from langchain_openrouter_o3.emulator.port import Port
+from langchain_openrouter_o3.emulator.request_log import HANG_UP, ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Generator, Iterator
     from types import TracebackType
 
-    from starlette.types import Scope
+    from starlette.types import Message, Scope
+
+    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.fault_layer import Chooser
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120
@@ -40,6 +46,7 @@ class Emulator:
         port: int = 0,
         api_key: str | None = None,
         think_time: float = 0.0,
+        tls_failure: TlsFailure = "alert",
     ) -> None:
         """Prepare an emulator.
 
@@ -48,16 +55,24 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
+            tls_failure: How the TLS handshake fails when a client speaks https: "alert",
+                "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
+                or "silence".
+
+        Raises:
+            ValueError: There is no such `tls_failure`.
         """
         self._host = host
-        self._port = port
+        self._port = Port(host, port)
         endpoints = Endpoints(api_key=api_key, think_time=think_time)
-        self._canned = CannedAnswers(endpoints.application())
-        self._log = RequestLog(self._canned, self._close_connection)
+        self._faults = FaultLayer(endpoints.application())
+        self._log = RequestLog(self._faults, self._break)
+        attributes = {"tls_failure": check_tls_failure(tls_failure)}
         self._server = _Server(
+            self._port,
             uvicorn.Config(
                 self._log,
-                http="h11",
+                http=type("Connection", (Connection,), attributes),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -89,20 +104,60 @@ class Emulator:
     def base_url(self) -> str:
         """The base URL for a client, known once the emulator has started."""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self._port}/api/v1"
+        return f"http://{host}:{self._port.number}/api/v1"
+
+    @property
+    def tls_url(self) -> str:
+        """The base URL at which every TLS handshake fails, in the way of `tls_failure`."""
+        return self.base_url.replace("http:", "https:", 1)
 
     @property
     def requests(self) -> list[ReceivedRequest]:
         """All requests so far, in their order of arrival."""
         return self._log.requests
 
-    def play(self, *answers: Canned) -> None:
-        """Queue answers for the next chat requests, one each, before any rule applies."""
-        self._canned.queue.extend(answers)
+    def play(self, *faults: Fault) -> None:
+        """Queue answers and faults for the next chat requests, one each, before any rule applies.
+
+        Args:
+            faults: A `Canned` answer, or what the functions of `emulator.faults` return.
+        """
+        self._faults.queue.extend(faults)
+
+    def disturb(self, chooser: Chooser | None) -> None:
+        """Let a function choose a fault for each chat request that finds the queue empty.
+
+        Args:
+            chooser: Takes a request and returns a fault, or None for a good answer. It is called
+                in the emulator's thread, for one request after the other, so it needs no lock and
+                must not block. None instead of a chooser ends the disturbance.
+        """
+        self._faults.chooser = chooser
+
+    @contextlib.contextmanager
+    def refusing_connections(self) -> Generator[None, None, None]:
+        """Close the port for a while and open the same one again.
+
+        Idle connections are closed too, so that a client has to connect anew; running answers
+        go on.
+
+        Raises:
+            RuntimeError: The emulator is not running.
+        """
+        if self._thread is None or not self._thread.is_alive():
+            raise RuntimeError("an emulator that is not running refuses every connection")
+        loop = self._server.loop.result()
+        asyncio.run_coroutine_threadsafe(self._server.close_port(), loop).result()
+        try:
+            yield
+        finally:
+            if self._thread.is_alive():
+                asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
 
     def reset(self) -> None:
-        """Forget the requests so far and the answers that nobody asked for."""
-        self._canned.queue.clear()
+        """Forget the requests so far, the faults that nobody met, and the chooser."""
+        self._faults.queue.clear()
+        self._faults.chooser = None
         self._log.requests.clear()
 
     def start(self) -> None:
@@ -114,8 +169,7 @@ class Emulator:
         """
         if self._thread is not None:
             raise RuntimeError("an emulator starts only once")
-        listener = _listen(self._host, self._port)
-        self._port = listener.getsockname()[1]
+        listener = self._port.listen()
         self._thread = threading.Thread(
             target=self._serve,
             args=(listener,),
@@ -135,44 +189,57 @@ class Emulator:
         with listener:
             asyncio.run(self._server.serve([listener]))
 
-    def _close_connection(self, scope: Scope) -> None:
-        """Close the connection of a request, after what was written has been sent."""
-        for connection in self._server.connections():
-            if connection.client == tuple(scope["client"]):
-                connection.transport.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Open a listening socket.
-
-    Its protocol is given, which `socket.create_server` leaves out: asyncio switches off Nagle's
-    algorithm only where it sees TCP, and each event of a stream would wait 40 ms with it.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    family, kind, protocol, _, address = found[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if os.name == "posix":
-            # A port that was just in use can be taken again; on Windows this would share it.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen()
-    except OSError:
-        listener.close()
-        raise
-    return listener
+    async def _break(self, scope: Scope, message: Message) -> None:
+        if message["type"] == HANG_UP["type"]:
+            await connection_of(scope).hang_up(reset=message["reset"])
+        else:
+            await self._server.close_port()
+            asyncio.get_running_loop().call_later(message["seconds"], self._server.open_port_soon)
 
 
 class _Server(uvicorn.Server):
-    """A server that does not wait for its clients when it stops."""
+    """A server that does not wait for its clients when it stops, and can close its port."""
 
-    def connections(self) -> Iterator[H11Protocol]:
+    def __init__(self, port: Port, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.loop: Future[asyncio.AbstractEventLoop] = Future()
+        self._port = port
+        self._closed_by = 0
+        self._opening: asyncio.Task[None] | None = None
+
+    def connections(self) -> Iterator[Connection]:
+        """Return the connections that are open now."""
         for connection in list(self.server_state.connections):
-            if isinstance(connection, H11Protocol):
+            if isinstance(connection, Connection):
                 yield connection
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.loop.done():
+            self.loop.set_result(asyncio.get_running_loop())
+
+    async def close_port(self) -> None:
+        self._closed_by += 1
+        if self._closed_by > 1:
+            return
+        for server in self.servers:
+            server.close()
+        self._port.reserve()
+        # Uvicorn's graceful end: idle connections are closed, the others after their answer.
+        for connection in self.connections():
+            connection.shutdown()
+
+    async def open_port(self) -> None:
+        self._closed_by -= 1
+        if not self._closed_by and not self.should_exit:
+            await super().startup([self._port.release()])
+
+    def open_port_soon(self) -> None:
+        self._opening = asyncio.ensure_future(self.open_port())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Uvicorn would let running answers finish; `RequestLog` cancels those it sees dropped.
         for connection in self.connections():
             connection.transport.abort()
         await super().shutdown(sockets)
+        self._port.close()

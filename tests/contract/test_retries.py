@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -45,7 +44,7 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 def patient(emulator: Emulator) -> ChatOpenRouterO3:
     """A model with retries whose waits are as short as a server asks for."""
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
-    model._sources = replace(Sources(), jitter=lambda: 1.0)
+    model._sources = Sources(jitter=lambda: 1.0)
     return model
 
 

@@ -10,6 +10,7 @@ from langchain_openrouter_o3.emulator.answers.arithmetic import calculate
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.answers.turn import Turn
 
+_ECHO = re.compile(r"\s*echo\s+(?P<text>.*\S)", re.IGNORECASE | re.DOTALL)
 _REPEAT = re.compile(r"\brepeat (\d{1,6}) words\b", re.IGNORECASE)
 _WRITE = re.compile(r"\bwrite\b(?: me)?\s+([^.!?\n]{1,80})", re.IGNORECASE)
 _QUOTED_CHARACTERS = 80
@@ -19,6 +20,10 @@ def write_text(turn: Turn) -> str:
     """Answer a prompt in plain text; results of tools are the answer if there are any."""
     if turn.results:
         return "\n".join(f"The tool {each.call.name} says: {each.text}" for each in turn.results)
+    echo = _ECHO.match(turn.prompt)
+    if echo is not None:
+        # A way to tag an answer: it holds what only this prompt held.
+        return echo["text"]
     repeat = _REPEAT.search(turn.prompt)
     if repeat is not None:
         # Numbered, so that a reader of a long stream notices a lost or a doubled word.

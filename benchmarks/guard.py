@@ -1,0 +1,41 @@
+"""`python -m benchmarks.guard`: fail if the client became much slower than it was.
+
+Ours against the floor only, in under a minute. The limits in `guard.json` are ratios, twice what
+was measured when they were set, so that a noisy machine does not fail and a slip does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.report import Figure, Row
+from benchmarks.rounds import InvalidRunError, run
+from benchmarks.scenarios import select
+
+LIMITS = Path(__file__).with_name("guard.json")
+ROUNDS = 3
+
+
+def main() -> None:
+    """Run as a program."""
+    limits: dict[str, float] = json.loads(LIMITS.read_text(encoding="utf-8"))
+    try:
+        measured = run(select(list(limits)), ["ours"], rounds=ROUNDS)
+    except InvalidRunError as error:
+        sys.exit(f"The run is void: {error}")
+    slow: list[str] = []
+    for saved in measured["rows"]:
+        row = Row(saved)
+        figure, limit = row.figure("ours"), limits[row.scenario.name]
+        if not isinstance(figure, Figure) or figure.ratio is None or figure.ratio > limit:
+            slow.append(row.scenario.name)
+        said = figure if isinstance(figure, str) else f"{figure.ratio or 0:.2f}"
+        print(f"{row.scenario.name:18} {said:>6} times the floor, at most {limit:g}")
+    if slow:
+        sys.exit(f"Slower than allowed: {', '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()

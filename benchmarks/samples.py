@@ -1,0 +1,118 @@
+"""One sample: what is timed, what is checked, and how far it came if it never ends."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from typing_extensions import Self
+
+
+@dataclass
+class Sample:
+    """A measurement, for one unit (a call, a chunk).
+
+    Attributes:
+        cpu: Seconds of this process's CPU time.
+        wall: Seconds on the wall clock.
+        value: Something else than time, such as bytes.
+        units: How many units the sample had.
+        notes: What else was seen.
+    """
+
+    cpu: float | None = None
+    wall: float | None = None
+    value: float | None = None
+    units: int = 1
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Progress:
+    """How many units of the current sample are done; read when its time is up."""
+
+    done = 0
+    total = 0
+
+    def start(self, total: int) -> None:
+        """Begin a sample."""
+        self.done, self.total = 0, total
+
+
+PROGRESS = Progress()
+
+
+class Clock:
+    """Measures the time of a `with` block; the garbage is collected before, not during."""
+
+    def __enter__(self) -> Self:
+        """Start."""
+        gc.collect()
+        gc.disable()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.cpu = time.process_time() - self._cpu
+        self.wall = time.perf_counter() - self._wall
+        gc.enable()
+
+    def sample(self, units: int, **notes: Any) -> Sample:
+        """Return the time of one unit."""
+        return Sample(self.cpu / units, self.wall / units, units=units, notes=notes)
+
+
+@dataclass
+class Task:
+    """What a sample consists of.
+
+    Attributes:
+        work: The timed part; its result goes to `check`.
+        check: Raises `WrongAnswerError`.
+        units: How many calls or chunks the work is.
+        prepare: What must be there before the clock starts.
+        total: How many units there are to count, if they are not those of the time.
+    """
+
+    work: Callable[[], Any]
+    check: Callable[[Any], None]
+    units: int
+    prepare: Callable[[], None] = lambda: None
+    total: int | None = None
+
+    def __call__(self) -> Sample:
+        """Take a sample."""
+        self.prepare()
+        PROGRESS.start(self.total or self.units)
+        with Clock() as clock:
+            result = self.work()
+        self.check(result)
+        return clock.sample(self.units)
+
+
+class Loop:
+    """The one event loop of a worker; made on first use."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine to its end."""
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(work)
+
+
+LOOP = Loop()
+
+
+async def count(work: Awaitable[Any]) -> Any:
+    """Wait for one unit of work and count it."""
+    result = await work
+    PROGRESS.done += 1
+    return result

@@ -1,0 +1,76 @@
+"""The ASGI layer that plays faults instead of the rules' answers, or upon them."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from langchain_openrouter_o3.emulator.application import CHAT_PATH
+from langchain_openrouter_o3.emulator.request_log import REQUEST
+from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+
+    Chooser = Callable[[ReceivedRequest], Fault | None]
+
+
+class FaultLayer:
+    """Plays the queued faults to chat requests, then those that a chooser picks.
+
+    It runs in the server's event loop alone, one request at a time, so neither the queue nor the
+    chooser needs a lock.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap an application."""
+        self.queue: deque[Fault] = deque()
+        self.chooser: Chooser | None = None
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Play the fault that is meant for this request, if there is one."""
+        request: ReceivedRequest = scope[REQUEST]
+        if (request.method, request.path) == ("POST", CHAT_PATH):
+            request.fault = self._fault_for(request)
+        if request.fault is None:
+            await self._app(scope, receive, send)
+            return
+        answer: list[Step] = []
+        if request.fault.needs_answer:
+            await self._app(scope, receive, _Recorder(answer).send)
+        await perform(request.fault.script(answer), send)
+
+    def _fault_for(self, request: ReceivedRequest) -> Fault | None:
+        try:
+            return self.queue.popleft()
+        except IndexError:
+            # Not asked before: another thread may clear the queue in between.
+            return None if self.chooser is None else self.chooser(request)
+
+
+class _Recorder:
+    """Takes an answer down as steps instead of sending it."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            pairs = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in message["headers"]
+            ]
+            # A disturbed body may have any length, so it is always chunked.
+            headers = tuple(pair for pair in pairs if pair[0] != "content-length")
+            self._steps.append(Head(message["status"], headers))
+            return
+        if message["body"]:
+            self._steps.append(Write(message["body"]))
+        if not message.get("more_body"):
+            self._steps.append(End())

@@ -1,0 +1,54 @@
+"""Choosing faults at random, the same ones for the same seed."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from langchain_openrouter_o3.emulator.faults.checks import check_count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+
+
+class AtRandom:
+    """A chooser for `Emulator.disturb` that gives a share of the requests a random fault.
+
+    The choices depend on the seed and on the order in which the requests arrive, so that a retry
+    of a request may fare better.
+    """
+
+    def __init__(self, faults: Sequence[Fault], rate: float, seed: int) -> None:
+        """Prepare the choice; see `at_random`."""
+        self._faults = tuple(faults)
+        self._rate = rate
+        self._random = random.Random(seed)  # noqa: S311 - repeatable is what is wanted
+
+    def __call__(self, request: ReceivedRequest) -> Fault | None:
+        """Return the fault for the next request, or None."""
+        del request
+        # Both numbers are drawn each time: another rate disturbs the same requests and more.
+        lot, which = self._random.random(), self._random.randrange(len(self._faults))
+        return self._faults[which] if lot < self._rate else None
+
+
+def at_random(*faults: Fault, rate: float, seed: int = 0) -> AtRandom:
+    """Return a chooser for `Emulator.disturb`.
+
+    Args:
+        faults: What to choose from, with equal chances.
+        rate: The share of the requests that get a fault, 0 to 1.
+        seed: The seed of the choice.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    if not faults:
+        raise ValueError("there is no fault to choose from")
+    if not 0 <= rate <= 1:
+        raise ValueError(f"rate is a share from 0 to 1, not {rate!r}")
+    check_count("seed", seed, 0)
+    return AtRandom(faults, rate, seed)

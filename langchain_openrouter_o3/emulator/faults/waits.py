@@ -1,0 +1,152 @@
+"""Answers that are late or slow but whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from langchain_openrouter_o3.emulator.body import PADDING
+from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.faults.checks import check_count, check_seconds
+from langchain_openrouter_o3.emulator.faults.payloads import EVENT, is_stream
+from langchain_openrouter_o3.emulator.faults.place import Place, Where
+from langchain_openrouter_o3.emulator.steps import RepeatForever, Step, Wait, Write
+from langchain_openrouter_o3.emulator.stream import COMMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True)
+class Stall(Fault):
+    """A wait at one place."""
+
+    place: Place
+    seconds: float
+
+    def script(self, answer: Sequence[Step]) -> Sequence[Step]:
+        """Wait between the two parts of the answer."""
+        before, after = self.place.split(answer)
+        return [*before, Wait(self.seconds), *after]
+
+
+@dataclass(frozen=True)
+class Pace(Fault):
+    """A wait before each event but the first."""
+
+    seconds: float
+
+    def script(self, answer: Sequence[Step]) -> Sequence[Step]:
+        """Wait between the events."""
+        steps: list[Step] = []
+        for step in answer:
+            is_event = isinstance(step, Write) and step.data.startswith(EVENT)
+            has_waited = any(isinstance(each, Write) for each in steps)
+            steps += [Wait(self.seconds), step] if is_event and has_waited else [step]
+        return steps
+
+
+@dataclass(frozen=True)
+class Comments(Fault):
+    """Signs of life instead of the answer, or before it goes on."""
+
+    place: Place
+    every: float
+    count: int | None
+
+    def script(self, answer: Sequence[Step]) -> Sequence[Step]:
+        """Write comments into a stream, and white space into a JSON body."""
+        before, after = self.place.split(answer)
+        data = COMMENT if is_stream(answer) else PADDING
+        if self.count is None:
+            return [*before, RepeatForever(data, self.every)]
+        return [*before, *[Write(data), Wait(self.every)] * self.count, *after]
+
+
+@dataclass(frozen=True)
+class Trickle(Fault):
+    """A body in small pieces."""
+
+    size: int
+    pause: float
+
+    def script(self, answer: Sequence[Step]) -> Sequence[Step]:
+        """Cut each write into pieces."""
+        return [*chain.from_iterable(self._pieces(step) for step in answer)]
+
+    def _pieces(self, step: Step) -> Sequence[Step]:
+        if not isinstance(step, Write):
+            return [step]
+        starts = range(0, len(step.data), self.size)
+        pieces = [Write(step.data[start : start + self.size]) for start in starts]
+        return [*chain.from_iterable((piece, Wait(self.pause)) for piece in pieces)]
+
+
+def stall(seconds: float, *, at: Where = "before-headers", events: int = 1) -> Fault:
+    """The answer stands still once, and then goes on.
+
+    Args:
+        seconds: How long.
+        at: The place, as for reset.
+        events: Events with content before the place after-events, mid-event or mid-character.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    check_seconds("seconds", seconds)
+    return Stall(Place(at, events), seconds)
+
+
+def pace(seconds: float) -> Fault:
+    """The events of the stream come slowly, each whole. A JSON body is not slowed.
+
+    Args:
+        seconds: Between two events.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    check_seconds("seconds", seconds)
+    return Pace(seconds)
+
+
+def comments(
+    every: float,
+    *,
+    count: int | None = None,
+    at: Where = "after-headers",
+    events: int = 1,
+) -> Fault:
+    """Comments come instead of the answer; in a JSON body, lines of white space.
+
+    Args:
+        every: Seconds after each comment.
+        count: How many comments before the answer goes on; by default it never does.
+        at: The place, as for reset, but between events: after-headers or after-events.
+        events: Events with content before the place after-events.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    check_seconds("every", every, zero=False)
+    if count is not None:
+        check_count("count", count, 1)
+    if at not in {"after-headers", "after-events"}:
+        raise ValueError(f"comments come at after-headers or after-events, not at {at!r}")
+    return Comments(Place(at, events), every, count)
+
+
+def trickle(size: int, *, pause: float = 0.0) -> Fault:
+    """The body is written in small pieces, wherever that cuts events and characters.
+
+    Args:
+        size: Bytes of a piece.
+        pause: Seconds after each piece.
+
+    Raises:
+        ValueError: An argument makes no sense.
+    """
+    check_count("size", size, 1)
+    check_seconds("pause", pause)
+    return Trickle(size, pause)
