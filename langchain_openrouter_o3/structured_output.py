@@ -62,6 +62,7 @@ class Target:
         validate: Turns the parsed JSON into the caller's object.
         growing: Whether a stream shows the object while it grows (dictionaries do; instances
             appear once they are valid).
+        validate_json: The same from JSON text in one step, where the class can do that.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Target:
     schema: Schema
     validate: Callable[[Any], Any]
     growing: bool = False
+    validate_json: Callable[[str], Any] | None = None
 
     def response_format(self, *, strict: bool) -> dict[str, Any]:
         """Return the `json_schema` envelope.
@@ -84,9 +86,17 @@ class Target:
         return {"type": "json_schema", "json_schema": envelope}
 
     def traced(self, schema: Any) -> Any:
-        """Return the schema in the form that LangChain can put into traces."""
+        """Return the schema in the form that LangChain can put into traces.
+
+        Converted once: LangChain would do it anew for each call.
+        """
         untitled = is_object(schema) and "title" not in schema and "name" not in schema
-        return {"title": self.name, **self.schema} if untitled or is_dataclass(schema) else schema
+        shown = {"title": self.name, **self.schema} if untitled or is_dataclass(schema) else schema
+        try:
+            converted = convert_to_json_schema(shown)
+            return converted if convert_to_json_schema(converted) == converted else shown
+        except (TypeError, ValueError, RecursionError):
+            return shown  # LangChain leaves out of traces what it cannot convert
 
     def tool(self) -> dict[str, Any]:
         """Return the function whose arguments are the object."""
@@ -116,7 +126,13 @@ def build_target(schema: Any) -> Target:
     name = _clean_name(schema.__name__)
     if issubclass(schema, BaseModel):
         json_schema = schema.model_json_schema()
-        return Target(name, _description(json_schema), json_schema, schema.model_validate)
+        return Target(
+            name,
+            _description(json_schema),
+            json_schema,
+            schema.model_validate,
+            validate_json=schema.model_validate_json,
+        )
     if issubclass(schema, BaseModelV1):
         json_schema = schema.schema()
         return Target(name, _description(json_schema), json_schema, schema.parse_obj)
@@ -194,6 +210,8 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             OpenRouterOutputError: The object is missing, doubled or invalid.
         """
         _refuse_unfinished(message)
+        if (parsed := self._parse_at_once(message)) is not None:
+            return parsed
         value = self._call_arguments(message) if self._by_call else _parse_json(message)
         if not is_object(value):
             raise _error(message, f"The answer is no object, as {self.target.name} needs.")
@@ -205,14 +223,24 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         Raises:
             OpenRouterOutputError: It does not fit.
         """
+        return self._fit(self.target.validate, drop_absent(value, self.target.schema), message)
+
+    def _fit(self, make: Callable[[Any], Any], value: Any, message: BaseMessage) -> Any:
         try:
-            # An answer without the word holds no null, and the walk through it is saved.
-            written = self._by_call or "null" in str(message.text)
-            return self.target.validate(
-                drop_absent(value, self.target.schema) if written else value
-            )
+            return make(value)
         except Exception as error:  # the caller's own validators may raise anything
             raise _error(message, f"The answer does not fit {self.target.name}: {error}") from error
+
+    def _parse_at_once(self, message: BaseMessage) -> Any:
+        """Parse and validate in one step what holds no null, or leave it to the careful way."""
+        make, text = self.target.validate_json, str(message.text)
+        object_without_null = text.lstrip().startswith("{") and "null" not in text
+        if self._by_call or make is None or not object_without_null:
+            return None
+        try:
+            return self._fit(make, text, message)
+        except OpenRouterOutputError:
+            return None  # the careful way says what is wrong
 
     @property
     def _by_call(self) -> bool:

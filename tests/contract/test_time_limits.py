@@ -103,11 +103,12 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
     busy = Canned(
         status=503, headers={"retry-after-ms": "50"}, pieces=wire.to_json(wire.error(503, "Busy"))
     )
+    MODES[mode](build(emulator))  # the first call of a process imports what later ones have
     emulator.play(*[busy] * 1_000)
     with pytest.raises(OpenRouterTotalTimeoutError) as caught:
         MODES[mode](build(emulator, total_timeout=1.0, max_retries=999))
     assert "Busy" in str(caught.value.__cause__)
-    assert 1 < len(emulator.requests) < 100
+    assert 2 < len(emulator.requests) < 100
     emulator.reset()
 
 

@@ -189,9 +189,7 @@ def test_an_empty_answer_whose_reasoning_was_billed_is_an_answer() -> None:
 def test_a_finish_by_error_without_an_error_object_is_an_error(finish: str) -> None:
     data = sse(chunk("partial"), *ending(finish))
     for read in (read_message, read_chunks):
-        with pytest.raises(
-            OpenRouterAPIError, match="the provider OpenAI failed"
-        ) as caught:
+        with pytest.raises(OpenRouterAPIError, match="the provider OpenAI failed") as caught:
             read(data)
         assert caught.value.partial is not None
         assert caught.value.partial.text == "partial"

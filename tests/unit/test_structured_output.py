@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
@@ -161,7 +162,7 @@ def test_the_tool_of_a_target_carries_its_description() -> None:
 @pytest.mark.parametrize(("schema", "title"), [(UNTITLED, "output"), (DataCity, "DataCity")])
 def test_a_traced_schema_has_a_title(schema: Any, title: str) -> None:
     assert build_target(schema).traced(schema)["title"] == title
-    assert build_target(City).traced(City) is City
+    assert build_target(City).traced(City) == convert_to_json_schema(City)
 
 
 @pytest.mark.parametrize("text", ["", "Oslo", '{"name": "Os', '{"name": 5}', '{"name": "Atlantis"}',
@@ -333,3 +334,20 @@ def test_text_that_is_not_json_yet_shows_nothing() -> None:
 
 async def test_a_stream_of_nothing_gives_nothing() -> None:
     assert await stream(parser(), []) == []
+
+
+@pytest.mark.parametrize("null", ["", ',"people":null'])
+@pytest.mark.parametrize(
+    "text", ['{"name":"Oslo"%s}', '\n {"name":"Oslo","tag":"x"%s} ', '{"name":1%s}']
+)
+def test_both_ways_to_read_an_object_agree(text: str, null: str) -> None:
+    target = build_target(City)
+    message = AIMessage(text % null)
+    outcomes = []
+    for way in (target, replace(target, validate_json=None)):
+        parser = StructuredOutputParser(target=way, method="json_schema")
+        try:
+            outcomes.append(parser.parse_message(message))
+        except OpenRouterOutputError as error:
+            outcomes.append(str(error))
+    assert outcomes[0] == outcomes[1]
