@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from langchain_openrouter_o3 import arguments
-from langchain_openrouter_o3._http.exchange import Sources, arun, run
+from langchain_openrouter_o3._http.exchange import AsyncReception, Reception, Sources
 from langchain_openrouter_o3._http.timeouts import (
     check_limit,
     check_timeout,
@@ -404,7 +404,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
             self, messages, stop, kwargs, own=self.http_client, stream=False
         )
         flow = call.flow(MessageReader, self._sources)
-        with closing(run(flow, call.link(self.http_client, self._lease))) as received:
+        with closing(Reception(flow, call.link(self.http_client, self._lease))) as received:
             return _result([message for messages in received for message in messages])
 
     @override
@@ -420,7 +420,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         )
         flow = call.flow(MessageReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
-        async with aclosing(arun(flow, link)) as received:
+        async with aclosing(AsyncReception(flow, link)) as received:
             return _result([message async for messages in received for message in messages])
 
     @override
@@ -433,7 +433,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
         flow = call.flow(ChunkReader, self._sources)
-        with closing(run(flow, call.link(self.http_client, self._lease))) as received:
+        with closing(Reception(flow, call.link(self.http_client, self._lease))) as received:
             for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
@@ -453,7 +453,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         )
         flow = call.flow(ChunkReader, self._sources)
         link = await call.async_link(self.http_async_client, self._lease)
-        async with aclosing(arun(flow, link)) as received:
+        async with aclosing(AsyncReception(flow, link)) as received:
             async for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:

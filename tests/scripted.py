@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_openrouter_o3._http.exchange import (
     Act,
     Answer,
+    AsyncReception,
+    Reception,
     Reply,
     Request,
     Send,
     Sleep,
     Sources,
     TransportFailure,
-    arun,
     exchange,
-    run,
 )
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
@@ -108,7 +108,7 @@ def play(
     new_reader: Callable[[Reply], Reader[T]], link: ScriptedLink, policy: RetryPolicy | None = None
 ) -> Generator[T, None, None]:
     """Drive an exchange over a scripted link."""
-    with closing(run(flow_of(new_reader, policy), link)) as received:
+    with closing(Reception(flow_of(new_reader, policy), link)) as received:
         for items in received:
             yield from items
 
@@ -119,7 +119,7 @@ async def aplay(
     policy: RetryPolicy | None = None,
 ) -> AsyncGenerator[T, None]:
     """Drive an exchange over a scripted link, asynchronously."""
-    async with aclosing(arun(flow_of(new_reader, policy), link)) as received:
+    async with aclosing(AsyncReception(flow_of(new_reader, policy), link)) as received:
         async for items in received:
             for item in items:
                 yield item

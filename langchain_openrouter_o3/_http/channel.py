@@ -75,6 +75,10 @@ class Channel(Protocol):
         """Close all connections."""
         ...
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody reads from."""
+        ...
+
 
 class AsyncChannel(Protocol):
     """Something that sends requests on an event loop."""
@@ -124,6 +128,10 @@ class ClientChannel:
 
     def close(self) -> None:
         """Close the client."""
+        self._client.close()
+
+    def close_idle(self) -> None:
+        """Close the client; httpx does not say which of its connections are idle."""
         self._client.close()
 
 

@@ -123,22 +123,26 @@ class Pools:
         of_loop = await self._of_running_loop()
         with self._lock:
             closing = _without_lease(of_loop.pools, lease)
-        for channel in closing:
-            await channel.close()
+        async with contextlib.AsyncExitStack() as stack:  # all, even if one is interrupted
+            for channel in closing:
+                stack.push_async_callback(channel.close)
 
     def close_all(self) -> None:
         """Close streams and blocking pools at exit; asynchronous ones end with their loops.
 
         A generator that is still suspended is closed by the interpreter's last collection, when
-        it is too late for I/O (CPython 3.13.0 crashes there).
+        it is too late for I/O (CPython 3.13.0 crashes there). What another thread still reads is
+        left alone: a daemon thread would end with a traceback.
         """
         with self._lock:
             pools = list(self._sync.values())
             self._sync.clear()
+        others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
         for link in list(self._under_way):
-            link.close()
+            if link.thread not in others:
+                link.close()
         for shared in pools:
-            shared.channel.close()
+            shared.channel.close_idle()
 
     def forget(self) -> None:
         """After a fork, drop every pool without closing it.
@@ -174,8 +178,10 @@ class Pools:
         finally:
             with self._lock:
                 of_loop = self._async.pop(loop, None)
-            for shared in of_loop.pools.values() if of_loop is not None else ():
-                await shared.channel.close()
+            # All of them: trio closes generators in a cancelled scope.
+            async with contextlib.AsyncExitStack() as stack:
+                for shared in of_loop.pools.values() if of_loop is not None else ():
+                    stack.push_async_callback(shared.channel.close)
 
 
 def running_loop() -> Hashable:

@@ -1,8 +1,8 @@
 """The flow of one request: send, retry, decode, deliver. It does no I/O itself.
 
 `exchange` is a generator that yields what should happen next and is told what came of it, so
-that one implementation serves the blocking and the asynchronous side; the drivers `run` and
-`arun` are all that differs. The same idea as `httpx.Auth.auth_flow`.
+that one implementation serves the blocking and the asynchronous side; the drivers `Reception`
+and `AsyncReception` are all that differs. The same idea as `httpx.Auth.auth_flow`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
+
+    from typing_extensions import Self
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -204,7 +206,7 @@ def _attempt(
     patience: Patience,
     progress: _Progress,
 ) -> Generator[Step[T], Answer, None]:
-    patience.note_data()
+    patience.start_attempt()
     reply = yield from _ask(patience, partial(Send, request))
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
@@ -226,7 +228,7 @@ def _ask(
     if patience.unlimited:
         return (yield step(None))
     limit = patience.start_waiting()
-    if limit is not None and limit <= 0 and (error := patience.exceeded()):
+    if (patience.is_late or (limit is not None and limit <= 0)) and (error := patience.exceeded()):
         return TransportFailure(error)
     answer = yield step(limit)
     patience.stop_waiting()
@@ -344,61 +346,65 @@ class AsyncLink(Protocol):
         ...
 
 
-def run(flow: Generator[Step[T], Answer, None], link: Link) -> Generator[list[T], None, None]:
-    """Drive a flow with blocking I/O.
+class Reception(Generic[T]):
+    """Drives a flow with blocking I/O; iterating gives what each piece of the body brought.
 
-    Args:
-        flow: What `exchange` returned.
-        link: Carries out its steps.
-
-    Yields:
-        What the flow delivers: all that one piece of the body brought.
-
-    Raises:
-        OpenRouterError: As `exchange`.
+    Close it at the end, and also when it has raised: that lets go of the connection.
     """
-    answer: Answer = None
-    try:
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration:
-                return
-            if isinstance(step, Deliver):
-                answer = None
-                yield step.items
-            else:
-                answer = link.perform(step)
-    finally:
-        link.close()
+
+    def __init__(self, flow: Generator[Step[T], Answer, None], link: Link) -> None:
+        """Take what `exchange` returned and what carries out its steps."""
+        self._flow = flow
+        self._link = link
+
+    def __iter__(self) -> Self:
+        """Iterate over the lists of what the flow delivers."""
+        return self
+
+    def __next__(self) -> list[T]:
+        """Carry out steps up to the next delivery.
+
+        Raises:
+            OpenRouterError: As `exchange`.
+        """
+        step = next(self._flow)
+        while not isinstance(step, Deliver):
+            step = self._flow.send(self._link.perform(step))
+        return step.items
+
+    def close(self) -> None:
+        """End the flow and let go of the connection."""
+        self._flow.close()
+        self._link.close()
 
 
-async def arun(
-    flow: Generator[Step[T], Answer, None], link: AsyncLink
-) -> AsyncGenerator[list[T], None]:
-    """Drive a flow on the running event loop; otherwise the same as `run`.
+class AsyncReception(Generic[T]):
+    """The same on the running event loop.
 
-    Args:
-        flow: What `exchange` returned.
-        link: Carries out its steps.
-
-    Yields:
-        As `run`.
-
-    Raises:
-        OpenRouterError: As `exchange`.
+    No generator: a loop that ends closes all asynchronous generators at once, and one that is
+    being closed by another would be closed twice at the same time.
     """
-    answer: Answer = None
-    try:
-        while True:
-            try:
-                step = flow.send(answer)
-            except StopIteration:
-                return
-            if isinstance(step, Deliver):
-                answer = None
-                yield step.items
-            else:
-                answer = await link.perform(step)
-    finally:
-        await link.close()
+
+    def __init__(self, flow: Generator[Step[T], Answer, None], link: AsyncLink) -> None:
+        """See `Reception`."""
+        self._flow = flow
+        self._link = link
+
+    def __aiter__(self) -> Self:
+        """See `Reception`."""
+        return self
+
+    async def __anext__(self) -> list[T]:
+        """See `Reception`."""
+        try:
+            step = next(self._flow)
+            while not isinstance(step, Deliver):
+                step = self._flow.send(await self._link.perform(step))
+        except StopIteration:
+            raise StopAsyncIteration from None
+        return step.items
+
+    async def aclose(self) -> None:
+        """See `Reception`."""
+        self._flow.close()
+        await self._link.close()

@@ -53,9 +53,16 @@ class Patience:
         self._end = None if limits.total is None else timer() + limits.total
         self._silence = 0.0
         self._waits_since = 0.0
+        self._may_wait: float | None = None
+        self._late: OpenRouterError | None = None
+
+    def start_attempt(self) -> None:
+        """Start the idle limit anew."""
+        self._silence = 0.0
+        self._late = None
 
     def note_data(self) -> None:
-        """Start the idle limit anew: an attempt begins, or its answer made progress."""
+        """Start the idle limit anew, because the answer made progress."""
         self._silence = 0.0
 
     def start_waiting(self) -> float | None:
@@ -65,14 +72,26 @@ class Patience:
         """
         self._waits_since = self._timer()
         lefts = [left for left in (self._idle_left(), self._total_left()) if left is not None]
-        return min(lefts, default=None)
+        self._may_wait = min(lefts, default=None)
+        return self._may_wait
 
     def stop_waiting(self) -> None:
         """End a wait: a piece of the answer came, or a failure."""
-        self._silence += self._timer() - self._waits_since
+        waited = self._timer() - self._waits_since
+        self._silence += waited
+        if self._may_wait is not None and waited >= self._may_wait:
+            # Data that comes at the last moment is read, but its connection may be shut down.
+            self._late = self.exceeded()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the last wait used its limit up, whatever came at its end."""
+        return self._late is not None
 
     def exceeded(self) -> OpenRouterError | None:
         """Return the time-out of the limit that is used up, if one is."""
+        if self._late is not None:
+            return self._late
         total, idle = self._total_left(), self._idle_left()
         if total is not None and total <= _TOLERANCE:
             return OpenRouterTotalTimeoutError(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -79,9 +81,22 @@ class SyncLink:
         self._watchdog = watchdog
         self._under_way = under_way
         self._opened: Opened | None = None
+        self._process = os.getpid()
+        self.thread = threading.get_ident()
+        """The thread that used it last."""
 
     def perform(self, step: Act) -> Answer:
-        """Do what the step says; transport errors are returned, not raised."""
+        """Do what the step says; transport errors are returned, not raised.
+
+        Raises:
+            OpenRouterInputError: The exchange began in another process.
+        """
+        self.thread = threading.get_ident()
+        if self._process != os.getpid():
+            raise OpenRouterInputError(
+                "This stream was opened before a fork, and is the parent process's to read; ask "
+                "again in the child."
+            )
         if isinstance(step, Sleep):
             self.close()
             time.sleep(step.seconds)

@@ -100,6 +100,12 @@ class Pool(_Connections[Connection]):
         for connection in self._drain():
             connection.close()
 
+    def close_idle(self) -> None:
+        """Close the connections that nobody reads from, and keep no more."""
+        self.is_closed = True
+        while (connection := self._pop()) is not None:
+            connection.close()
+
     def _take(self, url: str, message: Message) -> Connection:
         while (connection := self._pop()) is not None:
             if not connection.has_expired:
@@ -133,8 +139,9 @@ class AsyncPool(_Connections[AsyncConnection]):
 
     async def close(self) -> None:
         """Close all connections."""
-        for connection in self._drain():
-            await connection.close()
+        async with contextlib.AsyncExitStack() as stack:  # all, even if one is interrupted
+            for connection in self._drain():
+                stack.push_async_callback(connection.close)
 
     async def _take(self, url: str, message: Message) -> AsyncConnection:
         while (connection := self._pop()) is not None:

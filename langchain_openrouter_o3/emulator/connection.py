@@ -62,7 +62,7 @@ class Connection(H11Protocol):
         while unconfirmed_bytes(self.transport) and not self.transport.is_closing():  # noqa: ASYNC110 - the kernel has to be asked
             await asyncio.sleep(_POLL_SECONDS)
         connection: socket.socket | None = self.transport.get_extra_info("socket")
-        if connection is not None:
+        if connection is not None and not self.transport.is_closing():  # the client may have left
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 

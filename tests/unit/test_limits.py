@@ -115,6 +115,32 @@ def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not() -> None:
     play.expect(1)
 
 
+def test_data_at_the_last_moment_is_read_but_ends_the_wait() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=1)
+    with pytest.raises(OpenRouterIdleTimeoutError) as caught:
+        play.answer(word("Hello"), after=9)  # the watchdog has shut the connection down
+    assert play.text == "Hello"
+    assert caught.value.partial is not None
+    assert caught.value.partial.content == "Hello"
+
+
+def test_an_answer_that_is_complete_at_the_last_moment_is_an_answer() -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=1)
+    play.answer(wire.sse(wire.chunk("Hello"), *wire.ending()), after=9)
+    assert play.text == "Hello"
+
+
+def test_a_late_failure_leaves_the_next_attempt_its_time() -> None:
+    play = Script(TimeLimits(idle=10), retries=1)
+    play.answer(Reply(503, {}), after=1)
+    play.answer(wire.to_json(wire.error(503, "Busy")), after=9)
+    assert isinstance(play.step, Sleep)
+    play.answer(None, after=0.5)
+    play.expect(10)
+
+
 def test_a_slow_reader_is_not_taken_for_a_slow_server() -> None:
     play = Script(TimeLimits(idle=10))
     play.answer(Reply(200, {}), after=1)

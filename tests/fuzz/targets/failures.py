@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 from langchain_openrouter_o3._http.body import BodyDecoder
-from langchain_openrouter_o3._http.exchange import Request, exchange, run
+from langchain_openrouter_o3._http.exchange import Reception, Request, exchange
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError, error_from_payload
@@ -55,7 +55,7 @@ def failure(data: bytes) -> None:
         SOURCES,
     )
     try:
-        list(run(flow, link))
+        list(Reception(flow, link))
     except OpenRouterError as error:
         _check(error, SECRETS)
 
