@@ -62,11 +62,6 @@ class AsyncOpened:
 class Channel(Protocol):
     """Something that sends requests with blocking I/O."""
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it was closed."""
-        ...
-
     def open(self, request: Request, timeouts: httpx.Timeout) -> Opened:
         """Send a request and wait for the head of its answer."""
         ...
@@ -83,11 +78,6 @@ class Channel(Protocol):
 class AsyncChannel(Protocol):
     """Something that sends requests on an event loop."""
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether it was closed."""
-        ...
-
     async def open(self, request: Request, timeouts: httpx.Timeout) -> AsyncOpened:
         """Send a request and wait for the head of its answer."""
         ...
@@ -103,11 +93,6 @@ class ClientChannel:
     def __init__(self, client: httpx.Client) -> None:
         """Take the client; whoever made it closes it."""
         self._client = client
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._client.is_closed
 
     def open(self, request: Request, timeouts: httpx.Timeout) -> Opened:
         """Send a request and wait for the head of its answer.
@@ -141,11 +126,6 @@ class AsyncClientChannel:
     def __init__(self, client: httpx.AsyncClient) -> None:
         """Take the client; whoever made it closes it."""
         self._client = client
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the client was closed."""
-        return self._client.is_closed
 
     async def open(self, request: Request, timeouts: httpx.Timeout) -> AsyncOpened:
         """See `ClientChannel.open`."""

@@ -77,8 +77,6 @@ class ReasoningDetails:
 
     def feed(self, value: Any) -> str:
         """Take the `reasoning_details` of one delta and return the text that it adds."""
-        if value is None:
-            return ""
         self.present = True
         pieces = [
             parse_mapping(piece, "reasoning_details[]")

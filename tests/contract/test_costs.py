@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from pydantic import BaseModel
 
 from langchain_openrouter_o3 import (
@@ -145,6 +145,13 @@ def test_a_failed_answer_that_was_billed_counts(
     assert (costs.cost, costs.by_model[wire.MODEL].answers) == (PRICE, 1)
 
 
+def test_both_of_two_blocks_hear_of_a_failure(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    emulator.play(Canned(delay=60))
+    with track_costs() as outer, track_costs() as inner, pytest.raises(OpenRouterTimeoutError):
+        model.invoke("Hello", idle_timeout=0.1)
+    assert outer.by_model == inner.by_model == {wire.MODEL: ModelCosts(unpriced_answers=1)}
+
+
 def test_a_refused_request_costs_nothing(emulator: Emulator, model: ChatOpenRouterO3) -> None:
     emulator.play(Canned(status=402, pieces=wire.to_json(wire.error(402, "No credits"))))
     with track_costs() as costs, pytest.raises(OpenRouterCreditsError):
@@ -221,7 +228,10 @@ def test_a_tracker_shows_its_sums(emulator: Emulator, model: ChatOpenRouterO3) -
     assert repr(costs).startswith("CostTracker(cost=0.000198, by_model={'openai/o3-mini'")
 
 
-@pytest.mark.parametrize("generations", [[], [[]], [[ChatGeneration(message=AIMessage("Hello"))]]])
+@pytest.mark.parametrize(
+    "generations",
+    [[], [[]], [[Generation(text="Hello")]], [[ChatGeneration(message=AIMessage("Hello"))]]],
+)
 def test_another_model_without_usage_is_counted_as_unpriced(generations: Any) -> None:
     from uuid import uuid4
 

@@ -26,7 +26,7 @@ from langchain_openrouter_o3 import (
     OpenRouterNotFoundError,
 )
 from langchain_openrouter_o3._http import clients, connection, pool
-from langchain_openrouter_o3._http.exchange import Request, Send
+from langchain_openrouter_o3._http.exchange import Receive, Request, Send
 from langchain_openrouter_o3._http.lease import Lease
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests import wire
@@ -96,7 +96,7 @@ def test_a_closed_model_can_be_used_again(server: Emulator) -> None:
 async def test_an_async_model_gives_its_loops_connections_back(server: Emulator) -> None:
     async with build(server) as model:
         await model.ainvoke("Hello")
-        pool = clients.POOLS._async[asyncio.get_running_loop()].pools[server.base_url]
+        pool: Any = clients.POOLS._async[asyncio.get_running_loop()].pools[server.base_url]
     assert pool.channel.is_closed
     assert (await model.ainvoke("Hello")).text
     await model.aclose()
@@ -321,8 +321,14 @@ async def test_models_share_the_pool_of_their_loop(server: Emulator) -> None:
 
 def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     pools = clients.Pools()
+    idle = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    idle.perform(Send(Request(f"{server.base_url}/models", {}, b"")))
+    while idle.perform(Receive()):
+        pass
+    idle.close()
     link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel = pools._sync[server.base_url].channel
+    channel: Any = pools._sync[server.base_url].channel
+    assert len(channel._idle) == 1
     server.play(endless())
     body = b'{"model":"openai/o3-mini","messages":[]}'
     link.perform(Send(Request(f"{server.base_url}/chat/completions", {}, body)))
@@ -344,7 +350,7 @@ async def test_a_model_that_never_called_has_nothing_to_close(
 def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
     pools = clients.Pools()
     pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel = pools._sync[server.base_url].channel
+    channel: Any = pools._sync[server.base_url].channel
     pools.forget()
     pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
     assert pools._sync[server.base_url].channel is not channel
@@ -359,6 +365,53 @@ def test_a_connection_that_the_server_closed_is_not_used_again(server: Emulator)
     assert model.invoke("Hello").text == "Hello"
     assert model.invoke("Hello").text
     assert connections(server) == 1
+
+
+async def test_a_connection_that_the_server_closes_meanwhile_is_not_used_again(
+    server: Emulator,
+) -> None:
+    model = build(server)
+    for blocking in (True, False):
+        for _ in range(3):
+            answer = model.invoke("Hello") if blocking else await model.ainvoke("Hello")
+            assert answer.text
+            for opened in server._server.connections():
+                opened.loop.call_soon_threadsafe(opened.transport.close)
+            await asyncio.sleep(0.1)
+    await model.aclose()
+
+
+def test_exit_leaves_the_streams_of_other_threads_alone(server: Emulator) -> None:
+    pools = clients.Pools()
+    body = b'{"model":"openai/o3-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
+    headers = {"authorization": "Bearer any"}
+    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    asked, ended = threading.Event(), threading.Event()
+    pieces: list[Any] = []
+
+    def read() -> None:
+        link.perform(Send(Request(f"{server.base_url}/chat/completions", headers, body)))
+        asked.set()
+        ended.wait(30)
+        while piece := link.perform(Receive()):
+            pieces.append(piece)
+        link.close()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert asked.wait(30)
+    pools.close_all()
+    ended.set()
+    reader.join(30)
+    assert b"[DONE]" in b"".join(pieces)
+    assert connections(server) == 0
+
+
+def test_a_stream_of_the_parent_process_is_not_read(server: Emulator) -> None:
+    link = clients.Pools().link(server.base_url, Lease(), None, httpx.Timeout(5))
+    link._process = -1
+    with pytest.raises(OpenRouterInputError, match="before a fork"):
+        link.perform(Receive())
 
 
 def test_idle_connections_are_used_again_and_the_surplus_is_closed(
@@ -406,6 +459,17 @@ def test_a_proxy_of_the_environment_is_used(
     with model, pytest.raises(OpenRouterNotFoundError):  # the emulator is no proxy
         MODES[mode](model)
     assert server.requests[-1].path == f"{base_url}/chat/completions"
+
+
+def test_exit_closes_clients_that_know_proxies(
+    server: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", server.base_url)
+    pools = clients.Pools()
+    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    channel: Any = pools._sync[server.base_url].channel
+    pools.close_all()
+    assert channel._client.is_closed
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

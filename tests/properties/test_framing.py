@@ -157,6 +157,18 @@ def test_a_server_that_leaves_without_an_answer_is_named() -> None:
         Exchange(b"/", HEADERS).feed(b"")
 
 
+def test_a_server_that_switches_protocols_is_refused() -> None:
+    upgrade = [*HEADERS, (b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+    exchange = Exchange(b"/", upgrade)
+    with pytest.raises(httpcore.RemoteProtocolError, match="another protocol"):
+        exchange.feed(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n")
+
+
+def test_a_chunk_that_is_longer_than_it_says_is_refused() -> None:
+    with pytest.raises(httpcore.RemoteProtocolError, match="longer than it says"):
+        ChunkedBody().feed(b"1\r\nabc\r\n")
+
+
 def test_a_header_that_cannot_be_sent_is_a_local_error() -> None:
     with pytest.raises(httpcore.LocalProtocolError):
         Exchange(b"/", [(b"host", b"x"), (b"a", b"b\r\nc: d")])

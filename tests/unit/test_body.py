@@ -130,3 +130,14 @@ def test_an_event_beyond_any_size_is_refused() -> None:
 )
 def test_the_body_of_an_error_status_is_json_or_its_text(data: bytes, expected: Any) -> None:
     assert BodyDecoder.decode_error(data) == expected
+
+
+def test_white_space_may_last_but_not_in_one_line() -> None:
+    decoder = BodyDecoder()
+    for _ in range(100):
+        assert list(decoder.feed(b" " * 1_000 + b"\n")) == []
+    assert list(decoder.feed(b" {}")) == []
+    assert decoder.finish() == [{}]
+    endless = BodyDecoder()
+    with pytest.raises(OpenRouterMalformedResponseError, match="white space in a line"):
+        list(endless.feed(b" " * 100_000))

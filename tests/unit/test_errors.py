@@ -415,3 +415,9 @@ def test_models_that_are_offered_instead_are_named(offered: Any) -> None:
 def test_odd_offers_are_none(odd: Any) -> None:
     failed = error_from_payload({"error": {"availability": {"fallback_models": odd}}})
     assert failed.fallback_models == []
+
+
+def test_upstream_words_that_are_nested_without_end_exhaust_nothing() -> None:
+    raw = '{"error":' * 500 + '"deep"' + "}" * 500
+    failed = error_from_payload(error(502, raw=raw), status=502)
+    assert isinstance(failed, OpenRouterAPIError)
