@@ -151,17 +151,8 @@ class AsyncConnection(_State[httpcore.AsyncNetworkStream]):
     async def open(cls, origin: Origin, seconds: float | None) -> AsyncConnection:
         """See `Connection.open`."""
         backend = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
-        stream = await backend.connect_tcp(origin.host, origin.port, timeout=seconds)
-        if origin.tls is not None:
-            try:
-                stream = await stream.start_tls(
-                    origin.tls, server_hostname=origin.host, timeout=seconds
-                )
-            except BaseException:  # a task that is cancelled must not leave a socket behind
-                with anyio.CancelScope(shield=True):
-                    await stream.aclose()
-                raise
-        return cls(stream)
+        connecting = backend.connect_tcp(origin.host, origin.port, timeout=seconds)
+        return cls(await _encrypt(await connecting, origin, seconds))
 
     async def send(self, message: Message) -> None:
         """See `Connection.send`."""
@@ -184,3 +175,16 @@ class AsyncConnection(_State[httpcore.AsyncNetworkStream]):
         """See `Connection.close`."""
         self._keeps_alive = False
         await self.stream.aclose()
+
+
+async def _encrypt(
+    stream: httpcore.AsyncNetworkStream, origin: Origin, seconds: float | None
+) -> httpcore.AsyncNetworkStream:
+    if origin.tls is None:
+        return stream
+    try:
+        return await stream.start_tls(origin.tls, server_hostname=origin.host, timeout=seconds)
+    except BaseException:  # a task that is cancelled must not leave a socket behind
+        with anyio.CancelScope(shield=True):
+            await stream.aclose()
+        raise

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import socket
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +22,7 @@ from langchain_openrouter_o3 import (
 from langchain_openrouter_o3.emulator import Canned
 from tests import wire
 from tests.conftest import KEY
+from tests.replay.players import MODES
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
@@ -277,3 +281,25 @@ def test_text_is_sent_as_utf8_without_escapes(emulator: Emulator, model: ChatOpe
     model.invoke("Grüße 🐑")
     assert "Grüße 🐑".encode() in emulator.requests[-1].raw
     assert json.loads(emulator.requests[-1].raw) == sent(emulator)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_may_come_in_any_pieces_and_end_with_its_connection(mode: str) -> None:
+    body = wire.sse(wire.chunk("Hello"), *wire.ending())
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65_536)
+            for piece in (head[:20], head[20:] + body[:10], body[10:]):
+                connection.sendall(piece)
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with ChatOpenRouterO3(base_url=base_url, api_key=KEY, max_retries=0) as model:
+            assert MODES[mode](model).content == "Hello"
+        server.join()

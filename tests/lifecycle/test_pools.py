@@ -321,20 +321,21 @@ async def test_models_share_the_pool_of_their_loop(server: Emulator) -> None:
 
 def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     pools = clients.Pools()
+    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    channel: Any = pools._sync[server.base_url].channel
+    server.play(endless())
+    body = b'{"model":"openai/o3-mini","messages":[]}'
+    link.perform(Send(Request(f"{server.base_url}/chat/completions", {}, body)))
     idle = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
     idle.perform(Send(Request(f"{server.base_url}/models", {}, b"")))
     while idle.perform(Receive()):
         pass
     idle.close()
-    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel: Any = pools._sync[server.base_url].channel
     assert len(channel._idle) == 1
-    server.play(endless())
-    body = b'{"model":"openai/o3-mini","messages":[]}'
-    link.perform(Send(Request(f"{server.base_url}/chat/completions", {}, body)))
     pools.close_all()
+    assert len(channel._idle) == 0
     assert channel.is_closed
-    assert server.requests[-1].wait_disconnected(30)
+    assert server.requests[0].wait_disconnected(30)
 
 
 async def test_a_model_that_never_called_has_nothing_to_close(

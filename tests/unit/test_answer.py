@@ -336,3 +336,11 @@ def test_a_null_in_a_later_piece_of_reasoning_takes_nothing_away() -> None:
     ):
         (entry,) = message.additional_kwargs["reasoning_details"]
         assert entry == {**first, "summary": "ab", "extra": None}
+
+
+def test_reasoning_may_begin_with_an_entry_whose_text_is_still_null() -> None:
+    pieces = [{"type": "reasoning.text", "index": 0, "text": text} for text in (None, "Hm", ".")]
+    data = sse(*(chunk("", reasoning_details=[piece]) for piece in pieces), *ending())
+    for read in (read_message, lambda body: add_up(read_chunks(body))):
+        details = read(data).additional_kwargs["reasoning_details"]
+        assert details == [{"type": "reasoning.text", "index": 0, "text": "Hm."}]
