@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 def server() -> Iterator[Emulator]:
     """An emulator of its own, so that its pools belong to one test."""
     with Emulator() as emulator:
+        # The kernel may give it the port of an earlier one, whose pool a model left open.
+        if (left := clients.POOLS._sync.pop(emulator.base_url, None)) is not None:
+            left.channel.close()
         yield emulator
 
 
