@@ -9,8 +9,16 @@ from pathlib import Path
 KEY = "sk-or-v1-benchmark"
 ROOT = Path(__file__).resolve().parent.parent
 
-# A proxy, a tracer or a foreign base URL would measure something else.
-_FOREIGN = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "OPENAI_BASE_URL", "OPENAI_API_BASE")
+# A proxy, a tracer or a foreign base URL would measure something else; without bytecode, which
+# pip writes for what it installs, an import from a checkout would measure the compiler.
+_FOREIGN = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "OPENAI_BASE_URL",
+    "OPENAI_API_BASE",
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 def cores() -> tuple[int | None, int | None]:
@@ -28,7 +36,7 @@ def settle_on(core: int | None) -> None:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a measured process: no proxies, no tracing, a made-up key."""
+    """Return the environment of a measured process: no proxy, no tracing, a made-up key."""
     kept = {
         name: value
         for name, value in os.environ.items()

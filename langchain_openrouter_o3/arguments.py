@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
@@ -52,8 +51,7 @@ _INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydan
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One call, ready to be sent."""
 
     request: Request

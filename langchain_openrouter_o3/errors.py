@@ -344,10 +344,10 @@ _BY_STATUS: dict[int, type[OpenRouterError]] = {
     504: OpenRouterTimeoutError,
 }
 
-_OVERFLOW_WORDING = re.compile(
+# Patterns of errors are compiled (by `re`, once) when there is one: importing is for everybody.
+_OVERFLOW_WORDING = (
     r"context_length_exceeded|maximum context length|context (?:window|length|limit)"
-    r"|(?:prompt|input) is too long|input tokens exceed",
-    re.IGNORECASE,
+    r"|(?:prompt|input) is too long|input tokens exceed"
 )
 
 _ADVICE: dict[type[OpenRouterError], str] = {
@@ -367,13 +367,13 @@ _ADVICE: dict[type[OpenRouterError], str] = {
         "parameters leave an endpoint."
     ),
 }
-_COUNTRY_WORDING = re.compile(r"\b(country|countries|region|territory)\b", re.IGNORECASE)
+_COUNTRY_WORDING = r"\b(country|countries|region|territory)\b"
 _COUNTRY_ADVICE = (
     "The provider does not serve the country that the request came from: choose other "
     "providers with provider= or another model."
 )
 
-_HEADERS_KEPT = re.compile(r"^(retry-after.*|x-ratelimit-.*|x-generation-id|content-type)$")
+_HEADERS_KEPT = r"retry-after.*|x-ratelimit-.*|x-generation-id|content-type"
 
 
 def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all but the body by name
@@ -417,7 +417,7 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
         fallback_models=facts.fallback_models,
         body=payload,
         partial=partial,
-        headers={k: v for k, v in lowered.items() if _HEADERS_KEPT.match(k)},
+        headers={k: v for k, v in lowered.items() if re.fullmatch(_HEADERS_KEPT, k)},
     )
 
 
@@ -425,7 +425,9 @@ def _classify(status: int | None, facts: Failure) -> type[OpenRouterError]:
     known = _BY_ERROR_TYPE.get(facts.error_type or "")
     if known is not None:
         return known
-    if status in (400, 413, 422, None) and _OVERFLOW_WORDING.search(facts.message):
+    if status in (400, 413, 422, None) and re.search(
+        _OVERFLOW_WORDING, facts.message, re.IGNORECASE
+    ):
         return OpenRouterContextOverflowError
     if facts.flagged and status in (400, 403):
         return OpenRouterModerationError
@@ -439,7 +441,9 @@ def _classify(status: int | None, facts: Failure) -> type[OpenRouterError]:
 def _advice(cls: type[OpenRouterError], facts: Failure, wait: float | None) -> str:
     """Say what to do: in the server's words if it has any, otherwise in ours."""
     passing = cls.is_retryable if facts.retryable is None else facts.retryable
-    blocked = cls is OpenRouterPermissionError and _COUNTRY_WORDING.search(facts.message)
+    blocked = cls is OpenRouterPermissionError and re.search(
+        _COUNTRY_WORDING, facts.message, re.IGNORECASE
+    )
     advice = (
         _clip(facts.remedy, MAX_MESSAGE_CHARS)
         if facts.remedy

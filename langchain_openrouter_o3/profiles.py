@@ -6,9 +6,8 @@ An unknown slug has no entry, and then nothing is withheld from the request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from langchain_core.language_models import ModelProfile
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 EFFORTS = ("low", "medium", "high")
 
 
-@dataclass(frozen=True)
-class Prices:
+class Prices(NamedTuple):
     """USD per million tokens."""
 
     input: float
@@ -25,8 +23,7 @@ class Prices:
     cached_input: float | None = None
 
 
-@dataclass(frozen=True)
-class ModelFacts:
+class ModelFacts(NamedTuple):
     """One model as OpenRouter serves it.
 
     Attributes:

@@ -15,7 +15,10 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 class _Setting(BaseModel):
     # An unknown key is an error: OpenRouter ignores it in silence, and a typo would cost money.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # Validators are built on first use; the chat model's own contains them anyway.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object; what is None is left out, at any depth."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -36,16 +35,16 @@ DRAIN_SECONDS = 1.0
 """How long the end of a body may follow `[DONE]`, so that the connection can be used again."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What goes out; `body` is encoded once and used by every attempt.
-
-    The headers hold the key, so they stay out of the representation.
-    """
+class Request(NamedTuple):
+    """What goes out; `body` is encoded once and used by every attempt."""
 
     url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Leave out the headers, which hold the key, and the body."""
+        return f"Request({self.url!r})"
 
 
 class Reply(NamedTuple):
@@ -90,11 +89,12 @@ class Sleep(NamedTuple):
     seconds: float
 
 
-@dataclass(slots=True)
 class Deliver(Generic[T_co]):
     """Step: hand these to the caller."""
 
-    items: list[T_co]
+    def __init__(self, items: list[T_co]) -> None:
+        """Take them in their order."""
+        self.items = items
 
 
 Answer = Reply | bytes | TransportFailure | None
@@ -141,10 +141,9 @@ class Sources(NamedTuple):
     timer: Callable[[], float] = time.monotonic
 
 
-@dataclass
 class _Progress:
-    delivered: bool = False
-    unsent: bool = False
+    delivered = False
+    unsent = False
 
 
 def exchange(

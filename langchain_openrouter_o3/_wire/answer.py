@@ -6,7 +6,6 @@ both modes give the same message follows from there being only this one place.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import AIMessage
@@ -57,7 +56,7 @@ _METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in
 
 # A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
 _TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
-_FAILED = re.compile(r"error|fail|malformed", re.IGNORECASE)
+_FAILED = ("error", "fail", "malformed")
 
 
 class Delta(NamedTuple):
@@ -116,7 +115,7 @@ class Answer:
             is_truncated(self.finish_reason, native)
             or self.finish_reason == "content_filter"
             or self.stop.matched is not None
-            or bool(native and _FAILED.search(native))
+            or _is_failure(native)
         )
 
     def feed(self, payload: dict[str, Any], *, whole: bool) -> Delta:
@@ -161,7 +160,7 @@ class Answer:
             )
         if self.has_content() or self.stop.matched is not None:
             return
-        failed = bool(native and _FAILED.search(native))
+        failed = _is_failure(native)
         unbilled = self._usage is not None and self._usage["output_tokens"] == 0
         if failed or unbilled:
             raise OpenRouterEmptyResponseError(
@@ -334,6 +333,11 @@ class Answer:
 def is_truncated(finish_reason: str | None, native_finish_reason: str | None) -> bool:
     """Say whether these finish reasons mean that a token limit cut the answer."""
     return finish_reason in _TRUNCATED or native_finish_reason in _TRUNCATED
+
+
+def _is_failure(native_finish_reason: str | None) -> bool:
+    reason = (native_finish_reason or "").lower()
+    return any(word in reason for word in _FAILED)
 
 
 def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:

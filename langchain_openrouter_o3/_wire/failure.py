@@ -38,7 +38,8 @@ _STATUS_OF_WORD = {
     "service_unavailable": 503,
 }
 
-_ID_OR_KEY = re.compile(
+# Compiled (by `re`, once) when there is an error: importing is for everybody.
+_ID_OR_KEY = (
     r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
     r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
 )
@@ -50,7 +51,7 @@ def redact(value: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
     if isinstance(value, str):
-        return _ID_OR_KEY.sub("[redacted]", value)
+        return re.sub(_ID_OR_KEY, "[redacted]", value)
     if is_object(value):
         return {
             redact(key): redact(item, depth + 1)

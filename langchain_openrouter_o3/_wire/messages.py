@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
-_NAME = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_NAME = 64
 
 
@@ -122,4 +121,4 @@ def _plain(message: BaseMessage, role: str, target: _Target) -> dict[str, Any]:
 
 def _name(message: BaseMessage) -> dict[str, str]:
     name = message.name or message.additional_kwargs.get("name")
-    return {"name": _NAME.sub("_", str(name))[:_MAX_NAME]} if name else {}
+    return {"name": re.sub(r"[^A-Za-z0-9_-]", "_", str(name))[:_MAX_NAME]} if name else {}

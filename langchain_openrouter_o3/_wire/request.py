@@ -75,7 +75,6 @@ _OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_JSON_WORD = re.compile("json", re.IGNORECASE)
 
 
 def canonical_names(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -313,7 +312,7 @@ def _check_json_mode(body: Mapping[str, Any]) -> None:
     if not is_object(form) or form.get("type") != "json_object":
         return
     contents = (message.get("content") for message in body["messages"])
-    if not any(_JSON_WORD.search(json.dumps(content)) for content in contents):
+    if not any("json" in json.dumps(content).lower() for content in contents):
         raise OpenRouterInputError(
             "response_format json_object: OpenAI requires the word 'json' in a message; say in "
             "the prompt that the answer is JSON."

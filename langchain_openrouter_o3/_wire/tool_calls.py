@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import tool as core_tool
@@ -33,15 +32,15 @@ Sending the same bytes back keeps the prompt cache warm and alters nothing.
 _SPOILERS = ("]", "}", '"]', '"}', '""]', '""}')
 
 
-@dataclass
 class _Call:
-    position: int
-    index: Any = None
-    id: str = ""
-    wire_id: str = ""
-    name: str = ""
-    pieces: list[str] = field(default_factory=list[str])  # joining at each delta is quadratic
-    named: bool = False  # whether id and name have been sent on
+    def __init__(self, position: int, index: Any) -> None:
+        self.position = position
+        self.index = index
+        self.id = ""
+        self.wire_id = ""
+        self.name = ""
+        self.pieces: list[str] = []  # joining at each delta is quadratic
+        self.named = False  # whether id and name have been sent on
 
     @property
     def arguments(self) -> str:
@@ -153,7 +152,7 @@ class ToolCalls:
         return latest if continues else None
 
     def _begin(self, index: Any) -> _Call:
-        call = _Call(position=len(self._calls), index=index)
+        call = _Call(len(self._calls), index)
         self._calls.append(call)
         return call
 
