@@ -1,11 +1,59 @@
-"""Telling JSON's objects and arrays from everything else, for readers and type checkers alike."""
+"""JSON: read and written at the speed of compiled libraries, to the letter of Python's own.
+
+`json` is strict about numbers and knows every size of them, but takes three to five times as
+long. What the faster readers and writers refuse, or could alter, it decides.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from enum import Enum
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+from pydantic_core import from_json
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
+
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_NULL = re.compile(rb"(?:^|[:,\[])null")
+
+
+def encode(value: Any) -> bytes:
+    """Write a value as compact UTF-8 JSON.
+
+    Args:
+        value: What `json` writes, and enumerations and UUIDs besides.
+
+    Raises:
+        TypeError: It holds something that JSON has no form for.
+        ValueError: It holds NaN or an infinity, half a surrogate pair, or itself.
+        RecursionError: It is nested too deep.
+    """
+    try:
+        written = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:  # also for numbers beyond 64 bits and keys that are no strings
+        return _ENCODER.encode(value).encode()
+    # It writes null for NaN, too.
+    if b"null" in written and _NULL.search(written):
+        return _ENCODER.encode(value).encode()
+    return written
+
+
+def decode(text: bytes | bytearray | str) -> Any:
+    """Read one JSON value; a byte order mark is let pass, as is white space around it.
+
+    Raises:
+        ValueError: It is not JSON, or not UTF-8.
+        RecursionError: It is nested too deep.
+    """
+    try:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:  # also for half a surrogate pair, which JSON allows, and deep nesting
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
 
 
 def is_object(value: Any) -> TypeIs[dict[str, Any]]:
@@ -16,3 +64,21 @@ def is_object(value: Any) -> TypeIs[dict[str, Any]]:
 def is_array(value: Any) -> TypeIs[list[Any]]:
     """Whether a decoded value is a JSON array."""
     return isinstance(value, list)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+)

@@ -24,6 +24,7 @@ from pydantic.v1.typing import is_typeddict
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.absent import drop_absent
 from langchain_openrouter_o3._wire.answer import is_truncated
+from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
     repair_schema,
     strict_schema,
@@ -154,8 +155,13 @@ def response_format_to_wire(value: Any) -> dict[str, Any]:
     Raises:
         OpenRouterInputError: The schema cannot be strict; the text names the path.
     """
-    if not is_object(value):
-        return build_target(value).response_format(strict=True)
+    if is_object(value):
+        return _dictionary_to_wire(value)
+    return build_target(value).response_format(strict=True)
+
+
+@remembered
+def _dictionary_to_wire(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("type") == "json_schema":
         target = build_target(value)
         return target.response_format(strict=value["json_schema"].get("strict") is not False)

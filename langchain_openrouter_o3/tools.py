@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
     repair_schema,
     strict_schema,
@@ -56,7 +57,10 @@ def tools_to_wire(
     given: Any = tools  # a caller's type checker may not have looked
     if not isinstance(given, Iterable) or isinstance(given, (str, Mapping)):
         raise OpenRouterInputError(f"tools is a list of tools, not {type(tools).__name__}.")
-    return [_tool_to_wire(tool, strict) for tool in tools]
+    return [
+        _dictionary_to_wire(tool, strict) if is_object(tool) else _tool_to_wire(tool, strict)
+        for tool in tools
+    ]
 
 
 def tool_name(tool: dict[str, Any]) -> str | None:
@@ -121,6 +125,9 @@ def _tool_to_wire(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FB
         strict_schema(parameters, what) if function.get("strict") else parameters
     )
     return {**converted, "function": function}
+
+
+_dictionary_to_wire = remembered(_tool_to_wire)
 
 
 def _label(tool: Any) -> str:

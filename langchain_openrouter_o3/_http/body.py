@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import decode, is_object
 from langchain_openrouter_o3._wire.failure import redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
@@ -117,20 +117,9 @@ class BodyDecoder:
 
 def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[str, Any]:
     """Parse an event, named by its position in the stream, or a whole body."""
-    try:
-        text = data.decode()
-        value, end = _JSON.raw_decode(text)
-        if end == len(text) and is_object(value):
-            return value
-    except (ValueError, RecursionError):
-        pass  # white space or a byte order mark before it, or no JSON: the careful way tells
-    return _parse_object_carefully(data, position)
-
-
-def _parse_object_carefully(data: bytes | bytearray, position: int | None) -> dict[str, Any]:
     where = "the body" if position is None else f"event {position} of the stream"
     try:
-        value = _JSON.decode(data.decode("utf-8-sig"))
+        value = decode(data)
     except (ValueError, RecursionError) as error:
         raise OpenRouterMalformedResponseError(
             f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
@@ -140,13 +129,6 @@ def _parse_object_carefully(data: bytes | bytearray, position: int | None) -> di
             f"Malformed answer: {where} is not a JSON object: {_excerpt(data)}"
         )
     return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-_JSON = json.JSONDecoder(parse_constant=_refuse_constant)  # made once: a stream has thousands
 
 
 def _recognise(head: bytearray) -> Framing:

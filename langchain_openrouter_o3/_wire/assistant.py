@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.parts import Place, part_to_wire
+from langchain_openrouter_o3._json import encode, is_array, is_object
+from langchain_openrouter_o3._wire.parts import part_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from langchain_core.messages import AIMessage
 
     from langchain_openrouter_o3._wire.call_ids import CallIds
+    from langchain_openrouter_o3._wire.place import Place
 
 # Blocks that repeat what AIMessage.tool_calls holds, in LangChain's and Anthropic's spelling.
 _CALL_BLOCKS = frozenset(
@@ -32,12 +34,20 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     Raises:
         OpenRouterInputError: A block has no place on the wire.
     """
-    if "function_call" in message.additional_kwargs and not message.tool_calls:
+    extra = message.additional_kwargs
+    if "function_call" in extra and not message.tool_calls:
         raise OpenRouterInputError(
             f"{place.name}: the legacy function_call cannot be sent; use tool_calls."
         )
-    calls = _calls(message, ids, place)
-    content, thoughts, refusal = _split_content(message, place)
+    called = message.tool_calls or message.invalid_tool_calls
+    calls = _calls(message, ids, place) if called else []
+    if isinstance(message.content, str):
+        if not (calls or extra):
+            return {"content": message.content}
+        content, thoughts, refusal = message.content, "", ""
+    else:
+        content, thoughts, refusal = _split_content(message.content, message, place)
+    refusal = extra.get("refusal") or refusal
     wire: dict[str, Any] = {}
     if content or not (calls or refusal):
         wire["content"] = content
@@ -45,21 +55,20 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
         wire["tool_calls"] = calls
     if refusal:
         wire["refusal"] = refusal
-    wire.update(_reasoning(message, thoughts))
-    for key in _RETURNED:
-        if message.additional_kwargs.get(key) is not None:
-            wire[key] = message.additional_kwargs[key]
+    if extra or thoughts:
+        wire |= _reasoning(extra, thoughts)
+        wire |= {key: extra[key] for key in _RETURNED if extra.get(key) is not None}
     return wire
 
 
-def _split_content(message: AIMessage, place: Place) -> tuple[str | list[dict[str, Any]], str, str]:
-    thoughts = ""
-    refusal = message.additional_kwargs.get("refusal") or ""
-    if isinstance(message.content, str):
-        return message.content, thoughts, refusal
+def _split_content(
+    blocks: Sequence[str | dict[Any, Any]], message: AIMessage, place: Place
+) -> tuple[list[dict[str, Any]], str, str]:
+    """Sort content blocks into parts, thoughts and refusal."""
+    thoughts = refusal = ""
     known = [call["id"] for call in (*message.tool_calls, *message.invalid_tool_calls)]
     parts: list[dict[str, Any]] = []
-    for block in message.content:
+    for block in blocks:
         kind = str(block.get("type")) if is_object(block) else "text"
         if isinstance(block, str) or kind not in _CALL_BLOCKS | _TEXT_BLOCKS.keys():
             parts.append(part_to_wire(block, place))
@@ -91,9 +100,9 @@ def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
     return text
 
 
-def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
-    text = message.additional_kwargs.get("reasoning_content") or thoughts
-    details = message.additional_kwargs.get("reasoning_details")
+def _reasoning(extra: dict[str, Any], thoughts: str) -> dict[str, Any]:
+    text = extra.get("reasoning_content") or thoughts
+    details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):
         wire["reasoning_details"] = reasoning_details_to_wire(details)
@@ -104,8 +113,6 @@ def _reasoning(message: AIMessage, thoughts: str) -> dict[str, Any]:
 
 
 def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
-    if not (message.tool_calls or message.invalid_tool_calls):
-        return []
     raw: Any = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
     if not is_object(raw):
         raise OpenRouterInputError(f"{place.name}: {ARGUMENTS_KEY} holds strings by call id.")
@@ -122,7 +129,7 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
         calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
     return [
         {
-            "id": ids.call(identity, position),
+            "id": ids.call(identity, position, place),
             "type": "function",
             "function": {"name": name, "arguments": arguments},
         }
@@ -133,7 +140,7 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
 def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
     """Reuse the model's own string while it still means the same arguments."""
     try:
-        written = _JSON.encode(args)
+        written = encode(args).decode()
         # Written out, because to Python 1 and True are equal.
         return raw if isinstance(raw, str) and _rewritten(raw) == written else written
     except (TypeError, ValueError) as error:
@@ -145,7 +152,4 @@ def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
 @lru_cache(maxsize=4096)  # the same strings come back with every turn of a conversation
 def _rewritten(raw: str) -> str | None:
     """Write an argument string as we would; None if it holds no arguments."""
-    return _JSON.encode(parse_arguments(raw)) if raw.strip() else None
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+    return encode(parse_arguments(raw)).decode() if raw.strip() else None

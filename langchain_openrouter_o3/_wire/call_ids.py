@@ -10,12 +10,13 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, ToolMessage
-
+from langchain_openrouter_o3._wire.place import name_of
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import BaseMessage, ToolMessage
+
+    from langchain_openrouter_o3._wire.place import Place
 
 _ACCEPTED = re.compile(r"[\x21-\x7e]{1,64}")
 """Printable ASCII without spaces; OpenAI's Responses API, which serves o3-mini, takes 64."""
@@ -27,40 +28,21 @@ class CallIds:
     def __init__(self) -> None:
         """Start before the first message."""
         self._open: dict[str, str] = {}  # calls without a result: id in the history → on the wire
-        self._where = ""
-        self._turn = 0
+        self._caller: tuple[int, BaseMessage] | None = None
 
-    def enter(self, message: BaseMessage, where: str) -> None:
-        """Begin a message.
-
-        Raises:
-            OpenRouterInputError: Calls before it still wait for their results.
-        """
-        if not isinstance(message, ToolMessage):
-            self.leave()
-        if isinstance(message, AIMessage):
-            self._turn += 1
-            self._where = where
-        elif isinstance(message, ToolMessage) and not self._matches(message):
-            raise OpenRouterInputError(
-                f"{where}: the tool result {message.tool_call_id!r} answers no call of the "
-                f"preceding AI message (open calls: {list(self._open) or 'none'}); remove it or "
-                "restore the message with its call."
-            )
-
-    def leave(self) -> None:
-        """End a turn.
+    def check_answered(self) -> None:
+        """Begin a message that is no result, or end the conversation.
 
         Raises:
             OpenRouterInputError: Calls still wait for their results.
         """
-        if self._open:
+        if self._open and self._caller is not None:
             raise OpenRouterInputError(
-                f"{self._where}: the tool calls {list(self._open)} have no result; add a "
-                "ToolMessage for each before the next message, or remove the calls."
+                f"{name_of(*self._caller)}: the tool calls {list(self._open)} have no result; add "
+                "a ToolMessage for each before the next message, or remove the calls."
             )
 
-    def call(self, identity: str | None, position: int) -> str:
+    def call(self, identity: str | None, position: int, place: Place) -> str:
         """Open a call and return its id on the wire.
 
         Raises:
@@ -69,24 +51,32 @@ class CallIds:
         key = identity or f"missing-{position}"
         if key in self._open:
             raise OpenRouterInputError(
-                f"{self._where}: two tool calls have the id {identity!r}; give each its own."
+                f"{place.name}: two tool calls have the id {identity!r}; give each its own."
             )
-        wire = identity or _short(f"turn {self._turn} call {position}")
+        wire = identity or _short(f"message {place.index} call {position}")
+        self._caller = place.index, place.message
         self._open[key] = wire if _ACCEPTED.fullmatch(wire) else _short(wire)
         return self._open[key]
 
-    def result(self, message: ToolMessage) -> str:
-        """Close a call and return its id on the wire."""
-        key = message.tool_call_id
-        if key not in self._open:  # a result for a call that had no id: they pair in order
-            key = next(name for name in self._open if name.startswith("missing-"))
-        return self._open.pop(key)
+    def result(self, message: ToolMessage, place: Place) -> str:
+        """Close a call and return its id on the wire.
 
-    def _matches(self, message: ToolMessage) -> bool:
-        without_id = message.tool_call_id in ("", "None")
-        return message.tool_call_id in self._open or (
-            without_id and any(name.startswith("missing-") for name in self._open)
-        )
+        Raises:
+            OpenRouterInputError: No open call has the result's id.
+        """
+        key: str | None = message.tool_call_id
+        if key not in self._open and key in (
+            "",
+            "None",
+        ):  # they pair in order with calls that had no id, either
+            key = next((name for name in self._open if name.startswith("missing-")), None)
+        if key not in self._open:
+            raise OpenRouterInputError(
+                f"{place.name}: the tool result {message.tool_call_id!r} answers no call of the "
+                f"preceding AI message (open calls: {list(self._open) or 'none'}); remove it or "
+                "restore the message with its call."
+            )
+        return self._open.pop(key)
 
 
 def _short(identity: Any) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, singledispatch
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -21,7 +21,8 @@ from langchain_core.messages import (
 
 from langchain_openrouter_o3._wire.assistant import assistant_to_wire
 from langchain_openrouter_o3._wire.call_ids import CallIds
-from langchain_openrouter_o3._wire.parts import Place, content_to_wire
+from langchain_openrouter_o3._wire.parts import content_to_wire
+from langchain_openrouter_o3._wire.place import Place
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
 _MAX_NAME = 64
-
-
-class _Target(NamedTuple):
-    place: Place
-    ids: CallIds
 
 
 def messages_to_wire(
@@ -53,69 +49,71 @@ def messages_to_wire(
     """
     if not messages:
         raise OpenRouterInputError("messages is empty; pass at least one message.")
+    place = Place(image_inputs=image_inputs)
     ids = CallIds()
     wire: list[dict[str, Any]] = []
     for index, message in enumerate(messages):
-        place = Place(f"messages[{index}] ({message.type})", image_inputs)
-        ids.enter(message, place.name)
-        wire.append(_mapping_of(type(message))(message, _Target(place, ids)))
-    ids.leave()
+        place.index, place.message = index, message
+        wire.append(_mapping_of(type(message))(message, ids, place))
+    ids.check_answered()
     return wire
 
 
 @lru_cache(maxsize=64)
-def _mapping_of(kind: type[BaseMessage]) -> Callable[[Any, _Target], dict[str, Any]]:
+def _mapping_of(kind: type[BaseMessage]) -> Callable[[Any, CallIds, Place], dict[str, Any]]:
     """Find the mapping of a class once; long histories have few classes."""
     return _message_to_wire.dispatch(kind)
 
 
 @singledispatch
-def _message_to_wire(message: BaseMessage, target: _Target) -> dict[str, Any]:
+def _message_to_wire(message: BaseMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+    del ids
     raise OpenRouterInputError(
-        f"{target.place.name}: a {type(message).__name__} cannot be sent; use HumanMessage, "
+        f"{place.name}: a {type(message).__name__} cannot be sent; use HumanMessage, "
         "AIMessage, SystemMessage, ToolMessage or ChatMessage."
     )
 
 
 @_message_to_wire.register
-def _(message: SystemMessage, target: _Target) -> dict[str, Any]:
+def _(message: SystemMessage, ids: CallIds, place: Place) -> dict[str, Any]:
     # The tag that langchain-openai and its converters use for OpenAI's developer role.
     developer = message.additional_kwargs.get("__openai_role__") == "developer"
-    return _plain(message, "developer" if developer else "system", target)
+    return _plain(message, "developer" if developer else "system", ids, place)
 
 
 @_message_to_wire.register
-def _(message: HumanMessage, target: _Target) -> dict[str, Any]:
-    return _plain(message, "user", target)
+def _(message: HumanMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+    return _plain(message, "user", ids, place)
 
 
 @_message_to_wire.register
-def _(message: ChatMessage, target: _Target) -> dict[str, Any]:
+def _(message: ChatMessage, ids: CallIds, place: Place) -> dict[str, Any]:
     if message.role not in _ROLES:
         raise OpenRouterInputError(
-            f"{target.place.name}: role {message.role!r} is not one of "
+            f"{place.name}: role {message.role!r} is not one of "
             f"{', '.join(sorted(_ROLES))}; a tool's result is a ToolMessage."
         )
-    return _plain(message, message.role, target)
+    return _plain(message, message.role, ids, place)
 
 
 @_message_to_wire.register
-def _(message: ToolMessage, target: _Target) -> dict[str, Any]:
+def _(message: ToolMessage, ids: CallIds, place: Place) -> dict[str, Any]:
     return {
         "role": "tool",
-        "tool_call_id": target.ids.result(message),
-        "content": content_to_wire(message.content, target.place),
+        "tool_call_id": ids.result(message, place),
+        "content": content_to_wire(message.content, place),
     }
 
 
 @_message_to_wire.register
-def _(message: AIMessage, target: _Target) -> dict[str, Any]:
-    wire = assistant_to_wire(message, target.ids, target.place)
-    return {"role": "assistant", **_name(message), **wire}
+def _(message: AIMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+    ids.check_answered()
+    return {"role": "assistant", **_name(message), **assistant_to_wire(message, ids, place)}
 
 
-def _plain(message: BaseMessage, role: str, target: _Target) -> dict[str, Any]:
-    content = content_to_wire(message.content, target.place)
+def _plain(message: BaseMessage, role: str, ids: CallIds, place: Place) -> dict[str, Any]:
+    ids.check_answered()
+    content = content_to_wire(message.content, place)
     return {"role": role, **_name(message), "content": content}
 
 

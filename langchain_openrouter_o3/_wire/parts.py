@@ -5,7 +5,7 @@ Source: https://openrouter.ai/docs/api-reference/chat-completion (ChatContentIte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.block_translators.openai import convert_to_openai_data_block
 
@@ -15,12 +15,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-
-class Place(NamedTuple):
-    """Where a block stands, for errors, and what the model can take."""
-
-    name: str
-    image_inputs: bool
+    from langchain_openrouter_o3._wire.place import Place
 
 
 def content_to_wire(

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -74,7 +74,6 @@ CALL_OPTIONS = frozenset(
 _OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def canonical_names(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -212,7 +211,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         OpenRouterInputError: It holds NaN, a lone surrogate or something that is not JSON.
     """
     try:
-        return _JSON.encode(body).encode()
+        return encode(body)
     except UnicodeEncodeError:
         broken = next((key for key, value in _parts(body) if _has_surrogate(value)), "the request")
         raise OpenRouterInputError(

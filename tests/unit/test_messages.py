@@ -186,12 +186,12 @@ def test_the_models_own_argument_string_goes_back_byte_for_byte() -> None:
 @pytest.mark.parametrize(
     ("raw", "args", "sent"),
     [
-        ('{"a":1}', {"a": 2}, '{"a": 2}'),
-        ('{"a":1}', {"a": True}, '{"a": true}'),
-        ('{"a":[0]}', {"a": [False]}, '{"a": [false]}'),
+        ('{"a":1}', {"a": 2}, '{"a":2}'),
+        ('{"a":1}', {"a": True}, '{"a":true}'),
+        ('{"a":[0]}', {"a": [False]}, '{"a":[false]}'),
         ("", {}, "{}"),
-        ('{"a"', {"a": 1}, '{"a": 1}'),
-        (5, {"a": 1}, '{"a": 1}'),
+        ('{"a"', {"a": 1}, '{"a":1}'),
+        (5, {"a": 1}, '{"a":1}'),
     ],
 )
 def test_edited_arguments_replace_the_models_string(raw: Any, args: Any, sent: str) -> None:
