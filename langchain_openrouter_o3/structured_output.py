@@ -9,20 +9,19 @@ import json
 import re
 from collections.abc import Callable  # noqa: TC003 - pydantic evaluates Target's annotations
 from dataclasses import dataclass, is_dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables.utils import AddableDict
 from langchain_core.utils.function_calling import convert_to_json_schema
-from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1.typing import is_typeddict
 
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.absent import drop_absent
+from langchain_openrouter_o3._wire.absent import drop_absent, has_optionals
 from langchain_openrouter_o3._wire.answer import is_truncated
 from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
@@ -39,6 +38,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
+from langchain_openrouter_o3.object_stream import ObjectStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -50,6 +50,10 @@ Method = Literal["json_schema", "function_calling", "json_mode"]
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 64
 _MAX_QUOTE = 300
+
+
+class MisfitError(ValueError):
+    """An answer does not fit what it is to become; the cause says why."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,29 @@ class Target:
     validate: Callable[[Any], Any]
     growing: bool = False
     validate_json: Callable[[str], Any] | None = None
+
+    @cached_property
+    def has_optionals(self) -> bool:
+        """Whether strict mode may bring nulls that have to be taken out again."""
+        return has_optionals(self.schema)
+
+    def make(self, value: Any) -> Any:
+        """Make the caller's object of parsed JSON.
+
+        Raises:
+            MisfitError: It does not fit; the cause says why.
+        """
+        meant = drop_absent(value, self.schema) if self.has_optionals else value
+        return _fit(self.validate, meant)
+
+    def make_partial(self, value: Any) -> Any:
+        """Make of JSON that is still growing what a stream can show; None if there is nothing."""
+        if self.growing:
+            return value
+        try:
+            return self.make(value)
+        except MisfitError:
+            return None  # not valid yet
 
     def response_format(self, *, strict: bool) -> dict[str, Any]:
         """Return the `json_schema` envelope.
@@ -218,7 +245,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         _refuse_unfinished(message)
         if (parsed := self._parse_at_once(message)) is not None:
             return parsed
-        value = self._call_arguments(message) if self._by_call else _parse_json(message)
+        value = self._call_arguments(message) if self.by_call else _parse_json(message)
         if not is_object(value):
             raise _error(message, f"The answer is no object, as {self.target.name} needs.")
         return self.validate_object(value, message)
@@ -229,27 +256,27 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         Raises:
             OpenRouterOutputError: It does not fit.
         """
-        return self._fit(self.target.validate, drop_absent(value, self.target.schema), message)
-
-    def _fit(self, make: Callable[[Any], Any], value: Any, message: BaseMessage) -> Any:
         try:
-            return make(value)
-        except Exception as error:  # the caller's own validators may raise anything
-            raise _error(message, f"The answer does not fit {self.target.name}: {error}") from error
+            return self.target.make(value)
+        except MisfitError as misfit:
+            cause = misfit.__cause__
+            raise _error(message, f"The answer does not fit {self.target.name}: {cause}") from cause
 
     def _parse_at_once(self, message: BaseMessage) -> Any:
-        """Parse and validate in one step what holds no null, or leave it to the careful way."""
-        make, text = self.target.validate_json, str(message.text)
-        object_without_null = text.lstrip().startswith("{") and "null" not in text
-        if self._by_call or make is None or not object_without_null:
+        """Parse and validate in one step, or leave to the careful way what may need it."""
+        validate, text = self.target.validate_json, _text(message)
+        if self.by_call or validate is None or not text.lstrip().startswith("{"):
+            return None
+        if self.target.has_optionals and "null" in text:
             return None
         try:
-            return self._fit(make, text, message)
-        except OpenRouterOutputError:
+            return _fit(validate, text)
+        except MisfitError:
             return None  # the careful way says what is wrong
 
     @property
-    def _by_call(self) -> bool:
+    def by_call(self) -> bool:
+        """Whether the object is the arguments of a tool call."""
         return self.method == "function_calling"
 
     def _call_arguments(self, message: BaseMessage) -> Any:
@@ -266,7 +293,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         return calls[0]["args"]
 
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002 - core's name
-        stream = _ObjectStream(self)
+        stream = ObjectStream(self)
         for chunk in input:
             yield from stream.feed(chunk)
         yield from stream.finish()
@@ -275,7 +302,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         self,
         input: AsyncIterator[str | BaseMessage],  # noqa: A002 - core's name
     ) -> AsyncIterator[Any]:
-        stream = _ObjectStream(self)
+        stream = ObjectStream(self)
         async for chunk in input:
             for item in stream.feed(chunk):
                 yield item
@@ -294,69 +321,11 @@ def build_parser(target: Target, method: Method, *, include_raw: bool) -> Struct
     return StructuredOutputParser(target=target, method=method, include_raw=include_raw)
 
 
-class _Outcome(AddableDict):
-    """A piece of `raw`, `parsed` and `parsing_error`; in a sum the last object counts."""
-
-    def __add__(self, other: AddableDict) -> _Outcome:
-        """Add the messages up and take the rest from the later piece."""
-        total = _Outcome({**self, **other})
-        if "raw" in self and "raw" in other:
-            total["raw"] = self["raw"] + other["raw"]
-        return total
-
-
-class _ObjectStream:
-    """The growing object of one stream."""
-
-    def __init__(self, parser: StructuredOutputParser) -> None:
-        self._parser = parser
-        self._total: Any = None
-        self._shown: Any = None
-
-    def feed(self, chunk: str | BaseMessage) -> Iterator[Any]:
-        message = AIMessageChunk(content=chunk) if isinstance(chunk, str) else chunk
-        self._total = message if self._total is None else self._total + message
-        if self._parser.include_raw:
-            yield _Outcome(raw=message)
-        yield from self._show(self._partial())
-
-    def finish(self) -> Iterator[Any]:
-        if self._total is None:
-            return
-        if not self._parser.include_raw:
-            yield from self._show(self._parser.parse_message(self._total))
-            return
-        try:
-            yield from self._show(self._parser.parse_message(self._total))
-        except OpenRouterOutputError as error:
-            yield _Outcome(parsed=None, parsing_error=error)
-        else:
-            yield _Outcome(parsing_error=None)
-
-    def _show(self, value: Any) -> Iterator[Any]:
-        if value is not None and value != self._shown:
-            self._shown = value
-            yield _Outcome(parsed=value) if self._parser.include_raw else value
-
-    def _partial(self) -> Any:
-        value = self._growing_json()
-        if not is_object(value) or self._parser.target.growing:
-            return value if is_object(value) else None
-        try:
-            return self._parser.validate_object(value, self._total)
-        except OpenRouterOutputError:
-            return None  # not valid yet
-
-    def _growing_json(self) -> Any:
-        if self._parser.method == "function_calling":
-            calls = getattr(self._total, "tool_calls", [])
-            names = (call["args"] for call in calls if call["name"] == self._parser.target.name)
-            return next(names, None)
-        text = str(self._total.text).strip()
-        try:
-            return parse_partial_json(text) if text else None
-        except (ValueError, RecursionError):
-            return None  # not JSON yet
+def _fit(validate: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return validate(value)
+    except Exception as error:  # the caller's own validators may raise anything
+        raise MisfitError from error
 
 
 def _refuse_unfinished(message: BaseMessage) -> None:
@@ -380,7 +349,7 @@ def _refuse_unfinished(message: BaseMessage) -> None:
 
 
 def _parse_json(message: BaseMessage) -> Any:
-    text = str(message.text)
+    text = _text(message)
     called = [call["name"] for call in getattr(message, "tool_calls", [])]
     if called and not text:
         raise _error(
@@ -394,11 +363,16 @@ def _parse_json(message: BaseMessage) -> Any:
         raise _error(message, f"The answer is not JSON ({error}).") from error
 
 
+def _text(message: BaseMessage) -> str:
+    return message.content if isinstance(message.content, str) else str(message.text)
+
+
 def _error(message: BaseMessage, text: str) -> OpenRouterOutputError:
-    if str(message.text):
-        text = f"{text} Content: {_quote(str(message.text))}"
+    content = _text(message)
+    if content:
+        text = f"{text} Content: {_quote(content)}"
     error = OpenRouterOutputError(text, partial=_as_ai(message), **_ids(message))
-    error.llm_output = str(message.text)
+    error.llm_output = content
     return error
 
 

@@ -26,6 +26,17 @@ def drop_absent(value: Any, schema: Schema) -> Any:
     return _drop_absent(value, schema, schema)
 
 
+def has_optionals(schema: Any) -> bool:
+    """Whether any object of a schema has an optional property, so that nulls may come for it."""
+    if is_array(schema):
+        return any(map(has_optionals, schema))
+    if not is_object(schema):
+        return False
+    properties = schema.get("properties")
+    optional = is_object(properties) and not properties.keys() <= set(schema.get("required", ()))
+    return optional or any(map(has_optionals, schema.values()))
+
+
 def _drop_absent(value: Any, schema: Schema, root: Schema) -> Any:
     if is_array(value):
         return [

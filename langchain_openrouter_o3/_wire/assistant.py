@@ -41,6 +41,7 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
         )
     called = message.tool_calls or message.invalid_tool_calls
     calls = _calls(message, ids, place) if called else []
+    content: str | list[dict[str, Any]]
     if isinstance(message.content, str):
         if not (calls or extra):
             return {"content": message.content}
