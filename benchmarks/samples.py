@@ -54,18 +54,26 @@ class Clock:
         """Start."""
         gc.collect()
         gc.disable()
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._lap = _now()
         return self
+
+    def lap(self) -> tuple[float, float]:
+        """Return the seconds of CPU and wall time since the last lap."""
+        before, self._lap = self._lap, _now()
+        return self._lap[0] - before[0], self._lap[1] - before[1]
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
-        self.cpu = time.process_time() - self._cpu
-        self.wall = time.perf_counter() - self._wall
+        self.cpu, self.wall = self.lap()
         gc.enable()
 
     def sample(self, units: int, **notes: Any) -> Sample:
         """Return the time of one unit."""
         return Sample(self.cpu / units, self.wall / units, units=units, notes=notes)
+
+
+def _now() -> tuple[float, float]:
+    return time.process_time(), time.perf_counter()
 
 
 @dataclass

@@ -275,6 +275,9 @@ def _read_payloads(
         for payload in payloads:
             patience.note_data()
             items += reader.feed(payload, decoder.framing)
+            if items and not progress.delivered:  # the first token waits for nothing behind it
+                yield from _deliver(items, progress)
+                items = []
             if reader.closed:
                 break
     except OpenRouterError as error:

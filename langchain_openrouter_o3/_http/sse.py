@@ -47,6 +47,8 @@ class SSEDecoder:
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece[1:] if piece.startswith(b"\n") else piece
+        if piece and not self._line and piece[0] != _BOM[0]:
+            self._at_start = False
         events: list[bytes] = []
         if self._data or self._at_start or b"\r" in piece or b"\n\n" not in piece:
             self._feed_lines(piece, events)
