@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ from benchmarks.answers import find_answer
 from benchmarks.calls import PROMPT, burst, warm_up
 from benchmarks.checks import check_chunks, check_events, check_message, check_payloads
 from benchmarks.contestants import refill
-from benchmarks.samples import LOOP, PROGRESS, Clock, Sample, Task, count
+from benchmarks.samples import LOOP, PROGRESS, Clock, Sample, Task, count, median_lap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,8 +130,7 @@ def first_token(subject: Subject, scenario: Scenario) -> Callable[[], Sample]:
                 laps.append(clock.lap())
                 chunks.check([*received, *started])
                 PROGRESS.done += 1
-        cpu, wall = (statistics.median(times) for times in zip(*laps, strict=True))
-        return Sample(cpu, wall, units=FIRST_TOKENS)
+        return median_lap(laps)
 
     return sample
 

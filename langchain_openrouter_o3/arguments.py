@@ -33,7 +33,7 @@ from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
     import httpx
     from langchain_core.messages import BaseMessage
@@ -49,6 +49,7 @@ DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 _INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
 # What langchain-core itself passes to a model's hooks beside the parameters.
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
+_CALL_ARGUMENTS = frozenset({*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"})
 
 
 class Call(NamedTuple):
@@ -146,7 +147,7 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     )
 
 
-def read_constructor(data: Any, fields: Iterable[str]) -> Any:
+def read_constructor(data: Any, fields: Collection[str]) -> Any:
     """Bring a constructor's arguments under their first names and hide the key.
 
     Raises:
@@ -200,8 +201,7 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OpenRouterInputError: A name is unknown, or a value cannot be sent.
     """
-    known = {*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"}
-    arguments = canonical_names(kwargs, known)
+    arguments = canonical_names(kwargs, _CALL_ARGUMENTS)
     check_n(arguments.pop("n", None))
     slug = arguments.get("model")
     if slug is not None and not (isinstance(slug, str) and slug):

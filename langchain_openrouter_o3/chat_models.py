@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing, closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils import from_env
 from pydantic import (
     ConfigDict,
     Field,
@@ -22,7 +23,7 @@ from pydantic import (
 )
 
 from langchain_openrouter_o3 import arguments
-from langchain_openrouter_o3._http.exchange import AsyncReception, Reception, Sources
+from langchain_openrouter_o3._http.exchange import REAL_SOURCES, AsyncReception, Reception, Sources
 from langchain_openrouter_o3._http.timeouts import (
     check_limit,
     check_timeout,
@@ -209,10 +210,10 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     service_tier: str | None = None
     """Service tier to ask for, such as "flex"."""
 
-    app_url: str | None = Field(default_factory=from_env("OPENROUTER_APP_URL", default=None))
+    app_url: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_URL"))
     """Sent as `HTTP-Referer`; nothing is sent unless set."""
 
-    app_title: str | None = Field(default_factory=from_env("OPENROUTER_APP_TITLE", default=None))
+    app_title: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_TITLE"))
     """Sent as `X-Title`; nothing is sent unless set."""
 
     app_categories: list[str] | None = None
@@ -238,7 +239,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         def __init__(self, **arguments: Unpack[Arguments]) -> None:
             """See the class."""
 
-    _sources: Sources = PrivateAttr(default_factory=Sources)
+    _sources: Sources = PrivateAttr(default_factory=lambda: REAL_SOURCES)
 
     # --- Validation ---
 
@@ -289,14 +290,22 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         check_headers(arguments.attribution(self), "app_url, app_title or app_categories")
         if self.response_format is not None:
             arguments.response_format_to_wire(self.response_format)
-        if self.profile is not None and is_builtin_profile(self.profile):
-            # `configurable_fields` hands the old model's profile to the new model.
-            self.profile = langchain_profile(self.model)
+        self._renew_profile()
         self._warn_withheld()
         return self
 
+    def _renew_profile(self) -> None:
+        """Replace the profile of another model, which `configurable_fields` hands on."""
+        if self.profile is None:
+            return
+        facts = model_facts(self.model)
+        own = facts is not None and self.profile.get("name") == facts.name
+        if not own and is_builtin_profile(self.profile):
+            self.profile = langchain_profile(self.model)
+
     def _warn_withheld(self) -> None:
-        names = sorted(name for name in MODEL_PARAMETERS if getattr(self, name) is not None)
+        given = MODEL_PARAMETERS & self.model_fields_set
+        names = sorted(name for name in given if getattr(self, name) is not None)
         if names and model_facts(self.model) is not None:
             arguments.warn_withheld(self.model, names)
 

@@ -6,7 +6,7 @@ An unknown slug has no entry, and then nothing is withheld from the request.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ _FACTS = {
 }
 
 
+@lru_cache(maxsize=64)
 def model_facts(slug: str) -> ModelFacts | None:
     """Look a model up by its slug; a routing suffix (`:nitro`) and a date do not matter.
 

@@ -141,6 +141,9 @@ class Sources(NamedTuple):
     timer: Callable[[], float] = time.monotonic
 
 
+REAL_SOURCES = Sources()
+
+
 class _Progress:
     delivered = False
     unsent = False

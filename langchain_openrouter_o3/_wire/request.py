@@ -17,7 +17,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import MODEL_PARAMETERS, ModelFacts, model_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -76,7 +76,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 
 
-def canonical_names(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+def canonical_names(arguments: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
     """Bring arguments under their first names.
 
     Args:
@@ -87,7 +87,6 @@ def canonical_names(arguments: Mapping[str, Any], known: Iterable[str]) -> dict[
         OpenRouterInputError: A name is unknown (the text suggests the nearest), or one
             parameter came under two names.
     """
-    known = frozenset(known)
     canonical: dict[str, Any] = {}
     for name, value in arguments.items():
         first = ALIASES.get(name, name)
