@@ -121,7 +121,8 @@ class Connection(_State[httpcore.NetworkStream]):
         exchange = self._start(message)
         # A server that refuses a request may close before it has read it all: its answer counts.
         with contextlib.suppress(httpcore.WriteError):
-            self.stream.write(exchange.head + message.body, message.timeouts["write"])
+            for piece in _pieces(exchange.head, message.body):
+                self.stream.write(piece, message.timeouts["write"])
         while not self._receive_head(exchange, self.stream.read(READ_BYTES, self._read_timeout)):
             pass
 
@@ -158,7 +159,8 @@ class AsyncConnection(_State[httpcore.AsyncNetworkStream]):
         """See `Connection.send`."""
         exchange = self._start(message)
         with contextlib.suppress(httpcore.WriteError):  # see `Connection.send`
-            await self.stream.write(exchange.head + message.body, message.timeouts["write"])
+            for piece in _pieces(exchange.head, message.body):
+                await self.stream.write(piece, message.timeouts["write"])
         while not self._receive_head(
             exchange, await self.stream.read(READ_BYTES, self._read_timeout)
         ):
@@ -175,6 +177,14 @@ class AsyncConnection(_State[httpcore.AsyncNetworkStream]):
         """See `Connection.close`."""
         self._keeps_alive = False
         await self.stream.aclose()
+
+
+def _pieces(head: bytes, body: bytes) -> list[bytes]:
+    """Put a short body behind its head, for one system call; a long one is not copied."""
+    if len(body) <= READ_BYTES:
+        return [head + body]
+    view = cast("bytes", memoryview(body))  # the streams cut off what has been sent: a view is free
+    return [head, view]
 
 
 async def _encrypt(

@@ -66,14 +66,14 @@ def test_text(value: dict[str, Any], positions: list[int], *, ascii_only: bool) 
 def test_arguments_of_a_call(value: dict[str, Any], positions: list[int]) -> None:
     parser = build_parser(build_target(SCHEMA), "function_calling", include_raw=False)
     start = AIMessageChunk(
-        "",
+        content="",
         tool_call_chunks=[
             {"name": "found", "args": "", "id": "1", "index": 0, "type": "tool_call_chunk"}
         ],
     )
     deltas = [
         AIMessageChunk(
-            "",
+            content="",
             tool_call_chunks=[
                 {"name": None, "args": piece, "id": None, "index": 0, "type": "tool_call_chunk"}
             ],
