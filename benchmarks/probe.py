@@ -114,6 +114,8 @@ def main() -> None:
     loading, calling = Clock(), Clock()
     notes: dict[str, int] = {}
     with loading:
+        if what == "import":
+            load("core")  # first for all of them: see README.md
         load(name)
     if what != "import":
         contexts = count_contexts()
