@@ -89,6 +89,11 @@ class _State(Generic[S]):
             return b""
         return self._body.feed(data)
 
+    def _wants_more(self, piece: bytes) -> bool:
+        if not piece and self._body.broken is not None:
+            raise self._body.broken
+        return not (piece or self._body.done)
+
     def _take_started(self) -> bytes:
         started, self._started = self._started, b""
         return started
@@ -135,7 +140,7 @@ class Connection(_State[httpcore.NetworkStream]):
             httpcore.RemoteProtocolError: The body is broken, or was cut off.
         """
         piece = self._take_started()
-        while not piece and not self._body.done:
+        while self._wants_more(piece):
             piece = self._receive_body(self.stream.read(READ_BYTES, self._read_timeout))
         return piece
 
@@ -169,7 +174,7 @@ class AsyncConnection(_State[httpcore.AsyncNetworkStream]):
     async def read(self) -> bytes:
         """See `Connection.read`."""
         piece = self._take_started()
-        while not piece and not self._body.done:
+        while self._wants_more(piece):
             piece = self._receive_body(await self.stream.read(READ_BYTES, self._read_timeout))
         return piece
 

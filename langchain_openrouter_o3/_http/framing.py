@@ -32,16 +32,18 @@ class Body(Protocol):
     Attributes:
         done: Whether its end was reached.
         rest: What came after its end; the next answer's, or nobody's.
+        broken: Why nothing more can be read; raised after what came before it has been taken.
     """
 
     done: bool
     rest: bytes
+    broken: httpcore.RemoteProtocolError | None
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes and return those that belong to the body.
 
         Raises:
-            httpcore.RemoteProtocolError: They are no HTTP.
+            httpcore.RemoteProtocolError: They are no HTTP, and nothing came before that.
         """
         ...
 
@@ -49,7 +51,7 @@ class Body(Protocol):
         """Take the end of the connection.
 
         Raises:
-            httpcore.RemoteProtocolError: The body is not complete.
+            httpcore.RemoteProtocolError: The body is broken or not complete.
         """
         ...
 
@@ -61,6 +63,7 @@ class ChunkedBody:
         """Start before the first size line."""
         self.done = False
         self.rest = b""
+        self.broken: httpcore.RemoteProtocolError | None = None
         self._left = 0  # bytes that are still to come of the chunk under way
         self._closing = False  # whether a chunk's own line end is still to come
         self._trailing = False  # whether the last chunk has come, and trailers may follow
@@ -71,6 +74,15 @@ class ChunkedBody:
         if self.rest:
             data, self.rest = self.rest + data, b""
         parts: list[bytes] = []
+        try:
+            self._cut(data, parts)
+        except httpcore.RemoteProtocolError as error:
+            self.broken = error
+            if not any(parts):
+                raise
+        return b"".join(parts)
+
+    def _cut(self, data: bytes, parts: list[bytes]) -> None:
         position = self._finish_chunk(data, parts)
         while position < len(data) and not self.done:
             start = self._read_line(data, position)
@@ -84,12 +96,11 @@ class ChunkedBody:
                 position = self._close_chunk(data, position)
         if self.done:
             self.rest = data[position:]
-        return b"".join(parts)
 
     def end(self) -> None:
         """See `Body.end`."""
         if not self.done:
-            raise _incomplete()
+            raise self.broken or _incomplete()
 
     def _finish_chunk(self, data: bytes, parts: list[bytes]) -> int:
         """Take what the last piece left open of a chunk; return where to go on."""
@@ -137,6 +148,7 @@ class SizedBody:
         """Take the length in bytes."""
         self.done = length == 0
         self.rest = b""
+        self.broken: httpcore.RemoteProtocolError | None = None
         self._left = length
 
     def feed(self, data: bytes) -> bytes:
@@ -159,6 +171,7 @@ class OpenBody:
         """Start."""
         self.done = False
         self.rest = b""
+        self.broken: httpcore.RemoteProtocolError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """See `Body.feed`."""

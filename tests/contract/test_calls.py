@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import socket
@@ -17,6 +18,7 @@ from pydantic import BaseModel
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterAuthenticationError,
+    OpenRouterError,
     OpenRouterInputError,
 )
 from langchain_openrouter_o3.emulator import Canned
@@ -25,6 +27,8 @@ from tests.conftest import KEY
 from tests.replay.players import MODES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from langchain_openrouter_o3.emulator import Emulator
 
 
@@ -283,23 +287,49 @@ def test_text_is_sent_as_utf8_without_escapes(emulator: Emulator, model: ChatOpe
     assert json.loads(emulator.requests[-1].raw) == sent(emulator)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_an_answer_may_come_in_any_pieces_and_end_with_its_connection(mode: str) -> None:
-    body = wire.sse(wire.chunk("Hello"), *wire.ending())
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+@contextlib.contextmanager
+def scripted_server(*pieces: bytes) -> Iterator[str]:
+    """Answer one request with these bytes, one piece after the other; gives the base URL."""
 
-    def serve(listener: socket.socket) -> None:
+    def serve() -> None:
         connection, _ = listener.accept()
         with connection:
             connection.recv(65_536)
-            for piece in (head[:20], head[20:] + body[:10], body[10:]):
+            for piece in pieces:
                 connection.sendall(piece)
                 time.sleep(0.05)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = threading.Thread(target=serve, args=(listener,))
+        server = threading.Thread(target=serve)
         server.start()
-        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with ChatOpenRouterO3(base_url=base_url, api_key=KEY, max_retries=0) as model:
-            assert MODES[mode](model).content == "Hello"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.join()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_may_come_in_any_pieces_and_end_with_its_connection(mode: str) -> None:
+    body = wire.sse(wire.chunk("Hello"), *wire.ending())
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+    with (
+        scripted_server(head[:20], head[20:] + body[:10], body[10:]) as base_url,
+        ChatOpenRouterO3(base_url=base_url, api_key=KEY, max_retries=0) as model,
+    ):
+        assert MODES[mode](model).content == "Hello"
+
+
+@pytest.mark.parametrize("mode", ["stream", "astream"])
+@pytest.mark.parametrize("with_head", [True, False])
+def test_what_came_before_a_broken_chunk_is_not_lost(mode: str, *, with_head: bool) -> None:
+    kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked"
+    head = b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % kind
+    event = wire.sse(wire.chunk("Hello"), done=False)
+    broken = b"%x\r\n%b\r\nno size\r\n" % (len(event), event)
+    pieces = [head + broken] if with_head else [head, broken]
+    with (
+        scripted_server(*pieces) as base_url,
+        ChatOpenRouterO3(base_url=base_url, api_key=KEY, max_retries=0) as model,
+        pytest.raises(OpenRouterError) as caught,
+    ):
+        MODES[mode](model)
+    assert caught.value.partial is not None
+    assert caught.value.partial.content == "Hello"
