@@ -65,10 +65,8 @@ class CallIds:
             OpenRouterInputError: No open call has the result's id.
         """
         key: str | None = message.tool_call_id
-        if key not in self._open and key in (
-            "",
-            "None",
-        ):  # they pair in order with calls that had no id, either
+        # A result without an id pairs, in order, with a call that had none either.
+        if key not in self._open and key in ("", "None"):
             key = next((name for name in self._open if name.startswith("missing-")), None)
         if key not in self._open:
             raise OpenRouterInputError(
