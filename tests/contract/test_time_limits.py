@@ -107,7 +107,8 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
     emulator.play(*[busy] * 1_000)
     with pytest.raises(OpenRouterTotalTimeoutError) as caught:
         MODES[mode](build(emulator, total_timeout=1.0, max_retries=999))
-    assert "Busy" in str(caught.value.__cause__)
+    # Its status, not its words: the limit may end while the body of the last one is read.
+    assert getattr(caught.value.__cause__, "status_code", None) == 503
     assert 2 < len(emulator.requests) < 100
     emulator.reset()
 
