@@ -324,7 +324,7 @@ def build_parser(target: Target, method: Method, *, include_raw: bool) -> Struct
 def _fit(validate: Callable[[Any], Any], value: Any) -> Any:
     try:
         return validate(value)
-    except Exception as error:  # the caller's own validators may raise anything
+    except Exception as error:  # the caller's own validators may raise anything; all of it is kept
         raise MisfitError from error
 
 

@@ -82,7 +82,7 @@ class Pool(_Connections[Connection]):
         self._active.add(connection)
         try:
             connection.send(message)
-        except BaseException:
+        except BaseException:  # an interrupt, too: half a request makes the connection useless
             self._active.discard(connection)
             connection.close()
             raise
@@ -124,7 +124,7 @@ class AsyncPool(_Connections[AsyncConnection]):
         self._active.add(connection)
         try:
             await connection.send(message)
-        except BaseException:
+        except BaseException:  # a cancellation, too: see `Pool.open`
             self._active.discard(connection)
             with anyio.CancelScope(shield=True):
                 await connection.close()
