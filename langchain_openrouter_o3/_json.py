@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import orjson
 from pydantic_core import from_json
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeIs
+from typing_extensions import TypeIs
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _NULL = re.compile(rb"(?:^|[:,\[])null")
@@ -51,7 +49,8 @@ def decode(text: bytes | bytearray | str) -> Any:
         RecursionError: It is nested too deep.
     """
     try:
-        return from_json(text, allow_inf_nan=False)
+        # Only keys are remembered: the values of a long-lived process would fill the cache.
+        return from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:  # also for half a surrogate pair, which JSON allows, and deep nesting
         return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -12,8 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
-from langchain_openrouter_o3._http.limits import TimeLimits
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit, plain_timeout, to_timeout
 from langchain_openrouter_o3._json import is_object
@@ -35,12 +37,11 @@ from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 
-    import httpx
     from langchain_core.messages import BaseMessage
 
-    from langchain_openrouter_o3._http.exchange import Answer, Reader, Sources, Step
-    from langchain_openrouter_o3._http.lease import Lease
-    from langchain_openrouter_o3._http.link import AsyncLink, SyncLink
+    from langchain_openrouter_o3._http.exchange import Reader, Sources, Step, StepResult
+    from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
+    from langchain_openrouter_o3._http.pool_reference import PoolReference
     from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
 
 T = TypeVar("T")
@@ -64,7 +65,7 @@ class Call(NamedTuple):
 
     def flow(
         self, kind: Callable[..., Reader[T]], sources: Sources
-    ) -> Generator[Step[T], Answer, None]:
+    ) -> Generator[Step[T], StepResult, None]:
         """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
         return exchange(
             self.request,
@@ -74,17 +75,24 @@ class Call(NamedTuple):
             self.limits,
         )
 
-    def link(self, own: httpx.Client | None, lease: Lease) -> SyncLink:
-        """Return the link that carries this call out with blocking I/O."""
-        from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
+    def performer(self, own: Any, pools: PoolReference) -> SyncPerformer:
+        """Return what performs this call with blocking I/O.
 
-        return clients.POOLS.link(self.base_url, lease, own, self.timeout)
+        Args:
+            own: The caller's own client, if there is one.
+            pools: Of the model.
+        """
+        from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
 
-    async def async_link(self, own: httpx.AsyncClient | None, lease: Lease) -> AsyncLink:
-        """Return the link that carries this call out on the running event loop."""
-        from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
+        phases = self.timeout.as_dict()
+        return pool_manager.POOLS.performer(self.base_url, pools, own, phases)
 
-        return await clients.POOLS.async_link(self.base_url, lease, own, self.timeout)
+    async def async_performer(self, own: Any, pools: PoolReference) -> AsyncPerformer:
+        """Return what performs this call on the running event loop; see `performer`."""
+        from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
+
+        phases = self.timeout.as_dict()
+        return await pool_manager.POOLS.async_performer(self.base_url, pools, own, phases)
 
 
 def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
@@ -125,19 +133,13 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     asked = [name for name in withheld if changed or arguments.get(name) is not None]
     if asked:
         warn_withheld(str(parameters["model"]), asked)
-    headers: dict[str, str] = {
-        **(model.default_headers or {}),
-        **(options["default_headers"] or {}),
-    }
-    check_headers(headers, "extra_headers")
     retries = _check_retries(options["max_retries"])
     return Call(
         request=Request(
             url=f"{model.base_url}/chat/completions",
-            headers=build_headers(
-                _key(model, headers, own), attribution(model), headers, stream=stream
-            ),
+            headers=_build_headers(model, options["default_headers"], own, stream=stream),
             body=encode_body(body),
+            model=str(parameters["model"]),
         ),
         policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
         stop=tuple(check_stop(options["stop"]) or model.stop or ()),
@@ -303,19 +305,19 @@ def check_base_url(url: str) -> str:
 
 
 def check_client(value: Any, field: str) -> Any:
-    """Check that one's own client is httpx's, and of the right kind.
+    """Check that one's own client is httpx's or httpx2's, and of the right kind.
 
     Raises:
         ValueError: It is something else.
     """
     if value is None:
         return None
-    from langchain_openrouter_o3._http import clients  # noqa: PLC0415 - imports httpx
-
-    kind = clients.Client if field == "http_client" else clients.AsyncClient
-    if not isinstance(value, kind):
+    name = "Client" if field == "http_client" else "AsyncClient"
+    libraries = [sys.modules[each] for each in ("httpx", "httpx2") if each in sys.modules]
+    if not isinstance(value, tuple(getattr(library, name) for library in libraries)):
+        module = type(value).__module__
         raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError
-            f"{field} must be an httpx.{kind.__name__}, not {type(value).__name__}"
+            f"{field} must be an httpx.{name} or httpx2.{name}, not {module}.{type(value).__name__}"
         )
     return value
 
@@ -388,17 +390,28 @@ def _check_call_limits(model: ChatOpenRouterO3, kwargs: Mapping[str, Any]) -> Ti
     return TimeLimits(idle, total)
 
 
-def _key(model: ChatOpenRouterO3, headers: Mapping[str, str], own: object | None) -> str | None:
-    if model.api_key is not None:
-        return model.api_key.get_secret_value()
-    # The caller's own header or client may carry the credentials.
-    named = any(name.lower() == "authorization" for name in headers)
-    if named or own is not None:
-        return None
-    raise OpenRouterAuthenticationError(
-        "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
-        "https://openrouter.ai/keys."
+def _build_headers(
+    model: ChatOpenRouterO3, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
+) -> RequestHeaders:
+    callers = {**(model.default_headers or {}), **(extra or {})}
+    check_headers(callers, "extra_headers")
+    if model.api_key is None and own is None and not _carries_credentials(callers):
+        raise OpenRouterAuthenticationError(
+            "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
+            "https://openrouter.ai/keys."
+        )
+    return RequestHeaders(
+        build_headers(
+            model.api_key.get_secret_value() if model.api_key is not None else None,
+            attribution(model),
+            callers,
+            stream=stream,
+        )
     )
+
+
+def _carries_credentials(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() == "authorization" for name in headers)
 
 
 def _reasoning_to_wire(value: Any) -> dict[str, Any]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_core.language_models import BaseChatModel
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import (
+    BaseChatModel,
+    LangSmithParams,
+    LanguageModelInput,
+    ModelProfile,
+)
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from pydantic import (
     ConfigDict,
     Field,
@@ -21,9 +30,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from typing_extensions import Self, Unpack, override
 
 from langchain_openrouter_o3 import arguments
-from langchain_openrouter_o3._http.exchange import REAL_SOURCES, AsyncReception, Reception, Sources
+from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
+from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
 from langchain_openrouter_o3._http.timeouts import (
     check_limit,
     check_timeout,
@@ -49,28 +60,14 @@ from langchain_openrouter_o3.tokens import count_message_tokens, count_text_toke
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-
-    from langchain_core.callbacks import (
-        AsyncCallbackManagerForLLMRun,
-        CallbackManagerForLLMRun,
-    )
-    from langchain_core.language_models import LangSmithParams, LanguageModelInput, ModelProfile
-    from langchain_core.messages import AIMessage, BaseMessage
-    from langchain_core.runnables import Runnable
+    from httpx import AsyncClient, Client, Timeout
     from langchain_core.tools import BaseTool
-    from typing_extensions import Self, Unpack, override
 
-    from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
     from langchain_openrouter_o3.signature import Arguments
-    from langchain_openrouter_o3.structured_output import Method
 else:
-    # httpx is imported on first use; pydantic needs only a name here, `arguments` checks the type.
-    Timeout = Client = AsyncClient = Any
-
-    def override(method: Any) -> Any:
-        """Mark for type checkers alone; typing_extensions is not a dependency."""
-        return method
+    # Annotations must resolve at run time (`typing.get_type_hints`), and importing these takes
+    # time: httpx is imported on first use, tools by whoever binds them. `arguments` checks them.
+    Timeout = Client = AsyncClient = BaseTool = Any
 
 
 content_blocks.register()
@@ -406,14 +403,15 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         call = arguments.build_call(
             self, messages, stop, kwargs, own=self.http_client, stream=False
         )
         flow = call.flow(MessageReader, self._sources)
-        with closing(Reception(flow, call.link(self.http_client, self._lease))) as received:
+        performer = call.performer(self.http_client, self._pools)
+        with closing(SyncDriver(flow, performer)) as received:
             return _result([message for messages in received for message in messages])
 
     @override
@@ -421,15 +419,15 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - core looks for it
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
         call = arguments.build_call(
             self, messages, stop, kwargs, own=self.http_async_client, stream=False
         )
         flow = call.flow(MessageReader, self._sources)
-        link = await call.async_link(self.http_async_client, self._lease)
-        async with aclosing(AsyncReception(flow, link)) as received:
+        performer = await call.async_performer(self.http_async_client, self._pools)
+        async with aclosing(AsyncDriver(flow, performer)) as received:
             return _result([message async for messages in received for message in messages])
 
     @override
@@ -442,7 +440,8 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
         flow = call.flow(ChunkReader, self._sources)
-        with closing(Reception(flow, call.link(self.http_client, self._lease))) as received:
+        performer = call.performer(self.http_client, self._pools)
+        with closing(SyncDriver(flow, performer)) as received:
             for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
@@ -461,8 +460,8 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
             self, messages, stop, kwargs, own=self.http_async_client, stream=True
         )
         flow = call.flow(ChunkReader, self._sources)
-        link = await call.async_link(self.http_async_client, self._lease)
-        async with aclosing(AsyncReception(flow, link)) as received:
+        performer = await call.async_performer(self.http_async_client, self._pools)
+        async with aclosing(AsyncDriver(flow, performer)) as received:
             async for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
@@ -511,7 +510,7 @@ class ChatOpenRouterO3(SharedConnections, BaseChatModel):
         self,
         schema: dict[str, Any] | type,
         *,
-        method: Method = "json_schema",
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
         strict: bool | None = None,
         include_raw: bool = False,
         tools: Sequence[Any] = (),

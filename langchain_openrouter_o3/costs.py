@@ -9,27 +9,22 @@ Source: https://openrouter.ai/docs/use-cases/usage-accounting
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any, TypeGuard
+from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
-from langchain_core.outputs import ChatGeneration
+from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterTimeoutError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
-    from uuid import UUID
-
-    from langchain_core.messages import BaseMessage
-    from langchain_core.outputs import LLMResult
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ Source: https://openrouter.ai/docs/api-reference/errors
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from langchain_core.exceptions import (
     ContextOverflowError,
@@ -49,13 +50,9 @@ from langchain_core.exceptions import (
     ModelTimeoutError,
     OutputParserException,
 )
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._wire.failure import Failure, conceal, read_failure, redact
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from langchain_core.messages import AIMessage
 
 __all__ = [
     "OpenRouterAPIError",

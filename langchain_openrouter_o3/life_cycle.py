@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 from pydantic import BaseModel, PrivateAttr, SecretStr
+from typing_extensions import Self
 
-from langchain_openrouter_o3._http.lease import Lease
+from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3.arguments import check_api_key, key_from_environment
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-
-CREDENTIAL_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
 
 
 class SharedConnections(BaseModel):
@@ -26,18 +20,18 @@ class SharedConnections(BaseModel):
     http_async_client: Any
     default_headers: dict[str, str] | None
 
-    _lease: Lease = PrivateAttr(default_factory=Lease)
+    _pools: PoolReference = PrivateAttr(default_factory=PoolReference)
 
     def close(self) -> None:
         """Give back the shared connections that no other model uses.
 
         The model stays usable: its next call opens new ones.
         """
-        self._lease.release()
+        self._pools.release()
 
     async def aclose(self) -> None:
         """Give back the shared connections, those of the running event loop too."""
-        await self._lease.arelease()
+        await self._pools.arelease()
 
     def __enter__(self) -> Self:
         """Use the model in a `with` block, which closes it."""
@@ -68,7 +62,7 @@ class SharedConnections(BaseModel):
     def __copy__(self) -> Self:
         """Copy; the copy holds its own claim on the shared connections."""
         copied = super().__copy__()
-        copied._lease = Lease()  # noqa: SLF001 - its own class
+        copied._pools = PoolReference()  # noqa: SLF001 - its own class
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -83,18 +77,17 @@ class SharedConnections(BaseModel):
 
         Raises:
             TypeError: Your own HTTP client is set (dropping it would bypass your proxy), or
-                `default_headers` carries credentials.
+                `default_headers` are: any of them may carry credentials.
         """
         if self.http_client is not None or self.http_async_client is not None:
             raise TypeError(
                 "http_client and http_async_client cannot be pickled; build the model where it "
                 "is used, or leave them unset."
             )
-        headers = {name.lower() for name in self.default_headers or {}}
-        if headers & CREDENTIAL_HEADERS:
+        if self.default_headers:
             raise TypeError(
-                "default_headers carries credentials, which do not travel in a pickle; build the "
-                "model where it is used."
+                "default_headers may carry credentials, which do not travel in a pickle; build "
+                "the model where it is used."
             )
         state = super().__getstate__()
         return {

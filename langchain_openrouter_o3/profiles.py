@@ -7,10 +7,9 @@ An unknown slug has no entry, and then nothing is withheld from the request.
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from langchain_core.language_models import ModelProfile
+from langchain_core.language_models import ModelProfile
 
 EFFORTS = ("low", "medium", "high")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from typing_extensions import Self
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """Every effort that OpenRouter knows; a model's own list is checked on top of it."""

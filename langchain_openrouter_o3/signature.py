@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from httpx import AsyncClient, Client, Timeout
     from langchain_core.caches import BaseCache
     from langchain_core.callbacks import Callbacks
     from langchain_core.language_models import ModelProfile
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from typing_extensions import TypedDict
 
-    from langchain_openrouter_o3._http.clients import AsyncClient, Client, Timeout
     from langchain_openrouter_o3.settings import Effort, ProviderPreferences, Reasoning
 
     class Arguments(TypedDict, total=False):

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable  # noqa: TC003 - pydantic evaluates Target's annotations
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterator,
+)
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
@@ -19,6 +23,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1.typing import is_typeddict
+from typing_extensions import TypeIs
 
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.absent import drop_absent, has_optionals
@@ -30,7 +35,7 @@ from langchain_openrouter_o3._wire.schema import (
     without_invented_words,
 )
 from langchain_openrouter_o3._wire.schema_shape import (
-    Schema,  # noqa: TC001 - pydantic evaluates the annotations of Target
+    Schema,
 )
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
@@ -39,11 +44,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterTruncatedError,
 )
 from langchain_openrouter_o3.object_stream import ObjectStream
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from typing_extensions import TypeIs
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 

@@ -7,17 +7,14 @@ use: the import alone takes seconds, and the encoding is a download.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
 from langchain_openrouter_o3.tools import tools_to_wire
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_core.messages import BaseMessage
 
 _TOKENIZER_MODEL = "o3-mini"  # all o-series models share its encoding, o200k_base
 

@@ -6,7 +6,7 @@ Source: https://openrouter.ai/docs/features/tool-calling
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -21,9 +21,9 @@ from langchain_openrouter_o3._wire.schema import (
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from langchain_core.tools import BaseTool
+else:
+    BaseTool = Any  # importing it takes time; the converter checks what comes
 
 Tool = "dict[str, Any] | type | Callable[..., Any] | BaseTool"
 

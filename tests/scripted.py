@@ -1,4 +1,4 @@
-"""A link that answers the steps of an exchange from a script, and short ways to read with it."""
+"""A performer that plays the steps of an exchange from a script, and short ways to read with it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
 from langchain_openrouter_o3._http.exchange import (
-    Act,
-    Answer,
-    AsyncReception,
-    Reception,
+    IOStep,
     Reply,
     Request,
     Send,
     Sleep,
     Sources,
+    StepResult,
     TransportFailure,
     exchange,
 )
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.stream import ChunkReader
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-REQUEST = Request("https://openrouter.test/api/v1/chat/completions", {}, b"{}")
+REQUEST = Request("https://openrouter.test/api/v1/chat/completions", RequestHeaders({}), b"{}")
 SOURCES = Sources(jitter=lambda: 0.0, clock=lambda: 1_785_000_000.0)
 STREAM_HEADERS = {"content-type": "text/event-stream"}
 Piece = bytes | TransportFailure
@@ -50,7 +50,7 @@ class Response:
 Attempt = Response | TransportFailure
 
 
-class ScriptedLink:
+class ScriptedPerformer:
     """Carries out steps by playing one attempt after the other; it counts what was asked."""
 
     def __init__(self, *attempts: Attempt) -> None:
@@ -61,7 +61,7 @@ class ScriptedLink:
         self.slept: list[float] = []
         self.closed = 0
 
-    def perform(self, step: Act) -> Answer:
+    def perform(self, step: IOStep) -> StepResult:
         if isinstance(step, Sleep):
             self.slept.append(step.seconds)
             return None
@@ -84,42 +84,44 @@ class ScriptedLink:
         return len(self._pieces)
 
 
-class AsyncScriptedLink:
+class AsyncScriptedPerformer:
     """The same on an event loop."""
 
     def __init__(self, *attempts: Attempt) -> None:
-        self.link = ScriptedLink(*attempts)
+        self.performer = ScriptedPerformer(*attempts)
 
-    async def perform(self, step: Act) -> Answer:
-        return self.link.perform(step)
+    async def perform(self, step: IOStep) -> StepResult:
+        return self.performer.perform(step)
 
     async def close(self) -> None:
-        self.link.close()
+        self.performer.close()
 
 
 def flow_of(
     new_reader: Callable[[Reply], Reader[T]], policy: RetryPolicy | None = None
-) -> Generator[Any, Answer, None]:
+) -> Generator[Any, StepResult, None]:
     """An exchange without chance and without a clock."""
     return exchange(REQUEST, policy or RetryPolicy(), new_reader, SOURCES)
 
 
 def play(
-    new_reader: Callable[[Reply], Reader[T]], link: ScriptedLink, policy: RetryPolicy | None = None
+    new_reader: Callable[[Reply], Reader[T]],
+    performer: ScriptedPerformer,
+    policy: RetryPolicy | None = None,
 ) -> Generator[T, None, None]:
-    """Drive an exchange over a scripted link."""
-    with closing(Reception(flow_of(new_reader, policy), link)) as received:
+    """Drive an exchange with a scripted performer."""
+    with closing(SyncDriver(flow_of(new_reader, policy), performer)) as received:
         for items in received:
             yield from items
 
 
 async def aplay(
     new_reader: Callable[[Reply], Reader[T]],
-    link: AsyncScriptedLink,
+    performer: AsyncScriptedPerformer,
     policy: RetryPolicy | None = None,
 ) -> AsyncGenerator[T, None]:
-    """Drive an exchange over a scripted link, asynchronously."""
-    async with aclosing(AsyncReception(flow_of(new_reader, policy), link)) as received:
+    """Drive an exchange with a scripted performer, asynchronously."""
+    async with aclosing(AsyncDriver(flow_of(new_reader, policy), performer)) as received:
         async for items in received:
             for item in items:
                 yield item
@@ -129,8 +131,10 @@ def read_message(
     *pieces: bytes, stop: Sequence[str] = (), headers: dict[str, str] | None = None
 ) -> AIMessage:
     """Read the message of a 200 answer; no retries."""
-    link = ScriptedLink(Response(pieces, headers=headers or {}))
-    read = play(lambda reply: MessageReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
+    performer = ScriptedPerformer(Response(pieces, headers=headers or {}))
+    read = play(
+        lambda reply: MessageReader(reply.headers, stop), performer, RetryPolicy(max_retries=0)
+    )
     (message,) = read
     return message
 
@@ -139,8 +143,10 @@ def read_chunks(
     *pieces: bytes, stop: Sequence[str] = (), headers: dict[str, str] | None = None
 ) -> list[AIMessageChunk]:
     """Read the chunks of a 200 answer; no retries."""
-    link = ScriptedLink(Response(pieces, headers=headers or {}))
-    read = play(lambda reply: ChunkReader(reply.headers, stop), link, RetryPolicy(max_retries=0))
+    performer = ScriptedPerformer(Response(pieces, headers=headers or {}))
+    read = play(
+        lambda reply: ChunkReader(reply.headers, stop), performer, RetryPolicy(max_retries=0)
+    )
     chunks: list[Any] = [generation.message for generation in read]
     return chunks
 

@@ -1,8 +1,8 @@
 """The flow of one request: send, retry, decode, deliver. It does no I/O itself.
 
 `exchange` is a generator that yields what should happen next and is told what came of it, so
-that one implementation serves the blocking and the asynchronous side; the drivers `Reception`
-and `AsyncReception` are all that differs. The same idea as `httpx.Auth.auth_flow`.
+that one implementation serves the blocking and the asynchronous side; the drivers of `driver.py`
+are all that differs. The same idea as `httpx.Auth.auth_flow`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
-from langchain_openrouter_o3._http.limits import NO_LIMITS, Patience, TimeLimits
+from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
@@ -25,7 +25,7 @@ from langchain_openrouter_o3.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from typing_extensions import Self
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -35,12 +35,24 @@ DRAIN_SECONDS = 1.0
 """How long the end of a body may follow `[DONE]`, so that the connection can be used again."""
 
 
-class Request(NamedTuple):
-    """What goes out; `body` is encoded once and used by every attempt."""
+class Request:
+    """What goes out; `body` is encoded once and used by every attempt.
 
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
+    Attributes:
+        url: Where to.
+        headers: In an object that shows none of their values.
+        body: JSON.
+        model: The slug that is asked, for the log.
+    """
+
+    __slots__ = ("body", "headers", "model", "url")
+
+    def __init__(self, url: str, headers: RequestHeaders, body: bytes, model: str = "") -> None:
+        """See the class."""
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.model = model
 
     def __repr__(self) -> str:
         """Leave out the headers, which hold the key, and the body."""
@@ -66,7 +78,7 @@ class Send(NamedTuple):
 
     Attributes:
         request: What to send.
-        limit: Seconds that it may take; None for the link's own time-outs alone.
+        limit: Seconds that it may take; None for the request's own time-outs alone.
     """
 
     request: Request
@@ -84,9 +96,17 @@ class Receive(NamedTuple):
 
 
 class Sleep(NamedTuple):
-    """Step: let go of the connection and wait, in seconds."""
+    """Step: give the connection back and wait before another attempt.
+
+    Attributes:
+        seconds: To wait.
+        attempt: Number of the attempt that failed, from 1.
+        error: How it failed.
+    """
 
     seconds: float
+    attempt: int
+    error: OpenRouterError
 
 
 class Deliver(Generic[T_co]):
@@ -97,9 +117,9 @@ class Deliver(Generic[T_co]):
         self.items = items
 
 
-Answer = Reply | bytes | TransportFailure | None
-Act = Send | Receive | Sleep
-Step = Act | Deliver[T]
+StepResult = Reply | bytes | TransportFailure | None
+IOStep = Send | Receive | Sleep
+Step = IOStep | Deliver[T]
 
 
 class Reader(Protocol[T]):
@@ -155,7 +175,7 @@ def exchange(
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
     limits: TimeLimits = NO_LIMITS,
-) -> Generator[Step[T], Answer, None]:
+) -> Generator[Step[T], StepResult, None]:
     """Carry a request to its answer, trying again while nothing has been delivered.
 
     Args:
@@ -171,16 +191,17 @@ def exchange(
     Raises:
         OpenRouterError: The error of the last attempt.
     """
-    patience = Patience(limits, sources.timer)
+    deadlines = Deadlines(limits, sources.timer)
     attempt = 0
     before: OpenRouterError | None = None
     while True:
         attempt += 1
         progress = _Progress()
         try:
-            yield from _attempt(request, new_reader, sources, patience, progress)
+            yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
-            error.conceal(request.headers.get("authorization", "").removeprefix("Bearer "))
+            for secret in request.headers.secrets():
+                error.conceal(secret)
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
                 attempt,
@@ -193,10 +214,10 @@ def exchange(
                 raise error from before  # what the time went into
             if progress.delivered or wait is None:
                 raise
-            if late := patience.no_time_to_wait(wait, error):
+            if late := deadlines.no_time_to_wait(wait, error):
                 raise late from error
             before = error
-            yield Sleep(wait)
+            yield Sleep(wait, attempt, error)
         else:
             return
 
@@ -205,52 +226,54 @@ def _attempt(
     request: Request,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
-    patience: Patience,
+    deadlines: Deadlines,
     progress: _Progress,
-) -> Generator[Step[T], Answer, None]:
-    patience.start_attempt()
-    reply = yield from _ask(patience, partial(Send, request))
+) -> Generator[Step[T], StepResult, None]:
+    deadlines.start_attempt()
+    reply = yield from _ask(deadlines, partial(Send, request))
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
-        raise (yield from _read_error(reply, sources, patience))
+        raise (yield from _read_error(reply, sources, deadlines))
     reader = new_reader(reply)
     try:
-        yield from _read_answer(reader, sources, patience, progress)
+        yield from _read_answer(reader, sources, deadlines, progress)
     except OpenRouterError as error:
         raise reader.explain(error) from error.__cause__
 
 
 def _ask(
-    patience: Patience, step: Callable[[float | None], Act]
-) -> Generator[Step[T], Answer, Answer]:
+    deadlines: Deadlines, step: Callable[[float | None], IOStep]
+) -> Generator[Step[T], StepResult, StepResult]:
     """Let a step be carried out within what is left of the time limits."""
-    if patience.unlimited:
+    if deadlines.unlimited:
         return (yield step(None))
-    limit = patience.start_waiting()
-    if (patience.is_late or (limit is not None and limit <= 0)) and (error := patience.exceeded()):
+    limit = deadlines.start_waiting()
+    if (deadlines.is_late or (limit is not None and limit <= 0)) and (
+        error := deadlines.exceeded()
+    ):
         return TransportFailure(error)
     answer = yield step(limit)
-    patience.stop_waiting()
-    if isinstance(answer, TransportFailure) and (error := patience.exceeded()):
+    deadlines.stop_waiting()
+    if isinstance(answer, TransportFailure) and (error := deadlines.exceeded()):
         return TransportFailure(error)
     return answer
 
 
 def _read_answer(
-    reader: Reader[T], sources: Sources, patience: Patience, progress: _Progress
-) -> Generator[Step[T], Answer, None]:
+    reader: Reader[T], sources: Sources, deadlines: Deadlines, progress: _Progress
+) -> Generator[Step[T], StepResult, None]:
     """Read an answer up to its end: `[DONE]`, a stop sequence, or the end of the body."""
     decoder = BodyDecoder()
-    while piece := (yield from _ask(patience, Receive)):
+    while piece := (yield from _ask(deadlines, Receive)):
         if isinstance(piece, TransportFailure):
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        yield from _read_payloads(reader, decoder.feed(piece), decoder, patience, progress)
+        yield from _read_payloads(reader, decoder.feed(piece), decoder, deadlines, progress)
         if decoder.framing == "json" and not piece.isspace():
-            patience.note_data()
+            deadlines.note_data()
         if decoder.done or reader.closed:
             yield from _deliver(reader.finish(), progress)
             if not reader.closed:  # otherwise the driver hangs up, which ends the billing
@@ -260,7 +283,7 @@ def _read_answer(
         rest = decoder.finish()
     except EOFError:
         raise reader.cut("in the middle of an event") from None
-    yield from _read_payloads(reader, rest, decoder, patience, progress)
+    yield from _read_payloads(reader, rest, decoder, deadlines, progress)
     yield from _deliver(reader.finish(), progress)
 
 
@@ -268,15 +291,15 @@ def _read_payloads(
     reader: Reader[T],
     payloads: Iterable[dict[str, Any]],
     decoder: BodyDecoder,
-    patience: Patience,
+    deadlines: Deadlines,
     progress: _Progress,
-) -> Generator[Step[T], Answer, None]:
+) -> Generator[Step[T], StepResult, None]:
     """Read what a piece completes and deliver it at once; what precedes a failure, too."""
     items: list[T] = []
     failure: OpenRouterError | None = None
     try:
         for payload in payloads:
-            patience.note_data()
+            deadlines.note_data()
             items += reader.feed(payload, decoder.framing)
             if items and not progress.delivered:  # the first token waits for nothing behind it
                 yield from _deliver(items, progress)
@@ -290,25 +313,25 @@ def _read_payloads(
         raise failure
 
 
-def _drain(sources: Sources) -> Generator[Step[T], Answer, None]:
+def _drain(sources: Sources) -> Generator[Step[T], StepResult, None]:
     """Read on to the end of the body, without which a connection cannot be used again."""
-    patience = Patience(TimeLimits(total=DRAIN_SECONDS), sources.timer)
-    while piece := (yield from _ask(patience, Receive)):
+    deadlines = Deadlines(TimeLimits(total=DRAIN_SECONDS), sources.timer)
+    while piece := (yield from _ask(deadlines, Receive)):
         if isinstance(piece, TransportFailure):
             return  # the answer is complete; only the connection is lost
 
 
-def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], Answer, None]:
+def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], StepResult, None]:
     if items:
         progress.delivered = True
         yield Deliver(items)
 
 
 def _read_error(
-    reply: Reply, sources: Sources, patience: Patience
-) -> Generator[Step[T], Answer, OpenRouterError]:
+    reply: Reply, sources: Sources, deadlines: Deadlines
+) -> Generator[Step[T], StepResult, OpenRouterError]:
     body = bytearray()
-    while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(patience, Receive))):
+    while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(deadlines, Receive))):
         if not isinstance(piece, bytes):
             break  # the status alone is the message; how its body ended adds nothing
         body += piece
@@ -325,91 +348,3 @@ def _read_error(
         headers=reply.headers,
         retry_after=retry_after_seconds(reply.headers, sources.clock()),
     )
-
-
-class Link(Protocol):
-    """Carries out steps with blocking I/O."""
-
-    def perform(self, step: Act) -> Answer:
-        """Do what the step says; transport errors are returned, not raised."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        ...
-
-
-class AsyncLink(Protocol):
-    """Carries out steps on the running event loop."""
-
-    async def perform(self, step: Act) -> Answer:
-        """Do what the step says; transport errors are returned, not raised."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        ...
-
-
-class Reception(Generic[T]):
-    """Drives a flow with blocking I/O; iterating gives what each piece of the body brought.
-
-    Close it at the end, and also when it has raised: that lets go of the connection.
-    """
-
-    def __init__(self, flow: Generator[Step[T], Answer, None], link: Link) -> None:
-        """Take what `exchange` returned and what carries out its steps."""
-        self._flow = flow
-        self._link = link
-
-    def __iter__(self) -> Self:
-        """Iterate over the lists of what the flow delivers."""
-        return self
-
-    def __next__(self) -> list[T]:
-        """Carry out steps up to the next delivery.
-
-        Raises:
-            OpenRouterError: As `exchange`.
-        """
-        step = next(self._flow)
-        while not isinstance(step, Deliver):
-            step = self._flow.send(self._link.perform(step))
-        return step.items
-
-    def close(self) -> None:
-        """End the flow and let go of the connection."""
-        self._flow.close()
-        self._link.close()
-
-
-class AsyncReception(Generic[T]):
-    """The same on the running event loop.
-
-    No generator: a loop that ends closes all asynchronous generators at once, and one that is
-    being closed by another would be closed twice at the same time.
-    """
-
-    def __init__(self, flow: Generator[Step[T], Answer, None], link: AsyncLink) -> None:
-        """See `Reception`."""
-        self._flow = flow
-        self._link = link
-
-    def __aiter__(self) -> Self:
-        """See `Reception`."""
-        return self
-
-    async def __anext__(self) -> list[T]:
-        """See `Reception`."""
-        try:
-            step = next(self._flow)
-            while not isinstance(step, Deliver):
-                step = self._flow.send(await self._link.perform(step))
-        except StopIteration:
-            raise StopAsyncIteration from None
-        return step.items
-
-    async def aclose(self) -> None:
-        """See `Reception`."""
-        self._flow.close()
-        await self._link.close()

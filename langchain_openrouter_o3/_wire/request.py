@@ -73,6 +73,18 @@ CALL_OPTIONS = frozenset(
 
 _OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING_HEADERS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 
 
@@ -238,6 +250,7 @@ def build_headers(
     headers = {
         "content-type": "application/json",
         "accept": "text/event-stream" if stream else "application/json",
+        "accept-encoding": "gzip, deflate",
         "user-agent": f"langchain-openrouter-o3/{__version__}",
     }
     if api_key is not None:
@@ -247,7 +260,9 @@ def build_headers(
 
 
 def check_headers(headers: Mapping[str, Any], argument: str) -> None:
-    """Refuse headers that HTTP cannot carry, among them injected line breaks.
+    """Refuse headers that HTTP cannot carry, injected line breaks, and framing headers.
+
+    A wrong length would make what is left of a request the beginning of somebody else's.
 
     Raises:
         OpenRouterInputError: A name or value is not a header's; the value is not repeated.
@@ -255,6 +270,11 @@ def check_headers(headers: Mapping[str, Any], argument: str) -> None:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise OpenRouterInputError(f"{argument}: {name!r} is not a header name.")
+        if name.lower() in _FRAMING_HEADERS:
+            raise OpenRouterInputError(
+                f"{argument}: {name!r} frames the request or its connection, which is the "
+                "transport's to do; leave it out."
+            )
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
             raise OpenRouterInputError(
                 f"{argument}: the value of {name!r} is not text that a header can carry."

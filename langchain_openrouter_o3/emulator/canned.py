@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.steps import End, HangUp, Head, Step, Wait, Write
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def _json_headers() -> Mapping[str, str]:

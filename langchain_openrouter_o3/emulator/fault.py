@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_openrouter_o3.emulator.steps import Step
+from langchain_openrouter_o3.emulator.steps import Step
 
 
 class Fault(ABC):

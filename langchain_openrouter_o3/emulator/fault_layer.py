@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
-from langchain_openrouter_o3.emulator.request_log import REQUEST
+from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
 from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perform
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from langchain_openrouter_o3.emulator.fault import Fault
-    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
-
-    Chooser = Callable[[ReceivedRequest], Fault | None]
+Chooser = Callable[[ReceivedRequest], Fault | None]
 
 
 class FaultLayer:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.json_value import parse_object
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
     from langchain_openrouter_o3.emulator.fault import Fault
+else:
+    Fault = Any  # a fault has steps, and steps know this module
 
-    Breaker = Callable[[Scope, Message], Awaitable[None]]
+Breaker = Callable[[Scope, Message], Awaitable[None]]
 
 # ASGI messages of our own: close the connection without finishing the answer.
 HANG_UP: Message = {"type": "emulator.hang_up", "reset": False}

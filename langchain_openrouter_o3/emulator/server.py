@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, final
+from types import TracebackType
+from typing import final
 
 import uvicorn
+from starlette.types import Message, Scope
 
 from langchain_openrouter_o3.emulator.application import Endpoints
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
-from langchain_openrouter_o3.emulator.fault_layer import FaultLayer
+from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.request_log import HANG_UP, ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Generator, Iterator
-    from types import TracebackType
-
-    from starlette.types import Message, Scope
-
-    from langchain_openrouter_o3.emulator.fault import Fault
-    from langchain_openrouter_o3.emulator.fault_layer import Chooser
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120

@@ -24,7 +24,14 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from tests.scripted import AsyncScriptedLink, Response, add_up, aplay, read_chunks, read_message
+from tests.scripted import (
+    AsyncScriptedPerformer,
+    Response,
+    add_up,
+    aplay,
+    read_chunks,
+    read_message,
+)
 from tests.wire import split
 
 if TYPE_CHECKING:
@@ -91,13 +98,13 @@ def _modes(
     """Receive an answer as a message and as chunks, blocking and asynchronously."""
 
     async def message() -> AIMessage:
-        link = AsyncScriptedLink(Response(pieces, headers=headers))
+        link = AsyncScriptedPerformer(Response(pieces, headers=headers))
         reading = aplay(lambda reply: MessageReader(reply.headers, stop), link, _ONCE)
         (received,) = [item async for item in reading]
         return received
 
     async def chunks() -> AIMessage:
-        link = AsyncScriptedLink(Response(pieces, headers=headers))
+        link = AsyncScriptedPerformer(Response(pieces, headers=headers))
         reading = aplay(lambda reply: ChunkReader(reply.headers, stop), link, _ONCE)
         received: list[Any] = [item.message async for item in reading]
         return _sum(received)

@@ -150,7 +150,6 @@ def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: b
     for moment in itertools.count(1):
         if run_on("asyncio", cancelled_at(moment)):
             break
-    assert moment > 1
 
 
 @every_loop

@@ -25,9 +25,10 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterNotFoundError,
 )
-from langchain_openrouter_o3._http import clients, connection, pool
+from langchain_openrouter_o3._http import pool_manager, transport
 from langchain_openrouter_o3._http.exchange import Receive, Request, Send
-from langchain_openrouter_o3._http.lease import Lease
+from langchain_openrouter_o3._http.pool_reference import PoolReference
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests import wire
 from tests.conftest import KEY
@@ -36,14 +37,17 @@ from tests.replay.players import MODES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TIMEOUT = httpx.Timeout(5).as_dict()
+NO_HEADERS = RequestHeaders({})
+
 
 @pytest.fixture
 def server() -> Iterator[Emulator]:
     """An emulator of its own, so that its pools belong to one test."""
     with Emulator() as emulator:
         # The kernel may give it the port of an earlier one, whose pool a model left open.
-        if (left := clients.POOLS._sync.pop(emulator.base_url, None)) is not None:
-            left.channel.close()
+        if (left := pool_manager.POOLS._sync.pop(emulator.base_url, None)) is not None:
+            left.client.close()
         yield emulator
 
 
@@ -60,7 +64,7 @@ def connections(server: Emulator) -> int:
 
 
 def pool_of(server: Emulator) -> Any:
-    return clients.POOLS._sync.get(server.base_url)
+    return pool_manager.POOLS._sync.get(server.base_url)
 
 
 def endless() -> Canned:
@@ -79,13 +83,14 @@ def test_models_share_one_pool_which_closes_with_the_last(server: Emulator) -> N
     first, second = build(server), build(server)
     first.invoke("Hello")
     second.invoke("Hello")
-    client = pool_of(server).channel
+    client = pool_of(server).client
     first.close()
-    assert pool_of(server).channel is client
+    assert pool_of(server).client is client
     second.invoke("Hello")
+    assert connections(server) == 1
     second.close()
     assert pool_of(server) is None
-    assert client.is_closed
+    assert connections(server) == 0
 
 
 def test_a_closed_model_can_be_used_again(server: Emulator) -> None:
@@ -99,8 +104,8 @@ def test_a_closed_model_can_be_used_again(server: Emulator) -> None:
 async def test_an_async_model_gives_its_loops_connections_back(server: Emulator) -> None:
     async with build(server) as model:
         await model.ainvoke("Hello")
-        pool: Any = clients.POOLS._async[asyncio.get_running_loop()].pools[server.base_url]
-    assert pool.channel.is_closed
+        assert connections(server) == 1
+    assert connections(server) == 0
     assert (await model.ainvoke("Hello")).text
     await model.aclose()
 
@@ -109,7 +114,7 @@ def test_many_event_loops_in_turn_leave_nothing_behind(server: Emulator) -> None
     model = build(server)
     for _ in range(5):
         assert asyncio.run(model.ainvoke("Hello")).text
-    assert not [loop for loop in clients.POOLS._async if clients._is_closed(loop)]
+    assert not [loop for loop in pool_manager.POOLS._async if pool_manager._is_closed(loop)]
     assert connections(server) == 0
 
 
@@ -119,9 +124,9 @@ def test_a_loop_that_ends_without_shutting_down_is_forgotten_later(server: Emula
     abandoned.run_until_complete(model.ainvoke("Hello"))
     abandoned.run_until_complete(model.aclose())
     abandoned.close()
-    assert abandoned in clients.POOLS._async
+    assert abandoned in pool_manager.POOLS._async
     asyncio.run(model.ainvoke("Hello"))
-    assert abandoned not in clients.POOLS._async
+    assert abandoned not in pool_manager.POOLS._async
 
 
 def test_event_loops_in_eight_threads(server: Emulator) -> None:
@@ -323,43 +328,40 @@ async def test_models_share_the_pool_of_their_loop(server: Emulator) -> None:
 
 
 def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
-    pools = clients.Pools()
-    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel: Any = pools._sync[server.base_url].channel
+    pools = pool_manager.PoolManager()
+    performer = pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
     server.play(endless())
     body = b'{"model":"openai/o3-mini","messages":[]}'
-    link.perform(Send(Request(f"{server.base_url}/chat/completions", {}, body)))
-    idle = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    idle.perform(Send(Request(f"{server.base_url}/models", {}, b"")))
+    performer.perform(Send(Request(f"{server.base_url}/chat/completions", NO_HEADERS, body)))
+    idle = pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
+    idle.perform(Send(Request(f"{server.base_url}/models", NO_HEADERS, b"")))
     while idle.perform(Receive()):
         pass
     idle.close()
-    assert len(channel._idle) == 1
+    assert connections(server) == 2
     pools.close_all()
-    assert len(channel._idle) == 0
-    assert channel.is_closed
+    assert connections(server) == 0
     assert server.requests[0].wait_disconnected(30)
 
 
 async def test_a_model_that_never_called_has_nothing_to_close(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.delitem(sys.modules, "langchain_openrouter_o3._http.clients")
+    monkeypatch.delitem(sys.modules, "langchain_openrouter_o3._http.pool_manager")
     model = ChatOpenRouterO3(api_key=KEY)
     model.close()
     await model.aclose()
-    assert "langchain_openrouter_o3._http.clients" not in sys.modules
+    assert "langchain_openrouter_o3._http.pool_manager" not in sys.modules
 
 
 def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
-    pools = clients.Pools()
-    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel: Any = pools._sync[server.base_url].channel
+    pools = pool_manager.PoolManager()
+    pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
+    client = pools._sync[server.base_url].client
     pools.forget()
-    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    assert pools._sync[server.base_url].channel is not channel
-    assert not channel.is_closed
-    channel.close()
+    pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
+    assert pools._sync[server.base_url].client is not client
+    client.close()
     pools.close_all()
 
 
@@ -386,20 +388,20 @@ async def test_a_connection_that_the_server_closes_meanwhile_is_not_used_again(
 
 
 def test_exit_leaves_the_streams_of_other_threads_alone(server: Emulator) -> None:
-    pools = clients.Pools()
+    pools = pool_manager.PoolManager()
     body = b'{"model":"openai/o3-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
-    headers = {"authorization": "Bearer any"}
-    link = pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
+    headers = RequestHeaders({"authorization": "Bearer any"})
+    performer = pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
     asked, ended = threading.Event(), threading.Event()
     pieces: list[Any] = []
 
     def read() -> None:
-        link.perform(Send(Request(f"{server.base_url}/chat/completions", headers, body)))
+        performer.perform(Send(Request(f"{server.base_url}/chat/completions", headers, body)))
         asked.set()
         ended.wait(30)
-        while piece := link.perform(Receive()):
+        while piece := performer.perform(Receive()):
             pieces.append(piece)
-        link.close()
+        performer.close()
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -412,16 +414,18 @@ def test_exit_leaves_the_streams_of_other_threads_alone(server: Emulator) -> Non
 
 
 def test_a_stream_of_the_parent_process_is_not_read(server: Emulator) -> None:
-    link = clients.Pools().link(server.base_url, Lease(), None, httpx.Timeout(5))
-    link._process = -1
+    performer = pool_manager.PoolManager().performer(
+        server.base_url, PoolReference(), None, TIMEOUT
+    )
+    performer._process = -1
     with pytest.raises(OpenRouterInputError, match="before a fork"):
-        link.perform(Receive())
+        performer.perform(Receive())
 
 
 def test_idle_connections_are_used_again_and_the_surplus_is_closed(
     server: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "MAX_IDLE", 2)
+    monkeypatch.setattr(transport, "MAX_IDLE", 2)
     model = build(server)
     streams = [model.stream("repeat 50 words") for _ in range(5)]
     for stream in streams:
@@ -435,7 +439,7 @@ def test_idle_connections_are_used_again_and_the_surplus_is_closed(
 
 
 def test_idle_connections_expire(server: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.0)
     model = build(server)
     assert [model.invoke("Hello").text for _ in range(3)]
     assert connections(server) <= 1
@@ -444,7 +448,7 @@ def test_idle_connections_expire(server: Emulator, monkeypatch: pytest.MonkeyPat
 async def test_idle_connections_of_a_loop_expire(
     server: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 0.0)
+    monkeypatch.setattr(transport, "IDLE_SECONDS", 0.0)
     model = build(server)
     assert [(await model.ainvoke("Hello")).text for _ in range(3)]
     assert connections(server) <= 1
@@ -463,17 +467,6 @@ def test_a_proxy_of_the_environment_is_used(
     with model, pytest.raises(OpenRouterNotFoundError):  # the emulator is no proxy
         MODES[mode](model)
     assert server.requests[-1].path == f"{base_url}/chat/completions"
-
-
-def test_exit_closes_clients_that_know_proxies(
-    server: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("ALL_PROXY", server.base_url)
-    pools = clients.Pools()
-    pools.link(server.base_url, Lease(), None, httpx.Timeout(5))
-    channel: Any = pools._sync[server.base_url].channel
-    pools.close_all()
-    assert channel._client.is_closed
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

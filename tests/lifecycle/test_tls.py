@@ -16,7 +16,7 @@ from langchain_openrouter_o3 import (
     OpenRouterIdleTimeoutError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3._http import pool
+from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator import Canned
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
 from tests import wire
@@ -38,7 +38,7 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    monkeypatch.setattr(pool, "tls_context", lambda: context)
+    monkeypatch.setattr(shared_clients, "tls_context", lambda: context)
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:

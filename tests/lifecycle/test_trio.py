@@ -180,7 +180,7 @@ def test_a_hook_cancelled_at_any_step_leaves_no_busy_connection(
     for moment in itertools.count(1):
         if trio.run(cancelled_at, moment):
             break
-    assert moment > 3
+    assert moment > 1  # it paused to connect, at least
 
 
 @every_hook

@@ -1,4 +1,4 @@
-"""The flow of a request, played over a scripted link: no network, no clock, no chance."""
+"""The flow of a request, played over a scripted performer: no network, no clock, no chance."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from langchain_openrouter_o3._http.exchange import (
     Sources,
     TransportFailure,
 )
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.stream import ChunkReader
@@ -27,9 +28,9 @@ from langchain_openrouter_o3.errors import (
     OpenRouterTimeoutError,
 )
 from tests.scripted import (
-    AsyncScriptedLink,
+    AsyncScriptedPerformer,
     Response,
-    ScriptedLink,
+    ScriptedPerformer,
     aplay,
     play,
     read_chunks,
@@ -98,11 +99,11 @@ def in_body(code: int, **availability: Any) -> Response:
 def test_a_failure_before_any_content_is_tried_again(
     first: Attempt, waits: list[float], reader: Any
 ) -> None:
-    link = ScriptedLink(first, STREAM)
-    (*_, last) = play(reader, link)
+    performer = ScriptedPerformer(first, STREAM)
+    (*_, last) = play(reader, performer)
 
-    assert link.slept == waits
-    assert (link.sent, link.closed) == (2, 1)
+    assert performer.slept == waits
+    assert (performer.sent, performer.closed) == (2, 1)
     assert last is not None
 
 
@@ -129,16 +130,16 @@ def test_a_failure_before_any_content_is_tried_again(
 def test_a_failure_that_a_retry_cannot_mend_is_raised_at_once(
     first: Attempt, expected: type[OpenRouterError], reader: Any
 ) -> None:
-    link = ScriptedLink(first)
+    performer = ScriptedPerformer(first)
     with pytest.raises(expected):
-        list(play(reader, link))
+        list(play(reader, performer))
 
-    assert (link.sent, link.slept, link.closed) == (1, [], 1)
+    assert (performer.sent, performer.slept, performer.closed) == (1, [], 1)
 
 
 def test_a_wait_that_is_too_long_is_told_to_the_caller() -> None:
     with pytest.raises(OpenRouterRateLimitError) as caught:
-        list(play(messages, ScriptedLink(failing(429, retry_after="7200"))))
+        list(play(messages, ScriptedPerformer(failing(429, retry_after="7200"))))
 
     assert caught.value.retry_after == 7_200.0
     assert caught.value.is_retryable
@@ -146,19 +147,19 @@ def test_a_wait_that_is_too_long_is_told_to_the_caller() -> None:
 
 @pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
 def test_retries_are_attempts_beyond_the_first(retries: int, attempts: int) -> None:
-    link = ScriptedLink(*[failing(503)] * 9)
+    performer = ScriptedPerformer(*[failing(503)] * 9)
     with pytest.raises(OpenRouterAPIError):
-        list(play(messages, link, RetryPolicy(max_retries=retries)))
+        list(play(messages, performer, RetryPolicy(max_retries=retries)))
 
-    assert link.sent == attempts
-    assert len(link.slept) == retries
+    assert performer.sent == attempts
+    assert len(performer.slept) == retries
 
 
 def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
-    link = ScriptedLink(in_body(503, retryable=True, retry_after=-5), GOOD)
-    list(play(messages, link))
+    performer = ScriptedPerformer(in_body(503, retryable=True, retry_after=-5), GOOD)
+    list(play(messages, performer))
 
-    assert all(seconds >= 0 for seconds in link.slept)
+    assert all(seconds >= 0 for seconds in performer.slept)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +173,13 @@ def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
     ],
 )
 def test_a_stream_is_never_begun_again_after_content(rest: list[Any]) -> None:
-    link = ScriptedLink(Response([sse(chunk("Hello"), done=False), *rest]), STREAM)
-    flow = play(chunks, link)
+    performer = ScriptedPerformer(Response([sse(chunk("Hello"), done=False), *rest]), STREAM)
+    flow = play(chunks, performer)
 
     assert next(flow).text == "Hello"
     with pytest.raises(OpenRouterError) as caught:
         list(flow)
-    assert link.sent == 1
+    assert performer.sent == 1
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Hello"
     assert caught.value.generation_id is not None
@@ -204,27 +205,27 @@ def test_broken_usage_does_not_lose_the_text_that_was_paid_for() -> None:
 
 def test_everything_after_the_end_marker_is_drained_and_ignored() -> None:
     trailer = b"data: garbage\n\ndata: " + to_json(chunk("more")) + b"\n\n"
-    link = ScriptedLink(Response([sse(chunk("Hello"), *ending()), trailer, b"x" * 9]))
-    received = list(play(chunks, link))
+    performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), trailer, b"x" * 9]))
+    received = list(play(chunks, performer))
 
     assert text_of(received) == "Hello"
-    assert link.unread == 0
+    assert performer.unread == 0
 
 
 def test_a_connection_lost_after_the_end_marker_loses_nothing() -> None:
-    link = ScriptedLink(Response([sse(chunk("Hello"), *ending()), lost()]))
+    performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), lost()]))
 
-    assert text_of(list(play(chunks, link))) == "Hello"
-    assert link.sent == 1
+    assert text_of(list(play(chunks, performer))) == "Hello"
+    assert performer.sent == 1
 
 
 def test_a_stop_sequence_closes_the_stream_at_once() -> None:
     pieces = [sse(chunk("Hello E"), done=False), sse(chunk("ND more"), done=False)]
-    link = ScriptedLink(Response([*pieces, sse(chunk("unread"), *ending())]))
-    received = list(play(stopping, link))
+    performer = ScriptedPerformer(Response([*pieces, sse(chunk("unread"), *ending())]))
+    received = list(play(stopping, performer))
 
     assert text_of(received) == "Hello "
-    assert (link.unread, link.closed) == (1, 1)
+    assert (performer.unread, performer.closed) == (1, 1)
     assert received[-1].message.response_metadata["stop_sequence"] == "END"
 
 
@@ -236,27 +237,27 @@ def test_a_stop_sequence_in_the_last_unfinished_event_is_honoured_too() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
 def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int) -> None:
-    link = ScriptedLink(Response([], status, {"location": "https://elsewhere.test"}))
+    performer = ScriptedPerformer(Response([], status, {"location": "https://elsewhere.test"}))
     with pytest.raises(OpenRouterMalformedResponseError, match=r"redirect .* base_url") as caught:
-        list(play(messages, link))
+        list(play(messages, performer))
 
     assert caught.value.status_code == status
     assert not caught.value.is_retryable
-    assert link.sent == 1
+    assert performer.sent == 1
 
 
 def test_an_error_body_is_read_only_up_to_a_limit() -> None:
-    link = ScriptedLink(Response([b"x" * (MAX_ERROR_BODY // 2)] * 9, 400))
+    performer = ScriptedPerformer(Response([b"x" * (MAX_ERROR_BODY // 2)] * 9, 400))
     with pytest.raises(OpenRouterError):
-        list(play(messages, link))
+        list(play(messages, performer))
 
-    assert link.unread > 0
+    assert performer.unread > 0
 
 
 def test_an_error_status_whose_body_is_lost_keeps_its_meaning() -> None:
-    link = ScriptedLink(Response([b'{"error":', lost()], 404))
+    performer = ScriptedPerformer(Response([b'{"error":', lost()], 404))
     with pytest.raises(OpenRouterNotFoundError):
-        list(play(messages, link))
+        list(play(messages, performer))
 
 
 @pytest.mark.parametrize("end", [b"", b"data: ", b'data: {"id":"gen', b"data: [DO"])
@@ -274,10 +275,11 @@ def test_a_missing_end_marker_after_the_finish_is_no_error() -> None:
 
 
 def test_a_request_does_not_show_its_key_or_body() -> None:
-    request = Request("https://openrouter.test", {"authorization": "Bearer sk-1"}, b"secret")
-
-    assert "sk-1" not in repr(request)
+    headers = RequestHeaders({"authorization": "Bearer sk-1"})
+    request = Request("https://openrouter.test", headers, b"secret")
+    assert "sk-1" not in f"{request!r}{headers!r}"
     assert "secret" not in repr(request)
+    assert repr(headers) == "RequestHeaders(authorization)"
 
 
 def test_chance_and_time_have_real_sources_by_default() -> None:
@@ -301,20 +303,20 @@ SCRIPTS: list[list[Attempt]] = [
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("reader", [messages, chunks])
-async def test_both_drivers_deliver_the_same_and_close_the_link(
+async def test_both_drivers_deliver_the_same_and_close_the_performer(
     script: list[Attempt], reader: Any
 ) -> None:
-    link, alink = ScriptedLink(*script), AsyncScriptedLink(*script)
+    performer, aperformer = ScriptedPerformer(*script), AsyncScriptedPerformer(*script)
     received: list[Any] = []
     areceived: list[Any] = []
     failure = afailure = None
     try:
-        for item in play(reader, link):
+        for item in play(reader, performer):
             received.append(item)  # noqa: PERF402 - what came before a failure counts
     except OpenRouterError as caught:
         failure = caught
     try:
-        async for item in aplay(reader, alink):
+        async for item in aplay(reader, aperformer):
             areceived.append(item)  # noqa: PERF401 - same
     except OpenRouterError as caught:
         afailure = caught
@@ -322,23 +324,27 @@ async def test_both_drivers_deliver_the_same_and_close_the_link(
     assert received == areceived
     assert (type(failure), str(failure)) == (type(afailure), str(afailure))
     assert received or failure
-    assert (link.sent, link.slept, link.closed) == (alink.link.sent, alink.link.slept, 1)
-    assert alink.link.closed == 1
+    assert (performer.sent, performer.slept, performer.closed) == (
+        aperformer.performer.sent,
+        aperformer.performer.slept,
+        1,
+    )
+    assert aperformer.performer.closed == 1
 
 
-async def test_a_consumer_that_stops_early_closes_the_link() -> None:
-    link, alink = ScriptedLink(STREAM), AsyncScriptedLink(STREAM)
-    flow, aflow = play(chunks, link), aplay(chunks, alink)
+async def test_a_consumer_that_stops_early_closes_the_performer() -> None:
+    performer, aperformer = ScriptedPerformer(STREAM), AsyncScriptedPerformer(STREAM)
+    flow, aflow = play(chunks, performer), aplay(chunks, aperformer)
     assert next(flow).text == (await anext(aflow)).text == "Hel"
     flow.close()
     await aflow.aclose()
 
-    assert (link.closed, alink.link.closed) == (1, 1)
+    assert (performer.closed, aperformer.performer.closed) == (1, 1)
 
 
-async def test_an_exception_of_the_consumer_closes_the_link() -> None:
-    link, alink = ScriptedLink(STREAM), AsyncScriptedLink(STREAM)
-    flow, aflow = play(chunks, link), aplay(chunks, alink)
+async def test_an_exception_of_the_consumer_closes_the_performer() -> None:
+    performer, aperformer = ScriptedPerformer(STREAM), AsyncScriptedPerformer(STREAM)
+    flow, aflow = play(chunks, performer), aplay(chunks, aperformer)
     next(flow)
     await anext(aflow)
     with pytest.raises(KeyboardInterrupt):
@@ -346,4 +352,4 @@ async def test_an_exception_of_the_consumer_closes_the_link() -> None:
     with pytest.raises(KeyboardInterrupt):
         await aflow.athrow(KeyboardInterrupt())
 
-    assert (link.closed, alink.link.closed) == (1, 1)
+    assert (performer.closed, aperformer.performer.closed) == (1, 1)

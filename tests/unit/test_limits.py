@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from langchain_openrouter_o3._http.deadlines import Deadlines, TimeLimits
 from langchain_openrouter_o3._http.exchange import (
     Receive,
     Reply,
@@ -13,7 +14,6 @@ from langchain_openrouter_o3._http.exchange import (
     TransportFailure,
     exchange,
 )
-from langchain_openrouter_o3._http.limits import Patience, TimeLimits
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit
 from langchain_openrouter_o3._wire.stream import ChunkReader
@@ -230,7 +230,7 @@ def test_after_the_end_of_an_answer_its_connection_is_given_up_soon() -> None:
 
 
 def test_patience_without_limits_never_ends() -> None:
-    patience = Patience(TimeLimits(), Clock())
+    patience = Deadlines(TimeLimits(), Clock())
     assert patience.start_waiting() is None
     assert patience.exceeded() is None
 

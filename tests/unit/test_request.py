@@ -190,6 +190,7 @@ def test_the_callers_headers_win_whatever_their_case() -> None:
     assert headers == {
         "content-type": "application/json",
         "accept": "x",
+        "accept-encoding": "gzip, deflate",
         "user-agent": "mine",
         "authorization": "Bearer sk-1",
         "http-referer": "https://a.example",

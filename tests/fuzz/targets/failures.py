@@ -6,12 +6,14 @@ import pickle
 from typing import Any
 
 from langchain_openrouter_o3._http.body import BodyDecoder
-from langchain_openrouter_o3._http.exchange import Reception, Request, exchange
+from langchain_openrouter_o3._http.driver import SyncDriver
+from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError, error_from_payload
 from tests.fuzz.source import ByteSource
-from tests.scripted import SOURCES, Response, ScriptedLink
+from tests.scripted import SOURCES, Response, ScriptedPerformer
 
 _STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529, 200, 302)
 _HEADER_NAMES = (
@@ -33,7 +35,9 @@ SECRETS = {
     b"%B": _KEY.encode(),
 }
 _MAX_TEXT = 4_000
-_REQUEST = Request("https://openrouter.test", {"authorization": f"Bearer {_KEY}"}, b"{}")
+_REQUEST = Request(
+    "https://openrouter.test", RequestHeaders({"authorization": f"Bearer {_KEY}"}), b"{}"
+)
 
 
 def failure(data: bytes) -> None:
@@ -47,7 +51,7 @@ def failure(data: bytes) -> None:
     for placeholder, secret in SECRETS.items():
         body = body.replace(placeholder, secret)
     _check(error_from_payload(BodyDecoder.decode_error(body), status=status, headers=headers), {})
-    link = ScriptedLink(Response((body,), status, headers))
+    link = ScriptedPerformer(Response((body,), status, headers))
     flow = exchange(
         _REQUEST,
         RetryPolicy(max_retries=0),
@@ -55,7 +59,7 @@ def failure(data: bytes) -> None:
         SOURCES,
     )
     try:
-        list(Reception(flow, link))
+        list(SyncDriver(flow, link))
     except OpenRouterError as error:
         _check(error, SECRETS)
 

@@ -37,7 +37,7 @@ class TimeLimits(NamedTuple):
 NO_LIMITS = TimeLimits()
 
 
-class Patience:
+class Deadlines:
     """What is left of a call's time limits."""
 
     def __init__(self, limits: TimeLimits, timer: Callable[[], float]) -> None:

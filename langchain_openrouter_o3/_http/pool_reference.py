@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 
 
-class Lease:
+class PoolReference:
     """Held by each model instance; the pools count who still uses them."""
 
     def release(self) -> None:
         """Close the blocking pools that nobody else holds."""
         # Without this module nothing was ever opened, and importing it takes time.
-        clients = sys.modules.get("langchain_openrouter_o3._http.clients")
-        if clients is not None:
-            clients.POOLS.release(self)
+        manager = sys.modules.get("langchain_openrouter_o3._http.pool_manager")
+        if manager is not None:
+            manager.POOLS.release(self)
 
     async def arelease(self) -> None:
         """Close the blocking pools, and the running loop's, that nobody else holds."""
         self.release()
-        clients = sys.modules.get("langchain_openrouter_o3._http.clients")
-        if clients is not None:
-            await clients.POOLS.arelease(self)
+        manager = sys.modules.get("langchain_openrouter_o3._http.pool_manager")
+        if manager is not None:
+            await manager.POOLS.arelease(self)

@@ -15,117 +15,106 @@ import os
 import sys
 import threading
 import weakref
-from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.request import getproxies
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import httpx
-
-from langchain_openrouter_o3._http.channel import (
-    AsyncChannel,
-    AsyncClientChannel,
-    Channel,
-    ClientChannel,
-)
-from langchain_openrouter_o3._http.connection import KEEPALIVE_SECONDS
-from langchain_openrouter_o3._http.link import AsyncLink, SyncLink
-from langchain_openrouter_o3._http.pool import MAX_IDLE, AsyncPool, Pool, tls_context
+from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
+from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient, SharedClient
 from langchain_openrouter_o3._http.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Hashable
 
-    from langchain_openrouter_o3._http.lease import Lease
+    from langchain_openrouter_o3._http.pool_reference import PoolReference
 
-C = TypeVar("C", bound=Channel | AsyncChannel)
-
-Client = httpx.Client
-AsyncClient = httpx.AsyncClient
-Timeout = httpx.Timeout
-
-# httpx's default of 100 connections would make the 101st concurrent call wait in silence.
-_LIMITS = httpx.Limits(
-    max_connections=None, max_keepalive_connections=MAX_IDLE, keepalive_expiry=KEEPALIVE_SECONDS
-)
+C = TypeVar("C", bound=SharedClient | SharedAsyncClient)
+Phases = Mapping[str, float | None]
 
 
 class _Shared(Generic[C]):
-    def __init__(self, channel: C) -> None:
-        self.channel = channel
-        self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+    def __init__(self, client: C) -> None:
+        self.client = client
+        self.references: weakref.WeakSet[PoolReference] = weakref.WeakSet()
 
 
 class _OfLoop:
     def __init__(self, guard: AsyncGenerator[None, None]) -> None:
-        self.pools: dict[str, _Shared[AsyncChannel]] = {}
+        self.pools: dict[str, _Shared[SharedAsyncClient]] = {}
+        self.under_way: set[AsyncPerformer] = set()
         self.guard = guard
 
 
-class Pools:
+class PoolManager:
     """All shared connections of this process."""
 
     def __init__(self) -> None:
         """Start empty; nothing is opened before the first call."""
         self._lock = threading.Lock()
-        self._sync: dict[str, _Shared[Channel]] = {}
+        self._sync: dict[str, _Shared[SharedClient]] = {}
         self._async: dict[Hashable, _OfLoop] = {}
         self._forgotten: list[object] = []
-        self._under_way: weakref.WeakSet[SyncLink] = weakref.WeakSet()
+        self._under_way: weakref.WeakSet[SyncPerformer] = weakref.WeakSet()
         self._watchdog = Watchdog()
 
-    def link(
-        self, base_url: str, lease: Lease, own: httpx.Client | None, timeout: httpx.Timeout
-    ) -> SyncLink:
-        """Return the link for one blocking exchange.
+    def performer(
+        self, base_url: str, reference: PoolReference, own: Any, timeout: Phases
+    ) -> SyncPerformer:
+        """Return what performs one blocking exchange.
 
         Args:
             base_url: Of the server.
-            lease: The claim of the model that asks.
+            reference: Of the model that asks.
             own: The caller's own client, if there is one.
-            timeout: For each phase of a request.
+            timeout: Seconds of each phase of a request, by httpx's names.
+
+        Raises:
+            OpenRouterInputError: The caller's client is closed, or `base_url` or a variable of
+                the environment cannot be used.
         """
-        channel = ClientChannel(own) if own is not None else self._channel(base_url, lease)
-        return SyncLink(channel, timeout, self._watchdog, self._under_way)
+        client = self._client(base_url, reference) if own is None else own
+        return SyncPerformer(client, timeout, self._watchdog, self._under_way)
 
-    async def async_link(
-        self, base_url: str, lease: Lease, own: httpx.AsyncClient | None, timeout: httpx.Timeout
-    ) -> AsyncLink:
-        """Return the link for one exchange on the running event loop; see `link`."""
-        if own is not None:
-            return AsyncLink(AsyncClientChannel(own), timeout)
-        return AsyncLink(await self._async_channel(base_url, lease), timeout)
+    async def async_performer(
+        self, base_url: str, reference: PoolReference, own: Any, timeout: Phases
+    ) -> AsyncPerformer:
+        """Return what performs one exchange on the running event loop; see `performer`."""
+        of_loop = await self._of_running_loop()
+        client = self._async_client(of_loop, base_url, reference) if own is None else own
+        return AsyncPerformer(client, timeout, of_loop.under_way)
 
-    def _channel(self, base_url: str, lease: Lease) -> Channel:
+    def _client(self, base_url: str, reference: PoolReference) -> SharedClient:
         with self._lock:
             shared = self._sync.get(base_url)
             if shared is None:
-                shared = self._sync[base_url] = _Shared(_open_pool())
-            shared.leases.add(lease)
-            return shared.channel
+                shared = self._sync[base_url] = _Shared(SharedClient(base_url))
+            shared.references.add(reference)
+            return shared.client
 
-    async def _async_channel(self, base_url: str, lease: Lease) -> AsyncChannel:
-        of_loop = await self._of_running_loop()
+    def _async_client(
+        self, of_loop: _OfLoop, base_url: str, reference: PoolReference
+    ) -> SharedAsyncClient:
         with self._lock:
             shared = of_loop.pools.get(base_url)
             if shared is None:
-                shared = of_loop.pools[base_url] = _Shared(_open_async_pool())
-            shared.leases.add(lease)
-            return shared.channel
+                shared = of_loop.pools[base_url] = _Shared(SharedAsyncClient(base_url))
+            shared.references.add(reference)
+            return shared.client
 
-    def release(self, lease: Lease) -> None:
+    def release(self, reference: PoolReference) -> None:
         """Close the blocking pools that nobody else holds."""
         with self._lock:
-            closing = _without_lease(self._sync, lease)
-        for channel in closing:
-            channel.close()
+            closing = _without_reference(self._sync, reference)
+        for client in closing:
+            client.close()
 
-    async def arelease(self, lease: Lease) -> None:
+    async def arelease(self, reference: PoolReference) -> None:
         """Close the running loop's pools that nobody else holds."""
         of_loop = await self._of_running_loop()
         with self._lock:
-            closing = _without_lease(of_loop.pools, lease)
+            closing = _without_reference(of_loop.pools, reference)
         async with contextlib.AsyncExitStack() as stack:  # all, even if one is interrupted
-            for channel in closing:
-                stack.push_async_callback(channel.close)
+            for client in closing:
+                stack.push_async_callback(client.aclose)
 
     def close_all(self) -> None:
         """Close streams and blocking pools at exit; asynchronous ones end with their loops.
@@ -138,11 +127,11 @@ class Pools:
             pools = list(self._sync.values())
             self._sync.clear()
         others = {thread.ident for thread in threading.enumerate()} - {threading.get_ident()}
-        for link in list(self._under_way):
-            if link.thread not in others:
-                link.close()
+        for performer in list(self._under_way):
+            if performer.thread not in others:
+                performer.close()
         for shared in pools:
-            shared.channel.close_idle()
+            shared.client.close_idle()
 
     def forget(self) -> None:
         """After a fork, drop every pool without closing it.
@@ -181,7 +170,7 @@ class Pools:
             # All of them: trio closes generators in a cancelled scope.
             async with contextlib.AsyncExitStack() as stack:
                 for shared in of_loop.pools.values() if of_loop is not None else ():
-                    stack.push_async_callback(shared.channel.close)
+                    stack.push_async_callback(shared.client.aclose)
 
 
 def running_loop() -> Hashable:
@@ -201,34 +190,17 @@ def _is_closed(loop: Hashable) -> bool:
     return isinstance(loop, asyncio.AbstractEventLoop) and loop.is_closed()
 
 
-def _without_lease(pools: dict[str, _Shared[C]], lease: Lease) -> list[C]:
+def _without_reference(pools: dict[str, _Shared[C]], reference: PoolReference) -> list[C]:
     closing: list[C] = []
     for base_url, shared in list(pools.items()):
-        if lease in shared.leases:
-            shared.leases.discard(lease)
-            if not shared.leases:
-                closing.append(pools.pop(base_url).channel)
+        if reference in shared.references:
+            shared.references.discard(reference)
+            if not shared.references:
+                closing.append(pools.pop(base_url).client)
     return closing
 
 
-def _open_pool() -> Channel:
-    if _has_proxy():
-        return ClientChannel(httpx.Client(verify=tls_context(), limits=_LIMITS))
-    return Pool()
-
-
-def _open_async_pool() -> AsyncChannel:
-    if _has_proxy():
-        return AsyncClientChannel(httpx.AsyncClient(verify=tls_context(), limits=_LIMITS))
-    return AsyncPool()
-
-
-def _has_proxy() -> bool:
-    """Whether the environment names proxies; which of them applies is then httpx's to decide."""
-    return not getproxies().keys().isdisjoint({"http", "https", "all"})
-
-
-POOLS = Pools()
+POOLS = PoolManager()
 atexit.register(POOLS.close_all)
 with contextlib.suppress(AttributeError):  # Windows has no fork
     os.register_at_fork(after_in_child=POOLS.forget)

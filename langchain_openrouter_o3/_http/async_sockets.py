@@ -1,0 +1,346 @@
+"""Sockets on an event loop (asyncio, uvloop, trio), with nothing between httpcore and the socket.
+
+AnyIO's streams read ahead into queues that nobody else can look into. From there a stray answer
+became the next caller's, an early answer was lost with the write that failed behind it, and
+errors of TLS escaped untyped (see docs/decisions.md). Here whatever has not been read is still in
+the socket, or in the TLS buffer beside it, and `has_unread` tells.
+
+Strategy: a socket that does not block is tried first; only if it would block, the task waits for
+it with AnyIO's `wait_readable` or `wait_writable`. A cancelled task loses no data, because it has
+taken none. TLS is Python's `SSLObject` between two memory buffers.
+
+Sources: https://anyio.readthedocs.io/en/stable/networking.html#waiting-for-sockets-to-become-readable-or-writable,
+https://docs.python.org/3/library/ssl.html#memory-bio-support
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import anyio
+import httpcore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+READ_AHEAD = 64 * 1024
+ATTEMPT_SECONDS = 0.25
+"""How long an address may take before the next is tried beside it (RFC 8305, "happy eyeballs")."""
+
+_CONNECTING = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
+_WOULD_BLOCK = (BlockingIOError, InterruptedError)
+
+
+class SocketStream(httpcore.AsyncNetworkStream):
+    """A connected socket."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        """Take a socket that does not block."""
+        self._socket = connected
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
+        """Read what has come, or wait for it; empty at the end.
+
+        Raises:
+            httpcore.ReadError: The connection was lost.
+            httpcore.ReadTimeout: It took longer than these seconds.
+        """
+        with _mapped(httpcore.ReadError, httpcore.ReadTimeout):
+            try:
+                return self._socket.recv(max_bytes)
+            except _WOULD_BLOCK:
+                pass
+            with anyio.fail_after(timeout):
+                while True:
+                    await anyio.wait_readable(self._socket)
+                    with contextlib.suppress(*_WOULD_BLOCK):
+                        return self._socket.recv(max_bytes)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - same
+        """Write everything.
+
+        Raises:
+            httpcore.WriteError: The connection was lost.
+            httpcore.WriteTimeout: It took longer than these seconds.
+        """
+        with _mapped(httpcore.WriteError, httpcore.WriteTimeout):
+            left = self._send(memoryview(buffer))
+            if left:
+                with anyio.fail_after(timeout):
+                    while left:
+                        await anyio.wait_writable(self._socket)
+                        left = self._send(left)
+
+    def _send(self, view: memoryview) -> memoryview:
+        try:
+            return view[self._socket.send(view) :]
+        except _WOULD_BLOCK:
+            return view
+
+    async def aclose(self) -> None:
+        """Close the socket; a task that waits for it fails."""
+        if self._socket.fileno() >= 0:
+            anyio.notify_closing(self._socket)
+            self._socket.close()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """See `start_tls`."""
+        return await start_tls(self, ssl_context, server_hostname, timeout)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Return the "socket", its addresses, or "is_readable": whether anything is unread."""
+        if info == "socket":
+            return self._socket
+        if info == "is_readable":
+            return _has_unread(self._socket)
+        if info == "client_addr":
+            return self._socket.getsockname()
+        if info == "server_addr":
+            return self._socket.getpeername()
+        return None
+
+
+class TLSStream(httpcore.AsyncNetworkStream):
+    """TLS over another stream, which may be encrypted itself (an HTTPS proxy)."""
+
+    def __init__(
+        self, stream: httpcore.AsyncNetworkStream, context: ssl.SSLContext, hostname: str | None
+    ) -> None:
+        """Prepare; `handshake` comes next."""
+        self._stream = stream
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=hostname)
+
+    async def handshake(self) -> None:
+        """Greet the server and check its certificate.
+
+        Raises:
+            ssl.SSLError: They do not agree, or the certificate is not trusted.
+            httpcore.NetworkError: The connection was lost.
+        """
+        await self._carry_out(self._tls.do_handshake, None)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
+        """See `SocketStream.read`."""
+        with _mapped(httpcore.ReadError, httpcore.ReadTimeout), anyio.fail_after(timeout):
+            try:
+                received: bytes = await self._carry_out(lambda: self._tls.read(max_bytes), None)
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b""  # the end; whether the answer was complete is for HTTP to say
+            return received
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - same
+        """See `SocketStream.write`."""
+        left = memoryview(buffer)
+        with _mapped(httpcore.WriteError, httpcore.WriteTimeout):
+            while left:
+                piece = left[:READ_AHEAD]  # what is encrypted lies in memory twice
+                written = await self._carry_out(lambda: self._tls.write(piece), timeout)  # noqa: B023 - done before the next
+                left = left[written:]
+
+    async def _carry_out(self, operation: Callable[[], Any], timeout: float | None) -> Any:  # noqa: ASYNC109 - same
+        """Do something with the TLS object, bringing it what it waits for."""
+        while True:
+            try:
+                result = operation()
+            except ssl.SSLWantReadError:  # noqa: PERF203 - this is how TLS asks for more
+                await self._flush(timeout)
+                if received := await self._stream.read(READ_AHEAD, timeout):
+                    self._incoming.write(received)
+                else:
+                    self._incoming.write_eof()
+            except ssl.SSLError:
+                with contextlib.suppress(httpcore.NetworkError):  # the alert is a courtesy
+                    await self._flush(timeout)
+                raise
+            else:
+                await self._flush(timeout)
+                return result
+
+    async def _flush(self, timeout: float | None) -> None:  # noqa: ASYNC109 - same
+        if self._outgoing.pending:
+            await self._stream.write(self._outgoing.read(), timeout)
+
+    async def aclose(self) -> None:
+        """Close the connection, without a farewell: the answer's own end is what counts."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """See `start_tls`."""
+        return await start_tls(self, ssl_context, server_hostname, timeout)
+
+    def get_extra_info(self, info: str) -> Any:
+        """As `SocketStream.get_extra_info`, and the "ssl_object"."""
+        if info == "ssl_object":
+            return self._tls
+        if info == "is_readable" and (self._incoming.pending or self._tls.pending()):
+            return True
+        return self._stream.get_extra_info(info)
+
+
+async def start_tls(
+    stream: httpcore.AsyncNetworkStream,
+    context: ssl.SSLContext,
+    hostname: str | None,
+    timeout: float | None,  # noqa: ASYNC109 - httpcore's interface
+) -> TLSStream:
+    """Encrypt a stream; it is closed if that fails, also when the task is cancelled.
+
+    Raises:
+        httpcore.ConnectError: The server and this client do not agree.
+        httpcore.ConnectTimeout: It took longer than these seconds.
+    """
+    try:
+        with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout), anyio.fail_after(timeout):
+            encrypted = TLSStream(stream, context, hostname)
+            await encrypted.handshake()
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await stream.aclose()
+        raise
+    return encrypted
+
+
+class _Address(NamedTuple):
+    family: int
+    kind: int
+    protocol: int
+    where: Any
+
+
+async def connect(
+    host: str,
+    port: int,
+    timeout: float | None,  # noqa: ASYNC109 - httpcore's interface
+    options: Iterable[tuple[int, int, int]],
+) -> socket.socket:
+    """Connect to the first of a host's addresses that answers.
+
+    Args:
+        host: Name or address.
+        port: Number.
+        timeout: Seconds that all of it may take.
+        options: For `setsockopt`, set before connecting.
+
+    Raises:
+        httpcore.ConnectError: None answers; the last one's error.
+        httpcore.ConnectTimeout: It took too long.
+    """
+    race = _Race(list(options))
+    try:
+        with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout), anyio.fail_after(timeout):
+            await race.run(await _look_up(host, port))
+            return race.result()
+    except BaseException:
+        race.close()
+        raise
+
+
+async def _look_up(host: str, port: int) -> list[_Address]:
+    try:  # an address needs no thread
+        found: Any = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST
+        )
+    except socket.gaierror:
+        found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [_Address(family, kind, protocol, where) for family, kind, protocol, _, where in found]
+
+
+class _Race:
+    """Tries addresses one after the other, each with a head start; the first connection wins."""
+
+    def __init__(self, options: list[tuple[int, int, int]]) -> None:
+        self._options = options
+        self._winner: socket.socket | None = None
+        self._error: OSError | None = None
+
+    async def run(self, addresses: list[_Address]) -> None:
+        if len(addresses) == 1:
+            self._winner = await self._connect(addresses[0])
+            return
+        async with anyio.create_task_group() as attempts:
+            for address in addresses:
+                ended = anyio.Event()
+                attempts.start_soon(self._attempt, address, attempts.cancel_scope, ended)
+                with anyio.move_on_after(ATTEMPT_SECONDS):
+                    await ended.wait()
+
+    def result(self) -> socket.socket:
+        if self._winner is None:
+            raise self._error or OSError("the host has no address")
+        return self._winner
+
+    def close(self) -> None:
+        if self._winner is not None:
+            self._winner.close()
+
+    async def _attempt(
+        self, address: _Address, race: anyio.CancelScope, ended: anyio.Event
+    ) -> None:
+        try:
+            connected = await self._connect(address)
+        except OSError as error:
+            self._error = error
+            ended.set()
+            return
+        if self._winner is None:
+            self._winner = connected
+            race.cancel()
+        else:
+            connected.close()
+
+    async def _connect(self, address: _Address) -> socket.socket:
+        attempt = socket.socket(address.family, address.kind, address.protocol)
+        try:
+            attempt.setblocking(False)  # noqa: FBT003 - the socket's own interface
+            for option in self._options:
+                attempt.setsockopt(*option)
+            _raise_unless(attempt.connect_ex(address.where), _CONNECTING)
+            await anyio.wait_writable(attempt)
+            _raise_unless(attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), (0,))
+        except BaseException:
+            attempt.close()
+            raise
+        return attempt
+
+
+def _raise_unless(code: int, good: Iterable[int]) -> None:
+    if code not in good:
+        raise OSError(code, os.strerror(code))
+
+
+@contextlib.contextmanager
+def _mapped(lost: type[Exception], late: type[Exception]) -> Generator[None]:
+    """Translate errors into httpcore's; its own pass."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise late(str(error) or "timed out") from error
+    except (OSError, anyio.ClosedResourceError) as error:  # ssl.SSLError is one
+        raise lost(str(error) or type(error).__name__) from error
+
+
+def _has_unread(connected: socket.socket) -> bool:
+    try:
+        connected.recv(1, socket.MSG_PEEK)
+    except _WOULD_BLOCK:
+        return False
+    except OSError:
+        return True  # reset or closed: of no use
+    return True  # data, or the end

@@ -1,0 +1,442 @@
+"""Performers: carry the steps of an exchange out through an httpx client, shared or the caller's.
+
+Both libraries are spoken, httpx and httpx2: a request is built by the client itself, and time-outs
+travel in the request's extensions, where both read them by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import sys
+import threading
+import time
+import types
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+
+from langchain_openrouter_o3._http.exchange import Reply, Send, Sleep, TransportFailure
+from langchain_openrouter_o3._http.shared_clients import SharedClient
+from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
+from langchain_openrouter_o3._http.timeouts import StepLimit, limited
+from langchain_openrouter_o3._http.transport import REUSED
+from langchain_openrouter_o3._http.transport_errors import (
+    Route,
+    errors_of,
+    library_of,
+    to_failure,
+    without_frames,
+)
+from langchain_openrouter_o3._http.watchdog import socket_of
+from langchain_openrouter_o3.errors import (
+    OpenRouterInputError,
+    OpenRouterMalformedResponseError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from weakref import WeakSet
+
+    from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
+    from langchain_openrouter_o3._http.watchdog import Watchdog
+
+MAX_DECOMPRESSED = 64 * 1024 * 1024
+"""Bytes of an answer that came compressed; more is an attack (docs/reliability.md)."""
+
+logger = logging.getLogger("langchain_openrouter_o3")
+
+
+class RequestBody(httpx.ByteStream):
+    """A body in one piece.
+
+    httpx's own iterates with generators, which stay suspended when a write fails.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        """Take it; it is never copied."""
+        super().__init__(body)
+        self._pieces = (body,)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give it, as often as asked."""
+        return iter(self._pieces)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give it on an event loop."""
+        return _OnePiece(self._pieces)
+
+
+class _OnePiece:
+    def __init__(self, pieces: tuple[bytes, ...]) -> None:
+        self._pieces = iter(pieces)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+
+class _Sending:
+    """What both performers know of their client and of the answer under way."""
+
+    def __init__(self, client: Any, timeout: Mapping[str, float | None]) -> None:
+        if client.is_closed:
+            raise OpenRouterInputError(
+                "http_client or http_async_client is closed; pass an open one."
+            )
+        self._client = client
+        self._timeout = timeout
+        self._library = library_of(client)
+        self._errors = errors_of(self._library)
+        self._route = Route("", None)
+        self._refused: OpenRouterMalformedResponseError | None = None
+        self._is_compressed = False
+        self._decompressed = 0
+
+    def _build(self, request: Request, extensions: dict[str, Any]) -> Any:
+        built = self._client.build_request(
+            "POST",
+            parsed(self._library.URL, request.url),
+            content=request.body,
+            headers=request.headers.raw(),
+            extensions=extensions,
+        )
+        if isinstance(built.stream, httpx.ByteStream):
+            built.stream = RequestBody(request.body)
+        proxy = getattr(self._client, "proxy", None)
+        self._route = Route(built.url.netloc.decode("ascii"), repr(proxy) if proxy else None)
+        return built
+
+    def _begin_reading(self, request: Request, response: Any) -> Reply:
+        """Look at the head of an answer; only encodings that were asked for are decompressed."""
+        headers = read_headers(response.headers.raw)
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        asked = [name.strip() for name in request.headers.get("accept-encoding").split(",")]
+        self._is_compressed = encoding != "identity"
+        self._decompressed = 0
+        self._refused = None
+        if self._is_compressed and encoding not in asked:
+            self._refused = OpenRouterMalformedResponseError(
+                f"Malformed answer: its content-encoding {encoding[:40]!r} was not asked for."
+            )
+        return Reply(response.status_code, headers)
+
+    def _check(self, piece: bytes) -> StepResult:
+        """Bound what a compressed answer may become."""
+        if self._is_compressed:
+            self._decompressed += len(piece)
+            if self._decompressed > MAX_DECOMPRESSED:
+                return TransportFailure(
+                    OpenRouterMalformedResponseError(
+                        f"Malformed answer: more than {MAX_DECOMPRESSED} bytes after decompression."
+                    )
+                )
+        return piece
+
+    def _fail(self, error: Exception) -> TransportFailure:
+        return to_failure(error, self._library, self._route)
+
+    def _log_request(
+        self, request: Request, response: Any, failure: TransportFailure | None, seconds: float
+    ) -> None:
+        logger.debug(
+            "POST to %s: model %s, %d bytes, %s after %.3f s, %s connection",
+            self._route,
+            request.model,
+            len(request.body),
+            type(failure.error).__name__ if failure else f"HTTP {response.status_code}",
+            seconds,
+            "reused" if response is not None and response.extensions.get(REUSED) else "new",
+        )
+
+
+def _log_repetition(step: Sleep) -> None:
+    error = step.error
+    logger.info(
+        "Attempt %d failed (%s, status %s, generation id %s); trying again in %.2f s",
+        step.attempt,
+        type(error).__name__,
+        error.status_code,
+        error.generation_id,
+        step.seconds,
+    )
+
+
+class SyncPerformer(_Sending):
+    """Performs the steps of one exchange with blocking I/O."""
+
+    def __init__(
+        self,
+        client: Any,
+        timeout: Mapping[str, float | None],
+        watchdog: Watchdog,
+        under_way: WeakSet[SyncPerformer],
+    ) -> None:
+        """Take what it needs; nothing is sent yet.
+
+        Args:
+            client: Of httpx or httpx2.
+            timeout: Seconds of each phase of a request, by httpx's names.
+            watchdog: Ends what takes longer than a step allows, where a client's own network
+                streams do not.
+            under_way: Performers with an open connection enter themselves here.
+
+        Raises:
+            OpenRouterInputError: The client is closed.
+        """
+        super().__init__(client, timeout)
+        self._watchdog = watchdog
+        self._under_way = under_way
+        self._limit = StepLimit()
+        self._response: Any = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._process = os.getpid()
+        self.thread = threading.get_ident()
+        """The thread that used it last."""
+
+    def perform(self, step: IOStep) -> StepResult:
+        """Do what the step says; transport errors are returned, not raised.
+
+        Raises:
+            OpenRouterInputError: The exchange began in another process, or cannot be sent.
+        """
+        self.thread = threading.get_ident()
+        if self._process != os.getpid():
+            raise OpenRouterInputError(
+                "This stream was opened before a fork, and is the parent process's to read; ask "
+                "again in the child."
+            )
+        if isinstance(step, Sleep):
+            self.close()
+            _log_repetition(step)
+            time.sleep(step.seconds)
+            return None
+        self._limit.start(step.limit)
+        if isinstance(step, Send):
+            return self._send(step)
+        return self._receive(step)
+
+    def _send(self, step: Send) -> StepResult:
+        self._under_way.add(self)
+        started, failure = time.monotonic(), None
+        try:
+            with self._watch(step.limit) as trace:
+                extensions: dict[str, Any] = {"timeout": self._phases(step.limit)}
+                if trace is not None:
+                    extensions["trace"] = trace
+                self._response = self._client.send(
+                    self._build(step.request, extensions), stream=True, follow_redirects=False
+                )
+            self._pieces = self._response.iter_bytes()
+            return self._begin_reading(step.request, self._response)
+        except self._errors as error:
+            failure = self._fail(error)
+            return failure
+        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            raise without_frames(error)  # noqa: B904 - the same error
+        finally:
+            if logger.isEnabledFor(logging.DEBUG):
+                seconds = time.monotonic() - started
+                self._log_request(step.request, self._response, failure, seconds)
+
+    def _receive(self, step: Receive) -> StepResult:
+        if self._refused is not None:
+            return TransportFailure(self._refused)
+        try:
+            stream = _stream_of(self._response)
+            if step.limit is None or isinstance(stream, HTTPStream):
+                return self._check(next(self._pieces, b""))
+            with self._watchdog.watch(socket_of(stream), step.limit):
+                return self._check(next(self._pieces, b""))
+        except self._errors as error:
+            return self._fail(error)
+
+    def _phases(self, limit: float | None) -> dict[str, float]:
+        """Let no phase (connect, write, read, wait for a connection) exceed its step's limit."""
+        return {
+            name: limited(_shorter(seconds, limit), self._limit)
+            for name, seconds in self._timeout.items()
+        }
+
+    def _watch(self, limit: float | None) -> AbstractContextManager[Any]:
+        """Watch the connections that a caller's own client makes; ours keep limits themselves."""
+        if limit is None or isinstance(self._client, SharedClient):
+            return nullcontext()
+        return self._watchdog.watch_new(limit)
+
+    def close(self) -> None:
+        """Give the connection back; an answer that is not at its end is given up."""
+        response, self._response = self._response, None
+        self._under_way.discard(self)
+        if response is None or response.is_closed:
+            return
+        if _is_inside_httpcore():
+            # A dropped stream that is collected here: closing would wait for ever for a lock
+            # that this very thread holds (httpcore's is not reentrant).
+            threading.Thread(target=response.close, name="openrouter-closing", daemon=True).start()
+        else:
+            response.close()
+
+
+class AsyncPerformer(_Sending):
+    """Performs the steps of one exchange on the running event loop."""
+
+    def __init__(
+        self,
+        client: Any,
+        timeout: Mapping[str, float | None],
+        under_way: set[AsyncPerformer],
+    ) -> None:
+        """Take what it needs; nothing is sent yet.
+
+        Args:
+            client: Of httpx or httpx2.
+            timeout: Seconds of each phase of a request, by httpx's names.
+            under_way: Performers with an open connection enter themselves here. It keeps them
+                alive: a dropped stream is closed by the loop, which takes time, and its nested
+                generators must not be collected before.
+
+        Raises:
+            OpenRouterInputError: The client is closed.
+        """
+        super().__init__(client, timeout)
+        self._under_way = under_way
+        self._response: Any = None
+        self._pieces: Any = None
+        self._is_reading = False
+
+    async def perform(self, step: IOStep) -> StepResult:
+        """Do what the step says; transport errors are returned, not raised.
+
+        Raises:
+            OpenRouterInputError: The request cannot be sent.
+        """
+        if isinstance(step, Sleep):
+            await self.close()
+            _log_repetition(step)
+            await anyio.sleep(step.seconds)
+            return None
+        perform = self._send if isinstance(step, Send) else self._receive
+        if step.limit is None:
+            return await perform(step)  # type: ignore[arg-type]
+        try:
+            with anyio.fail_after(step.limit):
+                return await perform(step)  # type: ignore[arg-type]
+        except TimeoutError as error:
+            return self._fail(error)
+
+    async def _send(self, step: Send) -> StepResult:
+        self._under_way.add(self)
+        started, failure = time.monotonic(), None
+        try:
+            extensions = {"timeout": {**self._timeout}}
+            self._response = await self._client.send(
+                self._build(step.request, extensions), stream=True, follow_redirects=False
+            )
+            self._pieces = self._response.aiter_bytes()
+            self._is_reading = False
+            return self._begin_reading(step.request, self._response)
+        except self._errors as error:
+            failure = self._fail(error)
+            return failure
+        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            raise without_frames(error)  # noqa: B904 - the same error
+        finally:
+            if logger.isEnabledFor(logging.DEBUG):
+                seconds = time.monotonic() - started
+                self._log_request(step.request, self._response, failure, seconds)
+
+    async def _receive(self, step: Receive) -> StepResult:  # noqa: ARG002 - limited above
+        if self._refused is not None:
+            return TransportFailure(self._refused)
+        try:
+            if not self._is_reading and isinstance(_stream_of(self._response), AsyncHTTPStream):
+                self._is_reading = True
+                return self._check(await first_piece(self._pieces))
+            return self._check(await anext(self._pieces, b""))
+        except self._errors as error:
+            return self._fail(error)
+
+    async def close(self) -> None:
+        """Give the connection back, also when the task is being cancelled."""
+        response, self._response = self._response, None
+        if response is None:
+            self._under_way.discard(self)
+            return
+        with anyio.CancelScope(shield=True):
+            if self._is_reading:
+                await self._pieces.aclose()
+            await response.aclose()
+        self._under_way.discard(self)
+
+
+@lru_cache(maxsize=64)
+def parsed(kind: Any, url: str) -> Any:
+    """Parse a URL once; `kind` is the library's class."""
+    return kind(url)
+
+
+def read_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read raw headers; the values of a repeated one are joined with a comma, as RFC 9110 says."""
+    read: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        read[name] = f"{read[name]}, {value}" if name in read else value
+    return read
+
+
+def _stream_of(response: Any) -> Any:
+    return response.extensions.get("network_stream")
+
+
+def _shorter(seconds: float | None, limit: float | None) -> float | None:
+    given = [each for each in (seconds, limit) if each is not None]
+    return min(given, default=None)
+
+
+@types.coroutine
+def first_piece(pieces: AsyncIterator[bytes]) -> Generator[Any, Any, bytes]:
+    """Start httpx's nested generators, and keep the event loop from knowing them.
+
+    They start before the first pause, while the hooks are off. The loop would otherwise close
+    them on its own, beside the performer that reads them (`sys.set_asyncgen_hooks`).
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        steps: Any = anext(pieces, b"").__await__()
+        awaited = steps.send(None)
+    except StopIteration as done:
+        return bytes(done.value)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+    while True:
+        try:
+            try:
+                sent = yield awaited
+            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+                awaited = steps.throw(error)
+            else:
+                awaited = steps.send(sent)
+        except StopIteration as done:  # noqa: PERF203 - this is how a coroutine ends
+            return bytes(done.value)
+
+
+def _is_inside_httpcore() -> bool:
+    """Whether this thread is in httpcore (or httpcore2), and a finalizer has interrupted it."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("httpcore"):
+            return True
+        frame = frame.f_back
+    return False

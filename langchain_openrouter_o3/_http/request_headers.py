@@ -1,0 +1,56 @@
+"""The headers of a request, in an object that shows none of their values.
+
+Whoever shows the local variables of frames opens dictionaries and sequences, and prints all else
+by its `repr`. So headers travel in something that is neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HARMLESS = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "http-referer",
+        "user-agent",
+        "x-openrouter-categories",
+        "x-title",
+    }
+)
+
+
+class RequestHeaders:
+    """Names in lower case and their values."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        """Copy them.
+
+        Args:
+            values: By their names in lower case.
+        """
+        self._values = dict(values)
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the value of a header."""
+        return self._values.get(name, default)
+
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """Return names and values as bytes, because a header may hold Latin-1."""
+        return [(name.encode(), value.encode("latin-1")) for name, value in self._values.items()]
+
+    def secrets(self) -> Iterator[str]:
+        """Give what must not be shown: the key, and every value that is not known as harmless."""
+        for name, value in self._values.items():
+            if name not in _HARMLESS:
+                yield value.removeprefix("Bearer ")
+
+    def __repr__(self) -> str:
+        """Tell the names alone."""
+        return f"RequestHeaders({', '.join(self._values)})"

@@ -1,0 +1,297 @@
+"""What httpcore reads from and writes to: a connection, seen as one exchange after the other.
+
+A stream of this module lies between httpcore and the network. It
+
+- joins chunks before h11 reads them (`chunk_joiner.py`);
+- writes a short body together with its head, in one call, and a long one without copying it;
+- ends an answer whose head does not come in time, or is preceded by endless informational ones;
+- tells what the pool must know: may the connection be used again, and if the exchange failed, can
+  the request have been acted upon?
+
+What it knows of an exchange is in `_Exchanges`; the two streams add only the I/O.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, cast
+
+import httpcore
+
+from langchain_openrouter_o3._http import async_sockets
+from langchain_openrouter_o3._http.chunk_joiner import ChunkJoiner
+from langchain_openrouter_o3._http.timeouts import seconds_left
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+
+MAX_INTERIM_HEADS = 32
+"""Informational (1xx) heads before an answer; more are an attack."""
+
+SHORT_BODY = 64 * 1024
+"""Bytes; a body up to this size is copied behind its head to save a system call."""
+
+_KEEPALIVE = (
+    # Name, seconds or times: a connection that died in silence is noticed after two minutes.
+    ("TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", 60),
+    ("TCP_KEEPINTVL", 20),
+    ("TCP_KEEPCNT", 3),
+    ("TCP_USER_TIMEOUT", 120_000),  # milliseconds that written data may stay unconfirmed
+)
+
+
+def socket_options() -> list[tuple[int, int, int]]:
+    """Return what is set on every socket; each platform has some of these options."""
+    options = [
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    ]
+    for name, value in _KEEPALIVE:
+        if (option := getattr(socket, name, None)) is not None:
+            options.append((socket.IPPROTO_TCP, option, value))
+    return options
+
+
+class _Exchanges:
+    """What both streams know of the exchange under way."""
+
+    def __init__(self) -> None:
+        self._joiner = ChunkJoiner()
+        self._head: bytes | None = None  # of a request, waits for its body
+        self._is_writing = False
+        self._is_written = False  # whether the request was written whole
+        self._saw_end = False
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the answer has ended for certain, and nothing came behind it."""
+        return self._joiner.is_clean
+
+    def _is_unheard(self, connection: socket.socket | None) -> bool:
+        """Whether the request that failed here cannot have been acted upon.
+
+        Either it was not written whole, or the server closed its side before all of it had
+        arrived. A reset alone says nothing: it may come from a server that has done its work.
+        """
+        if self._joiner.has_begun:
+            return False
+        if not self._is_written:
+            return True
+        return self._saw_end and connection is not None and _has_unconfirmed(connection)
+
+    def _outgoing(self, data: bytes) -> list[bytes]:
+        """Return what is to be written now: a head waits for its body, or for the empty end."""
+        if not self._is_writing:
+            self._is_writing = True
+            self._joiner = ChunkJoiner()
+            self._is_written = self._saw_end = False
+            self._head = data
+            return []
+        head, self._head = self._head or b"", None
+        if len(data) <= SHORT_BODY:
+            return [head + data] if head or data else []
+        view = cast("bytes", memoryview(data))  # written in parts, without copies
+        return [head, *(view[at : at + SHORT_BODY] for at in range(0, len(data), SHORT_BODY))]
+
+    def _begin_reading(self) -> list[bytes]:
+        """Return what must be written first: the greeting of a proxy has no body behind it."""
+        self._is_writing = False
+        head, self._head = self._head, None
+        return [head] if head else []
+
+    def _incoming(self, data: bytes) -> bytes | None:
+        """Return what h11 is to read; None if that is nothing yet.
+
+        Raises:
+            httpcore.RemoteProtocolError: Informational heads do not end.
+        """
+        if not data:
+            self._saw_end = True
+            return self._joiner.flush()
+        joined = self._joiner.feed(data)
+        if self._joiner.interim_heads > MAX_INTERIM_HEADS:
+            raise httpcore.RemoteProtocolError("informational (1xx) heads without end")
+        return joined or None
+
+
+class HTTPStream(_Exchanges, httpcore.NetworkStream):
+    """A blocking connection."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        """Take httpcore's own stream."""
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def is_unheard(self) -> bool:
+        """See `_Exchanges._is_unheard`."""
+        return self._is_unheard(self._stream.get_extra_info("socket"))
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what h11 is to read next; empty at the end.
+
+        Raises:
+            httpcore.ReadError: The connection was lost.
+            httpcore.ReadTimeout: It took too long.
+            httpcore.RemoteProtocolError: See `_Exchanges._incoming`.
+        """
+        for piece in self._begin_reading():
+            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+        while True:
+            left = _left(timeout, httpcore.ReadTimeout)
+            joined = self._incoming(self._stream.read(max_bytes, left))
+            if joined is not None:
+                return joined
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write a part of a request.
+
+        Raises:
+            httpcore.WriteError: The connection was lost.
+            httpcore.WriteTimeout: It took too long.
+        """
+        for piece in self._outgoing(buffer):
+            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+        self._is_written = not buffer
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> HTTPStream:
+        """Return the same connection, encrypted.
+
+        Raises:
+            httpcore.ConnectError: The server and this client do not agree.
+            httpcore.ConnectTimeout: It took too long.
+        """
+        left = _left(timeout, httpcore.ConnectTimeout)
+        return HTTPStream(self._stream.start_tls(ssl_context, server_hostname, left))
+
+    def get_extra_info(self, info: str) -> Any:
+        """As httpcore's; "is_readable" tells of unread bytes in any layer."""
+        if info == "is_readable":
+            tls = self._stream.get_extra_info("ssl_object")
+            if not self.is_clean or (tls is not None and tls.pending()):
+                return True
+        return self._stream.get_extra_info(info)
+
+
+class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
+    """The same on an event loop; the whole step has a limit there (see `performer.py`)."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        """Take a stream of `async_sockets`."""
+        super().__init__()
+        self._stream = stream
+
+    @property
+    def is_unheard(self) -> bool:
+        """See `_Exchanges._is_unheard`."""
+        return self._is_unheard(self._stream.get_extra_info("socket"))
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """See `HTTPStream.read`."""
+        for piece in self._begin_reading():
+            await self._stream.write(piece, timeout)
+        while True:
+            joined = self._incoming(await self._stream.read(max_bytes, timeout))
+            if joined is not None:
+                return joined
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """See `HTTPStream.write`."""
+        for piece in self._outgoing(buffer):
+            await self._stream.write(piece, timeout)
+        self._is_written = not buffer
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> AsyncHTTPStream:
+        """See `HTTPStream.start_tls`."""
+        return AsyncHTTPStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """See `HTTPStream.get_extra_info`."""
+        if info == "is_readable" and not self.is_clean:
+            return True
+        return self._stream.get_extra_info(info)
+
+
+class Backend(httpcore.NetworkBackend):
+    """Connects blocking streams."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - ours are set
+    ) -> HTTPStream:
+        """Connect.
+
+        Raises:
+            httpcore.ConnectError: It cannot be reached.
+            httpcore.ConnectTimeout: It took too long.
+        """
+        left = _left(timeout, httpcore.ConnectTimeout)
+        connected = httpcore.SyncBackend().connect_tcp(
+            host, port, left, local_address, _SOCKET_OPTIONS
+        )
+        return HTTPStream(connected)
+
+
+class AsyncBackend(httpcore.AsyncNetworkBackend):
+    """Connects streams on an event loop."""
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - the pools bind none
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - ours are set
+    ) -> AsyncHTTPStream:
+        """See `Backend.connect_tcp`."""
+        connected = await async_sockets.connect(host, port, timeout, _SOCKET_OPTIONS)
+        return AsyncHTTPStream(async_sockets.SocketStream(connected))
+
+
+def _left(timeout: float | None, late: type[Exception]) -> float | None:
+    left = seconds_left(timeout)
+    if left is not None and left <= 0:
+        raise late("timed out")
+    return left
+
+
+def _has_unconfirmed(connection: socket.socket) -> bool:
+    """Whether the other side has not confirmed all that was written; False if nobody can say."""
+    if sys.platform != "linux":
+        return False
+    import fcntl  # noqa: PLC0415 - does not exist everywhere
+    import termios  # noqa: PLC0415 - same
+
+    count = array.array("i", [0])
+    with contextlib.suppress(OSError, ValueError):  # closed
+        fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, count)
+    return count[0] > 0
+
+
+_SOCKET_OPTIONS = socket_options()

@@ -1,0 +1,112 @@
+"""What went wrong below HTTP, as this package's errors; and no secret in what they drag along.
+
+The frames below a request hold its raw head, and in the head is the key. Whoever shows the local
+variables of frames (Sentry does by default, rich and `traceback` on demand) would show it. So the
+errors that come from below leave their frames there; class, text and chain stay.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_openrouter_o3._http.exchange import TransportFailure
+from langchain_openrouter_o3.errors import (
+    OpenRouterConnectionError,
+    OpenRouterInputError,
+    OpenRouterMalformedResponseError,
+    OpenRouterTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAX_CAUSES = 20
+Timeouts = OpenRouterConnectionError | OpenRouterTimeoutError | OpenRouterMalformedResponseError
+
+
+class Route(NamedTuple):
+    """Where a request goes.
+
+    Attributes:
+        host: With the port, if it is not the scheme's own.
+        proxy: Address and variable of the proxy of the environment, if one applies.
+    """
+
+    host: str
+    proxy: str | None
+
+    def __str__(self) -> str:
+        """Say it in an error's text."""
+        return f"{self.host} through the proxy {self.proxy}" if self.proxy else self.host
+
+
+def library_of(client: Any) -> ModuleType:
+    """Return httpx, or httpx2 for a client of that library."""
+    name = "httpx2" if is_httpx2(client) else "httpx"
+    return sys.modules[name]
+
+
+def is_httpx2(value: Any) -> bool:
+    """Whether a client or a time-out is httpx2's."""
+    library = sys.modules.get("httpx2")
+    return library is not None and isinstance(
+        value, (library.Client, library.AsyncClient, library.Timeout)
+    )
+
+
+def errors_of(library: ModuleType) -> tuple[type[Exception], ...]:
+    """Return the classes of errors that a client of this library may raise.
+
+    `OSError` because httpcore lets errors of TLS pass on an event loop.
+    """
+    return (library.HTTPError, library.InvalidURL, library.StreamError, OSError)
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """Take the frames out of an error and of all that led to it; see the module."""
+    seen: BaseException | None = error
+    for _ in range(MAX_CAUSES):
+        if seen is None:
+            break
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure:
+    """Translate an error of the lower layers; the most specific class wins.
+
+    Args:
+        error: What was raised.
+        library: httpx or httpx2, whose classes it may have.
+        route: Where the request was going.
+
+    Raises:
+        OpenRouterInputError: The caller's arguments cannot be used.
+    """
+    without_frames(error)
+    words = str(error) or type(error).__name__
+    if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
+        raise OpenRouterInputError(f"base_url is not usable: {words}") from error
+    if isinstance(error, library.LocalProtocolError):
+        # Its text may quote a header's value, so it is neither repeated nor chained.
+        raise OpenRouterInputError(
+            "A header set by default_headers, extra_headers or your own HTTP client cannot be "
+            "sent over HTTP."
+        ) from None
+    unsent = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
+    if isinstance(error, (library.TimeoutException, TimeoutError)):
+        phase = type(error).__name__.removesuffix("Timeout").lower()
+        text = f"Timed out ({phase} time-out) at {route}; set timeout= to wait longer."
+        return _failure(OpenRouterTimeoutError(text), error, unsent=unsent)
+    if isinstance(error, library.DecodingError):
+        text = f"Malformed answer: broken compression: {words}"
+        return _failure(OpenRouterMalformedResponseError(text), error)
+    text = f"Cannot connect to {route}" if unsent else f"The connection to {route} was lost"
+    return _failure(OpenRouterConnectionError(f"{text}: {words}"), error, unsent=unsent)
+
+
+def _failure(error: Timeouts, cause: BaseException, *, unsent: bool = False) -> TransportFailure:
+    error.__cause__ = cause
+    return TransportFailure(error, unsent)
