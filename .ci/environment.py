@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import sys
 import venv
+from datetime import datetime, timezone
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,12 +14,14 @@ CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 OLDEST = (3, 10)
 
 
-def python_with(extras: str, *, constraints: Path = CONSTRAINTS, name: str = ".venv") -> Path:
+def python_with(
+    extras: str, *, constraints: Path | None = CONSTRAINTS, name: str = ".venv"
+) -> Path:
     """Return the interpreter of an environment that has the package and these extras.
 
     Args:
         extras: Names of optional dependencies, separated by commas.
-        constraints: Pinned versions of the tools.
+        constraints: Pinned versions; None for the newest of everything, looked up each day.
         name: Folder of the environment, below the project.
     """
     if sys.version_info < OLDEST:
@@ -32,7 +35,10 @@ def python_with(extras: str, *, constraints: Path = CONSTRAINTS, name: str = ".v
         if not python.exists():
             venv.create(folder, with_pip=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-c", str(constraints), "-e", f"{ROOT}[{extras}]"], check=True)
+        pinned = ["--upgrade", "--upgrade-strategy=eager"]
+        if constraints is not None:
+            pinned = ["-c", str(constraints)]
+        subprocess.run([*pip, *pinned, "-e", f"{ROOT}[{extras}]"], check=True)
         stamp.write_text(wanted)
     return python
 
@@ -45,7 +51,8 @@ def run(command: list[str]) -> int:
         return 130
 
 
-def _fingerprint(extras: str, constraints: Path) -> str:
-    files = (ROOT / "pyproject.toml", constraints)
-    content = b"".join(path.read_bytes() for path in files) + extras.encode()
+def _fingerprint(extras: str, constraints: Path | None) -> str:
+    content = (ROOT / "pyproject.toml").read_bytes() + extras.encode()
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}".encode()
+    content += constraints.read_bytes() if constraints is not None else today
     return hashlib.sha256(content + sys.version.encode()).hexdigest()

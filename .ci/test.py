@@ -1,6 +1,7 @@
 """Run the tests: `python3 .ci/test.py` (or with pytest's own arguments).
 
-`--lowest` runs them with the oldest supported versions of the runtime packages.
+`--lowest` runs them with the oldest supported versions of the runtime packages, `--newest` with
+whatever the package index has today, and tells which versions those are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ if __name__ == "__main__":
         arguments.remove("--lowest")
         lowest = ROOT / "tests" / "constraints-lowest.txt"
         python = python_with("test", constraints=lowest, name=".venv-lowest")
+    elif "--newest" in arguments:
+        arguments.remove("--newest")
+        python = python_with("test", constraints=None, name=".venv-newest")
+        run([str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze"])
     else:
         python = python_with("test")
     sys.exit(run([str(python), "-m", "pytest", "-n", "2", *(arguments or COVERED)]))

@@ -51,15 +51,15 @@ def test_signs_of_life_do_not_outlast_the_idle_limit(emulator: Emulator, mode: s
     emulator.play(kept_alive(mode))
     with pytest.raises(OpenRouterIdleTimeoutError, match=r"idle_timeout=0\.3 s"):
         MODES[mode](build(emulator, idle_timeout=0.3))
-    (request,) = emulator.requests  # the answer may be billed: not tried again
-    assert request.wait_disconnected(5)
+    assert len(emulator.requests) <= 1  # the answer may be billed: not tried again
+    assert all(request.wait_disconnected(30) for request in emulator.requests)
 
 
 @streamed_modes
 def test_what_came_before_the_silence_is_kept(emulator: Emulator, mode: str) -> None:
     emulator.play(kept_alive(mode, "Hel", "lo"))
     with pytest.raises(OpenRouterIdleTimeoutError) as caught:
-        MODES[mode](build(emulator, idle_timeout=0.3))
+        MODES[mode](build(emulator, idle_timeout=1.5))  # the words come long before
     assert caught.value.partial is not None
     assert caught.value.partial.content == "Hello"
     assert caught.value.generation_id == wire.GENERATION
@@ -76,7 +76,7 @@ def test_a_silent_server_meets_the_limits(
     emulator.play(Canned(delay=A_LONG_TIME))
     with pytest.raises(kind):
         MODES[mode](build(emulator, **{limit: 0.2}))
-    assert len(emulator.requests) == 1
+    assert len(emulator.requests) <= 1  # on a busy machine the limit may end while connecting
 
 
 @streamed_modes
@@ -91,11 +91,11 @@ def test_a_silence_in_the_middle_of_an_event_meets_the_idle_limit(
 @streamed_modes
 def test_a_busy_stream_meets_the_total_limit(emulator: Emulator, mode: str) -> None:
     emulator.play(Canned(headers=STREAM, pieces=words(*["a "] * 1_000), pause=0.02))
-    with pytest.raises(OpenRouterTotalTimeoutError, match=r"total_timeout=0\.4 s") as caught:
-        MODES[mode](build(emulator, total_timeout=0.4))
+    with pytest.raises(OpenRouterTotalTimeoutError, match=r"total_timeout=2 s") as caught:
+        MODES[mode](build(emulator, total_timeout=2))
     assert caught.value.partial is not None
     assert caught.value.partial.text.startswith("a ")
-    assert emulator.requests[0].wait_disconnected(5)
+    assert emulator.requests[0].wait_disconnected(30)
 
 
 @every_mode
@@ -106,7 +106,7 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
     MODES[mode](build(emulator))  # the first call of a process imports what later ones have
     emulator.play(*[busy] * 1_000)
     with pytest.raises(OpenRouterTotalTimeoutError) as caught:
-        MODES[mode](build(emulator, total_timeout=1.0, max_retries=999))
+        MODES[mode](build(emulator, total_timeout=2.0, max_retries=999))
     # Its status, not its words: the limit may end while the body of the last one is read.
     assert getattr(caught.value.__cause__, "status_code", None) == 503
     assert 2 < len(emulator.requests) < 100
@@ -122,9 +122,9 @@ def test_a_call_within_its_limits_is_left_alone(emulator: Emulator, mode: str) -
 
 def test_a_slow_reader_is_not_taken_for_a_slow_server(emulator: Emulator) -> None:
     emulator.play(Canned(headers=STREAM, pieces=[*words("a", "b"), wire.sse(*wire.ending())]))
-    stream = build(emulator, idle_timeout=0.1).stream("Hello")
+    stream = build(emulator, idle_timeout=1.0).stream("Hello")
     first = next(stream)
-    emulator.requests[0].wait_disconnected(0.5)  # some time passes; the server is done by then
+    emulator.requests[0].wait_disconnected(1.5)  # some time passes; the server is done by then
     assert first.text + "".join(chunk.text for chunk in stream) == "ab"
 
 
@@ -145,7 +145,7 @@ def test_a_stream_ends_with_done_even_if_the_server_holds_the_connection(
     whole = wire.sse(wire.chunk("Hello"), *wire.ending())
     emulator.play(Canned(headers=STREAM, pieces=[whole, *[COMMENT] * 10_000], pause=0.05))
     assert MODES[mode](build(emulator)).content == "Hello"
-    assert emulator.requests[0].wait_disconnected(5)
+    assert emulator.requests[0].wait_disconnected(30)
     assert MODES[mode](build(emulator)).text
 
 

@@ -23,6 +23,7 @@ def seeds() -> dict[str, list[bytes]]:
     return {
         "sse": [_TWO_CUTS + data for data in [*_streams(), *_odd_streams()]],
         "body": [_TWO_CUTS + data for data in [*answers, *_odd_streams()]],
+        "joiner": [_TWO_CUTS + data for data in _http_answers()],
         "answer": [
             bytes([position % 2, position % 3]) + _TWO_CUTS + data
             for position, data in enumerate([*answers, *failures])
@@ -37,6 +38,16 @@ def seeds() -> dict[str, list[bytes]]:
             _TWO_CUTS + "é😀\nno match é".encode(),
         ],
     }
+
+
+def _http_answers() -> Iterator[bytes]:
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    chunks = b"5\r\nhello\r\n1\r\n \r\nA\r\n0123456789\r\n"
+    yield chunked + chunks + b"0\r\n\r\n"
+    yield b"HTTP/1.1 103 Early Hints\r\n\r\n" + chunked + chunks
+    yield chunked + b"5;x=1\r\nhello\r\n0\r\nx: y\r\n\r\n"
+    yield b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n\r\n"
+    yield b"HTTP/1.1 200 OK\ntransfer-encoding: chunked\n\n" + chunks
 
 
 def _streams() -> Iterator[bytes]:

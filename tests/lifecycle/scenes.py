@@ -92,7 +92,7 @@ async def settle(server: Emulator, model: ChatOpenRouterO3, calls: int = 1) -> N
     prompts = [f"What is {number}+7000?" for number in range(calls)]
     answers = await asyncio.gather(*map(model.ainvoke, prompts))
     assert all(str(number + 7000) in answer.text for number, answer in enumerate(answers))
-    end = time.monotonic() + 3  # of a failing test, for each of its cases
+    end = time.monotonic() + PATIENCE
     while open_connections(server) > calls:
         assert time.monotonic() < end, f"{open_connections(server)} open, {calls} needed"
         await asyncio.sleep(0.002)

@@ -66,3 +66,21 @@ def test_the_policy_is_put_to_the_test() -> None:
     planned = [plan(SEED, RATE, number) for number in range(CALLS)]
     attempts = [promise(call).attempts for call in planned if call.caller != "door"]
     assert {*attempts} == {1, 2, 3, 4}
+
+
+def test_nothing_is_lost_while_the_server_crashes() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.soak.crashes",
+        "--seconds=8",
+        "--threads=4",
+        "--tasks=20",
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "0 losses" in done.stdout
+    for ending in ("whole", "left", "OpenRouterConnectionError", "OpenRouterTotalTimeoutError"):
+        assert ending in done.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.fuzz.targets.answers import answer, payloads
+from tests.fuzz.targets.chunks import joiner
 from tests.fuzz.targets.failures import failure
 from tests.fuzz.targets.framing import body, sse
 from tests.fuzz.targets.requests import request
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (sse, body, answer, payloads, failure, request, stop)
+    target.__name__: target
+    for target in (sse, body, joiner, answer, payloads, failure, request, stop)
 }
 """The targets by name; an input is a file's bytes, an input that breaks a promise raises."""
