@@ -1,7 +1,8 @@
 """The answers that the server knows, by name, and what a client must make of each.
 
 A name is a kind, a size and options: `text-2000` is a stream of 2,000 pieces of text,
-`whole-12-after-100` a JSON body of 12 pieces after 100 ms of thinking. Server and clients build
+`whole-12-after-100` a JSON body of 12 pieces after 100 ms of thinking, `text-500-apart` a stream
+whose chunks come one by one, so that a client waits for each. Server and clients build
 the same answer from the name, so that nothing has to be sent between them.
 
 The payloads are those of `tests/wire.py`: OpenRouter's shapes of 2026.
@@ -30,7 +31,7 @@ BULK_PIECE = 10_000
 _WORDS = " the| sheep| of| farmer|s|,| remain|ing|.| and| count| seventeen| minus| nine| café"
 _WORDS += '| is| —| 数| 🐑|\n\n| a| "all"| but'
 _PIECES = _WORDS.split("|")
-_NAME = re.compile(r"([a-z]+)-(\d+)(?:-after-(\d+))?")
+_NAME = re.compile(r"([a-z]+)-(\d+)(?:-after-(\d+))?(-apart)?")
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Answer:
         kind: What it is made of.
         size: Number of pieces; kilobytes for objects, megabytes for bulk, failures for "busy".
         think_seconds: How long the server waits before it answers.
+        apart: Whether the chunks come one by one.
     """
 
     name: str
     kind: Kind
     size: int
     think_seconds: float
+    apart: bool = False
 
     @property
     def streamed(self) -> bool:
@@ -122,8 +125,9 @@ def find_answer(name: str) -> Answer:
     match = _NAME.fullmatch(name)
     if match is None:
         raise KeyError(name)
-    kind, size, milliseconds = match.groups()
-    return Answer(name, kind, int(size), int(milliseconds or 0) / 1_000)  # type: ignore[arg-type]
+    kind, size, milliseconds, apart = match.groups()
+    seconds = int(milliseconds or 0) / 1_000
+    return Answer(name, kind, int(size), seconds, apart is not None)  # type: ignore[arg-type]
 
 
 def _rows(size: int) -> str:

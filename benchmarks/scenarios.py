@@ -91,8 +91,8 @@ _MEMORY = Scenario(
 SIZES = (1_000, 2_000, 4_000, 8_000, 16_000)
 
 _CALLS = (
-    replace(_CALL, name="invoke", title="invoke", make="calls:invoke", target=_ratio(1.1)),
-    replace(_CALL, name="ainvoke", title="ainvoke", make="calls:ainvoke", target=_ratio(1.0)),
+    replace(_CALL, name="invoke", title="invoke", make="calls:invoke", target=_ratio(1.25)),
+    replace(_CALL, name="ainvoke", title="ainvoke", make="calls:ainvoke", target=_ratio(1.05)),
     replace(
         _CALL,
         name="history",
@@ -117,14 +117,22 @@ _STREAMS = (
         name="tool-deltas",
         title="stream, tool arguments",
         answer="tools-2000",
-        target=_ratio(1.2),
+        target=_ratio(1.1),
     ),
     replace(
         _STREAM,
         name="reasoning",
         title="stream, reasoning",
         answer="reasoning-2000",
-        target=_ratio(1.2),
+        target=_ratio(1.0),
+    ),
+    replace(
+        _STREAM,
+        name="chunks-apart",
+        title="stream, chunks that come one by one",
+        answer="text-500-apart",
+        units=500,
+        target=_ratio(1.55),
     ),
     replace(
         _STREAM,

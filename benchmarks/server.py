@@ -25,6 +25,7 @@ from tests import wire
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BLOCK = 256 * 1024
+_GAP_SECONDS = 0.0005
 _HEADERS = """\
 date: Thu, 01 Oct 2026 12:00:00 GMT\r
 transfer-encoding: chunked\r
@@ -46,21 +47,22 @@ class Site:
     def __init__(self, events_per_chunk: int) -> None:
         """Start without answers."""
         self._events_per_chunk = events_per_chunk
-        self._rendered: dict[str, bytes] = {}
+        self._rendered: dict[str, list[bytes]] = {}
         self._refused: dict[str, int] = {}
         self.last_body = b""
 
-    def respond(self, path: str, body: bytes) -> tuple[bytes, float]:
-        """Return the bytes of a response and the seconds to wait before they are sent."""
+    def respond(self, path: str, body: bytes) -> tuple[list[bytes], float]:
+        """Return a response in pieces that are sent apart, and the seconds to wait before."""
         name = path.split("/", 2)[1]
         if name == "-":
-            return self._report(path), 0.0
+            return [self._report(path)], 0.0
         self.last_body = body
         answer = find_answer(name)
         if answer.kind == "busy" and self._refuse(answer):
-            return _BUSY, 0.0
+            return [_BUSY], 0.0
         if name not in self._rendered:
-            self._rendered[name] = render(answer, self._events_per_chunk)
+            pieces = render(answer, self._events_per_chunk)
+            self._rendered[name] = pieces if answer.apart else [b"".join(pieces)]
         return self._rendered[name], answer.think_seconds
 
     def _refuse(self, answer: Answer) -> bool:
@@ -74,8 +76,8 @@ class Site:
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(content), content)
 
 
-def render(answer: Answer, events_per_chunk: int = 1) -> bytes:
-    """Write a whole response."""
+def render(answer: Answer, events_per_chunk: int = 1) -> list[bytes]:
+    """Write a whole response: its head, and each chunk."""
     kind = "text/event-stream" if answer.streamed else "application/json"
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n{_HEADERS}\r\n"
     if answer.streamed:
@@ -84,8 +86,8 @@ def render(answer: Answer, events_per_chunk: int = 1) -> bytes:
         chunks = [*comments, *_grouped([*events, wire.sse()], events_per_chunk)]
     else:
         chunks = [wire.PADDING * 2, wire.to_json(answer.payloads()[0])]
-    body = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return head.format(generation=wire.GENERATION).encode() + body + b"0\r\n\r\n"
+    body = [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
+    return [head.format(generation=wire.GENERATION).encode(), *body, b"0\r\n\r\n"]
 
 
 def _grouped(events: list[bytes], size: int) -> list[bytes]:
@@ -143,9 +145,11 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._write()
 
-    def _send(self, response: bytes) -> None:
-        self._unsent = memoryview(response)
+    def _send(self, pieces: list[bytes]) -> None:
+        self._unsent = memoryview(pieces[0])
         self._write()
+        if pieces[1:]:
+            asyncio.get_running_loop().call_later(_GAP_SECONDS, self._send, pieces[1:])
 
     def _write(self) -> None:
         while self._unsent and not self._paused and not self._transport.is_closing():

@@ -156,6 +156,8 @@ class ChunkJoiner:
                 break
             whole.append(data[content:end])
             position = end + 2
+        if len(whole) == 1 and position == len(data) and not under_way:
+            return data[start:]  # a single chunk, as tokens come one by one: nothing to join
         return b"".join((under_way, *_joined(whole), self._feed_odd_chunk(data[position:])))
 
     def _feed_odd_chunk(self, rest: bytes) -> bytes:

@@ -23,6 +23,7 @@ class _NoCookies(httpx.Cookies):
 
 
 _NO_COOKIES = _NoCookies()
+_NO_AUTH = httpx.Auth()  # without it, httpx looks for credentials in the URL of each request
 
 
 class SharedClient(httpx.Client):
@@ -40,7 +41,7 @@ class SharedClient(httpx.Client):
         """
         self.proxy, context = _route(base_url)
         self._own_transport = StackTransport(context, self.proxy.proxy if self.proxy else None)
-        super().__init__(transport=self._own_transport, trust_env=False)
+        super().__init__(transport=self._own_transport, trust_env=False, auth=_NO_AUTH)
         self.headers.clear()  # each request brings all of its own
 
     @override
@@ -65,7 +66,7 @@ class SharedAsyncClient(httpx.AsyncClient):
         """See `SharedClient`."""
         self.proxy, context = _route(base_url)
         self._own_transport = AsyncStackTransport(context, self.proxy.proxy if self.proxy else None)
-        super().__init__(transport=self._own_transport, trust_env=False)
+        super().__init__(transport=self._own_transport, trust_env=False, auth=_NO_AUTH)
         self.headers.clear()  # each request brings all of its own
 
     @override

@@ -139,8 +139,9 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ReadTimeout: It took too long.
             httpcore.RemoteProtocolError: See `_Exchanges._incoming`.
         """
-        for piece in self._begin_reading():
-            self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+        if self._is_writing:
+            for piece in self._begin_reading():
+                self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
         while True:
             left = _left(timeout, httpcore.ReadTimeout)
             joined = self._incoming(self._stream.read(max_bytes, left))
@@ -201,8 +202,9 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See `HTTPStream.read`."""
-        for piece in self._begin_reading():
-            await self._stream.write(piece, timeout)
+        if self._is_writing:
+            for piece in self._begin_reading():
+                await self._stream.write(piece, timeout)
         while True:
             joined = self._incoming(await self._stream.read(max_bytes, timeout))
             if joined is not None:

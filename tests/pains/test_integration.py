@@ -64,8 +64,9 @@ def test_p64_tokens_are_counted_without_a_network(tmp_path: Path) -> None:
 def test_p65_no_generated_sdk_stands_in_between(emulator: Emulator) -> None:
     required = importlib.metadata.requires("langchain-openrouter-o3") or []
     names = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
-    http = {"anyio", "h11", "httpcore", "httpx"}
-    assert names == {*http, "langchain-core", "langchain-openai", "orjson", "pydantic"}
+    http = {"anyio", "httpcore", "httpx"}
+    ours = {"langchain-core", "langchain-openai", "orjson", "pydantic", "typing-extensions"}
+    assert names == {*http, *ours}
     script = """
         import asyncio, sys
         from langchain_openrouter_o3 import ChatOpenRouterO3
