@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_HOST_LABEL = 63
+"""Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
+
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 _INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
 # What langchain-core itself passes to a model's hooks beside the parameters.
@@ -299,6 +302,10 @@ def check_base_url(url: str) -> str:
     _ = parts.port  # raises ValueError itself when it is no number below 65536
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an http(s) URL such as https://openrouter.ai/api/v1")
+    if any(len(label) > MAX_HOST_LABEL for label in parts.hostname.split(".")):
+        raise ValueError(
+            f"base_url: a part of its host name is longer than {MAX_HOST_LABEL} characters"
+        )
     if parts.query or parts.fragment:
         raise ValueError("base_url must not have a query or fragment")
     return url.strip().rstrip("/")

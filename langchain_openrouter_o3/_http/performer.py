@@ -9,10 +9,8 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import sys
 import threading
 import time
-import types
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,8 @@ import anyio
 import httpx
 
 from langchain_openrouter_o3._http.exchange import Reply, Send, Sleep, TransportFailure
+from langchain_openrouter_o3._http.nested_generators import first_piece
+from langchain_openrouter_o3._http.request_body import RequestBody
 from langchain_openrouter_o3._http.shared_clients import SharedClient
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
 from langchain_openrouter_o3._http.timeouts import StepLimit, limited
@@ -39,7 +39,7 @@ from langchain_openrouter_o3.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from weakref import WeakSet
 
@@ -50,40 +50,6 @@ MAX_DECOMPRESSED = 64 * 1024 * 1024
 """Bytes of an answer that came compressed; more is an attack (docs/reliability.md)."""
 
 logger = logging.getLogger("langchain_openrouter_o3")
-
-
-class RequestBody(httpx.ByteStream):
-    """A body in one piece.
-
-    httpx's own iterates with generators, which stay suspended when a write fails.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        """Take it; it is never copied."""
-        super().__init__(body)
-        self._pieces = (body,)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Give it, as often as asked."""
-        return iter(self._pieces)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give it on an event loop."""
-        return _OnePiece(self._pieces)
-
-
-class _OnePiece:
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
-        self._pieces = iter(pieces)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except StopIteration:
-            raise StopAsyncIteration from None
 
 
 class _Sending:
@@ -122,7 +88,7 @@ class _Sending:
         headers = read_headers(response.headers.raw)
         encoding = headers.get("content-encoding", "identity").strip().lower()
         asked = [name.strip() for name in request.headers.get("accept-encoding").split(",")]
-        self._is_compressed = encoding != "identity"
+        self._is_compressed = encoding not in ("", "identity")
         self._decompressed = 0
         self._refused = None
         if self._is_compressed and encoding not in asked:
@@ -402,34 +368,6 @@ def _stream_of(response: Any) -> Any:
 def _shorter(seconds: float | None, limit: float | None) -> float | None:
     given = [each for each in (seconds, limit) if each is not None]
     return min(given, default=None)
-
-
-@types.coroutine
-def first_piece(pieces: AsyncIterator[bytes]) -> Generator[Any, Any, bytes]:
-    """Start httpx's nested generators, and keep the event loop from knowing them.
-
-    They start before the first pause, while the hooks are off. The loop would otherwise close
-    them on its own, beside the performer that reads them (`sys.set_asyncgen_hooks`).
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        steps: Any = anext(pieces, b"").__await__()
-        awaited = steps.send(None)
-    except StopIteration as done:
-        return bytes(done.value)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-    while True:
-        try:
-            try:
-                sent = yield awaited
-            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-                awaited = steps.throw(error)
-            else:
-                awaited = steps.send(sent)
-        except StopIteration as done:  # noqa: PERF203 - this is how a coroutine ends
-            return bytes(done.value)
 
 
 def _is_inside_httpcore() -> bool:

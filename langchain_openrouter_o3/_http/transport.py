@@ -135,7 +135,7 @@ class StackPool(httpcore.ConnectionPool):
             context: For TLS.
             proxy: Through which all connections go.
         """
-        super().__init__(context, proxy, network_backend=Backend())
+        super().__init__(context, proxy, max_connections=None, network_backend=Backend())
         self._stack: _Stack[httpcore.ConnectionInterface] = _Stack()
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
@@ -211,7 +211,7 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
 
     def __init__(self, context: ssl.SSLContext, proxy: httpcore.Proxy | None) -> None:
         """See `StackPool`."""
-        super().__init__(context, proxy, network_backend=AsyncBackend())
+        super().__init__(context, proxy, max_connections=None, network_backend=AsyncBackend())
         self._stack: _Stack[httpcore.AsyncConnectionInterface] = _Stack()
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
