@@ -30,7 +30,11 @@ from langchain_openrouter_o3._wire.request import (
     encode_body,
     merge_parameters,
 )
-from langchain_openrouter_o3.errors import OpenRouterAuthenticationError, OpenRouterInputError
+from langchain_openrouter_o3.errors import (
+    OpenRouterAuthenticationError,
+    OpenRouterError,
+    OpenRouterInputError,
+)
 from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
@@ -400,6 +404,15 @@ def _check_call_limits(model: ChatOpenRouterO3, kwargs: Mapping[str, Any]) -> Ti
 def _build_headers(
     model: ChatOpenRouterO3, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
 ) -> RequestHeaders:
+    try:
+        return _merge_headers(model, extra, own, stream=stream)
+    except OpenRouterError as error:
+        raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
+
+
+def _merge_headers(
+    model: ChatOpenRouterO3, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
+) -> RequestHeaders:
     callers = {**(model.default_headers or {}), **(extra or {})}
     check_headers(callers, "extra_headers")
     if model.api_key is None and own is None and not _carries_credentials(callers):
@@ -407,14 +420,8 @@ def _build_headers(
             "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
             "https://openrouter.ai/keys."
         )
-    return RequestHeaders(
-        build_headers(
-            model.api_key.get_secret_value() if model.api_key is not None else None,
-            attribution(model),
-            callers,
-            stream=stream,
-        )
-    )
+    key = model.api_key.get_secret_value() if model.api_key is not None else None
+    return RequestHeaders(build_headers(key, attribution(model), callers, stream=stream))
 
 
 def _carries_credentials(headers: Mapping[str, str]) -> bool:

@@ -73,7 +73,7 @@ else:
 content_blocks.register()
 
 
-class ChatOpenRouterO3(SharedConnections, BaseChatModel):
+class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     """OpenAI's o3-mini through OpenRouter.
 
     Every parameter of the request can also be given per call or with `.bind(…)`, under any of

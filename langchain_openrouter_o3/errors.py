@@ -52,7 +52,7 @@ from langchain_core.exceptions import (
 )
 from langchain_core.messages import AIMessage
 
-from langchain_openrouter_o3._wire.failure import Failure, conceal, read_failure, redact
+from langchain_openrouter_o3._wire.failure import ELLIPSIS, Failure, conceal, read_failure, redact
 
 __all__ = [
     "OpenRouterAPIError",
@@ -191,15 +191,18 @@ class OpenRouterError(LangChainException):
         return ErrorResponse(self.status_code, self.headers, self.body)
 
     def conceal(self, secret: str) -> None:
-        """Take a secret out of the text and of all facts; a gateway may echo the key.
+        """Take a secret out of the text, of all facts and causes; a gateway may echo the key.
 
         Stand-ins such as "test" are left: they are no secrets, and stand inside other words.
         """
         if len(secret) >= MIN_SECRET_CHARS:
-            self.args = tuple(conceal(argument, secret) for argument in self.args)
             for name in _FACTS:
                 if name != "partial":
                     setattr(self, name, conceal(getattr(self, name), secret))
+            each: BaseException | None = self
+            while each is not None:
+                each.args = tuple(conceal(argument, secret) for argument in each.args)
+                each = each.__cause__
 
     def take_over(self, other: OpenRouterError) -> None:
         """Know what another error knows: the facts of the failure that led to this one."""
@@ -455,7 +458,7 @@ def _advice(cls: type[OpenRouterError], facts: Failure, wait: float | None) -> s
 
 
 def _clip(text: str, limit: int = MAX_LABEL_CHARS) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+    return text if len(text) <= limit else f"{text[:limit]}{ELLIPSIS} ({len(text)} characters)"
 
 
 def _sentence(facts: Failure, status: int | None, generation_id: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3._json import decode, is_object
-from langchain_openrouter_o3._wire.failure import redact
+from langchain_openrouter_o3._wire.failure import ELLIPSIS, redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:
@@ -146,4 +146,7 @@ def _recognise(head: bytearray) -> Framing:
 
 def _excerpt(data: bytes | bytearray) -> str:
     text = bytes(data[: MAX_EXCERPT_CHARS * 4]).decode("utf-8", "replace").strip()
-    return repr(redact(text)[:MAX_EXCERPT_CHARS]) if text else "the body is empty"
+    text = redact(text)
+    if len(text) > MAX_EXCERPT_CHARS:
+        text = f"{text[:MAX_EXCERPT_CHARS]}{ELLIPSIS}"
+    return repr(text) if text else "the body is empty"

@@ -52,11 +52,13 @@ class ChunkJoiner:
     """Rewrites the bytes of one answer for h11.
 
     Attributes:
+        has_begun: Whether any byte of the answer has come.
         interim_heads: How many informational (1xx) heads have come.
     """
 
     def __init__(self) -> None:
         """Start before the first byte of an answer."""
+        self.has_begun = False
         self.interim_heads = 0
         self._phase = _Phase.HEAD
         self._head = bytearray()
@@ -69,17 +71,13 @@ class ChunkJoiner:
         return self._phase is _Phase.HEAD
 
     @property
-    def has_begun(self) -> bool:
-        """Whether any byte of the answer has come."""
-        return not self.awaits_head or bool(self._head) or self.interim_heads > 0
-
-    @property
     def is_clean(self) -> bool:
         """Whether the answer has ended for certain, and nothing came behind it."""
         return self._phase is _Phase.ENDED and not self._held
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the network and return what h11 is to read; it may be empty."""
+        self.has_begun = True
         if self._held:
             data, self._held = self._held + data, b""
         return self._feed(data, 0)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
+from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
@@ -200,8 +201,7 @@ def exchange(
         try:
             yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
-            for secret in request.headers.secrets():
-                error.conceal(secret)
+            request.headers.conceal_in(without_frames(error))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
                 attempt,
@@ -213,7 +213,7 @@ def exchange(
             if before is not None and isinstance(error, OpenRouterTotalTimeoutError):
                 raise error from before  # what the time went into
             if progress.delivered or wait is None:
-                raise
+                raise without_frames(error)  # noqa: B904 - the same error
             if late := deadlines.no_time_to_wait(wait, error):
                 raise late from error
             before = error

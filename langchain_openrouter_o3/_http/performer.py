@@ -19,6 +19,7 @@ import anyio
 import httpx
 
 from langchain_openrouter_o3._http.exchange import Reply, Send, Sleep, TransportFailure
+from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.nested_generators import first_piece
 from langchain_openrouter_o3._http.request_body import RequestBody
 from langchain_openrouter_o3._http.shared_clients import SharedClient
@@ -29,8 +30,8 @@ from langchain_openrouter_o3._http.transport_errors import (
     Route,
     errors_of,
     library_of,
+    proxy_refusal,
     to_failure,
-    without_frames,
 )
 from langchain_openrouter_o3._http.watchdog import socket_of
 from langchain_openrouter_o3.errors import (
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 MAX_DECOMPRESSED = 64 * 1024 * 1024
 """Bytes of an answer that came compressed; more is an attack (docs/reliability.md)."""
+
+PROXY_AUTHENTICATION_REQUIRED = 407
 
 logger = logging.getLogger("langchain_openrouter_o3")
 
@@ -83,11 +86,14 @@ class _Sending:
         self._route = Route(built.url.netloc.decode("ascii"), repr(proxy) if proxy else None)
         return built
 
-    def _begin_reading(self, request: Request, response: Any) -> Reply:
+    def _begin_reading(self, request: Request, response: Any) -> Reply | TransportFailure:
         """Look at the head of an answer; only encodings that were asked for are decompressed."""
+        if response.status_code == PROXY_AUTHENTICATION_REQUIRED:
+            return proxy_refusal(self._route)
         headers = read_headers(response.headers.raw)
         encoding = headers.get("content-encoding", "identity").strip().lower()
-        asked = [name.strip() for name in request.headers.get("accept-encoding").split(",")]
+        accepted = request.headers.get("accept-encoding").lower().split(",")
+        asked = [name.partition(";")[0].strip() for name in accepted]
         self._is_compressed = encoding not in ("", "identity")
         self._decompressed = 0
         self._refused = None
@@ -113,14 +119,20 @@ class _Sending:
         return to_failure(error, self._library, self._route)
 
     def _log_request(
-        self, request: Request, response: Any, failure: TransportFailure | None, seconds: float
+        self,
+        request: Request,
+        response: Any,
+        failed: TransportFailure | str | None,
+        seconds: float,
     ) -> None:
+        if isinstance(failed, TransportFailure):
+            failed = type(failed.error).__name__
         logger.debug(
             "POST to %s: model %s, %d bytes, %s after %.3f s, %s connection",
             self._route,
             request.model,
             len(request.body),
-            type(failure.error).__name__ if failure else f"HTTP {response.status_code}",
+            failed or f"HTTP {response.status_code}",
             seconds,
             "reused" if response is not None and response.extensions.get(REUSED) else "new",
         )
@@ -194,7 +206,8 @@ class SyncPerformer(_Sending):
 
     def _send(self, step: Send) -> StepResult:
         self._under_way.add(self)
-        started, failure = time.monotonic(), None
+        started = time.monotonic()
+        failed: TransportFailure | str | None = None
         try:
             with self._watch(step.limit) as trace:
                 extensions: dict[str, Any] = {"timeout": self._phases(step.limit)}
@@ -206,14 +219,15 @@ class SyncPerformer(_Sending):
             self._pieces = self._response.iter_bytes()
             return self._begin_reading(step.request, self._response)
         except self._errors as error:
-            failure = self._fail(error)
-            return failure
+            failed = self._fail(error)
+            return failed
         except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            failed = type(error).__name__
             raise without_frames(error)  # noqa: B904 - the same error
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 seconds = time.monotonic() - started
-                self._log_request(step.request, self._response, failure, seconds)
+                self._log_request(step.request, self._response, failed, seconds)
 
     def _receive(self, step: Receive) -> StepResult:
         if self._refused is not None:
@@ -226,6 +240,8 @@ class SyncPerformer(_Sending):
                 return self._check(next(self._pieces, b""))
         except self._errors as error:
             return self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            raise without_frames(error)  # noqa: B904 - the same error
 
     def _phases(self, limit: float | None) -> dict[str, float]:
         """Let no phase (connect, write, read, wait for a connection) exceed its step's limit."""
@@ -303,7 +319,8 @@ class AsyncPerformer(_Sending):
 
     async def _send(self, step: Send) -> StepResult:
         self._under_way.add(self)
-        started, failure = time.monotonic(), None
+        started = time.monotonic()
+        failed: TransportFailure | str | None = None
         try:
             extensions = {"timeout": {**self._timeout}}
             self._response = await self._client.send(
@@ -313,14 +330,15 @@ class AsyncPerformer(_Sending):
             self._is_reading = False
             return self._begin_reading(step.request, self._response)
         except self._errors as error:
-            failure = self._fail(error)
-            return failure
+            failed = self._fail(error)
+            return failed
         except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            failed = type(error).__name__
             raise without_frames(error)  # noqa: B904 - the same error
         finally:
             if logger.isEnabledFor(logging.DEBUG):
                 seconds = time.monotonic() - started
-                self._log_request(step.request, self._response, failure, seconds)
+                self._log_request(step.request, self._response, failed, seconds)
 
     async def _receive(self, step: Receive) -> StepResult:  # noqa: ARG002 - limited above
         if self._refused is not None:
@@ -332,6 +350,8 @@ class AsyncPerformer(_Sending):
             return self._check(await anext(self._pieces, b""))
         except self._errors as error:
             return self._fail(error)
+        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
+            raise without_frames(error)  # noqa: B904 - the same error
 
     async def close(self) -> None:
         """Give the connection back, also when the task is being cancelled."""

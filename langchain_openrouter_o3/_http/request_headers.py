@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from langchain_openrouter_o3.errors import OpenRouterError
 
 _HARMLESS = frozenset(
     {
@@ -45,11 +47,11 @@ class RequestHeaders:
         """Return names and values as bytes, because a header may hold Latin-1."""
         return [(name.encode(), value.encode("latin-1")) for name, value in self._values.items()]
 
-    def secrets(self) -> Iterator[str]:
-        """Give what must not be shown: the key, and every value that is not known as harmless."""
+    def conceal_in(self, error: OpenRouterError) -> None:
+        """Take the key, and every value that is not known as harmless, out of an error."""
         for name, value in self._values.items():
             if name not in _HARMLESS:
-                yield value.removeprefix("Bearer ")
+                error.conceal(value.removeprefix("Bearer "))
 
     def __repr__(self) -> str:
         """Tell the names alone."""

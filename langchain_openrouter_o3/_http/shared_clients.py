@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 from functools import lru_cache
+from pathlib import Path
 
 import httpx
 from typing_extensions import override
 
+from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.proxies import EnvironmentProxy, find_proxy
 from langchain_openrouter_o3._http.transport import AsyncStackTransport, StackTransport
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -83,9 +85,8 @@ class SharedAsyncClient(httpx.AsyncClient):
 def _route(base_url: str) -> tuple[EnvironmentProxy | None, ssl.SSLContext]:
     url = parse_url(base_url)
     proxy = find_proxy(url)
-    if url.scheme == "http" and proxy is None:
-        return None, _empty_context()
-    return proxy, tls_context()
+    schemes = {url.scheme, proxy.proxy.url.scheme if proxy is not None else None}
+    return proxy, tls_context() if "https" in schemes else _empty_context()
 
 
 def parse_url(base_url: str) -> httpx.URL:
@@ -97,7 +98,7 @@ def parse_url(base_url: str) -> httpx.URL:
     try:
         return httpx.URL(base_url)
     except httpx.InvalidURL as error:
-        raise OpenRouterInputError(f"base_url is not usable: {error}") from error
+        raise OpenRouterInputError(f"base_url is not usable: {error}") from without_frames(error)
 
 
 @lru_cache(maxsize=1)
@@ -107,10 +108,12 @@ def tls_context() -> ssl.SSLContext:
     Raises:
         OpenRouterInputError: `SSL_CERT_FILE` or `SSL_CERT_DIR` names what cannot be read.
     """
+    named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     try:
+        if named == ["SSL_CERT_DIR"]:
+            next(Path(os.environ["SSL_CERT_DIR"]).iterdir(), None)  # OpenSSL takes any name
         context = httpx.create_ssl_context()
-    except (OSError, ssl.SSLError) as error:
-        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+    except OSError as error:  # ssl.SSLError is one
         if not named:
             raise
         raise OpenRouterInputError(

@@ -16,8 +16,10 @@ from __future__ import annotations
 import array
 import contextlib
 import socket
+import ssl
 import sys
-from typing import TYPE_CHECKING, Any, cast
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpcore
 
@@ -26,11 +28,16 @@ from langchain_openrouter_o3._http.chunk_joiner import ChunkJoiner
 from langchain_openrouter_o3._http.timeouts import seconds_left
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable
+
+S = TypeVar("S", "HTTPStream", "AsyncHTTPStream")
+Stream = httpcore.NetworkStream | httpcore.AsyncNetworkStream
 
 MAX_INTERIM_HEADS = 32
 """Informational (1xx) heads before an answer; more are an attack."""
+
+MAX_ALERT = 128
+"""Bytes; TLS answers an end without a farewell by an alert, which nobody confirms any more."""
 
 SHORT_BODY = 64 * 1024
 """Bytes; a body up to this size is copied behind its head to save a system call."""
@@ -64,31 +71,28 @@ class _Exchanges:
         self._head: bytes | None = None  # of a request, waits for its body
         self._is_writing = False
         self._is_written = False  # whether the request was written whole
-        self._saw_end = False
+        self._is_refused = False  # the server's end came before it had confirmed the request
 
     @property
     def is_clean(self) -> bool:
         """Whether the answer has ended for certain, and nothing came behind it."""
         return self._joiner.is_clean
 
-    def _is_unheard(self, connection: socket.socket | None) -> bool:
+    @property
+    def is_unheard(self) -> bool:
         """Whether the request that failed here cannot have been acted upon.
 
         Either it was not written whole, or the server closed its side before all of it had
         arrived. A reset alone says nothing: it may come from a server that has done its work.
         """
-        if self._joiner.has_begun:
-            return False
-        if not self._is_written:
-            return True
-        return self._saw_end and connection is not None and _has_unconfirmed(connection)
+        return not self._joiner.has_begun and (self._is_refused or not self._is_written)
 
     def _outgoing(self, data: bytes) -> list[bytes]:
         """Return what is to be written now: a head waits for its body, or for the empty end."""
         if not self._is_writing:
             self._is_writing = True
             self._joiner = ChunkJoiner()
-            self._is_written = self._saw_end = False
+            self._is_written = self._is_refused = False
             self._head = data
             return []
         head, self._head = self._head or b"", None
@@ -103,14 +107,19 @@ class _Exchanges:
         head, self._head = self._head, None
         return [head] if head else []
 
-    def _incoming(self, data: bytes) -> bytes | None:
+    def _incoming(self, data: bytes, stream: Stream) -> bytes | None:
         """Return what h11 is to read; None if that is nothing yet.
+
+        Args:
+            data: What the stream below has brought; empty at its end.
+            stream: The stream below.
 
         Raises:
             httpcore.RemoteProtocolError: Informational heads do not end.
         """
         if not data:
-            self._saw_end = True
+            # Asked now, because httpcore closes the socket before it tells of the failure.
+            self._is_refused = _has_unconfirmed(stream.get_extra_info("socket"))
             return self._joiner.flush()
         joined = self._joiner.feed(data)
         if self._joiner.interim_heads > MAX_INTERIM_HEADS:
@@ -121,15 +130,16 @@ class _Exchanges:
 class HTTPStream(_Exchanges, httpcore.NetworkStream):
     """A blocking connection."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        """Take httpcore's own stream."""
+    def __init__(self, stream: httpcore.NetworkStream, timeout: float | None) -> None:
+        """Take httpcore's own stream.
+
+        Args:
+            stream: Connected.
+            timeout: For the greeting of a SOCKS proxy, for which httpcore has none.
+        """
         super().__init__()
         self._stream = stream
-
-    @property
-    def is_unheard(self) -> bool:
-        """See `_Exchanges._is_unheard`."""
-        return self._is_unheard(self._stream.get_extra_info("socket"))
+        self._timeout = timeout
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what h11 is to read next; empty at the end.
@@ -139,14 +149,30 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ReadTimeout: It took too long.
             httpcore.RemoteProtocolError: See `_Exchanges._incoming`.
         """
+        timeout = self._timeout if timeout is None else timeout
         if self._is_writing:
             for piece in self._begin_reading():
                 self._stream.write(piece, _left(timeout, httpcore.WriteTimeout))
+        if not self._joiner.has_begun:
+            self._refuse_reset(_left(timeout, httpcore.ReadTimeout))
         while True:
             left = _left(timeout, httpcore.ReadTimeout)
-            joined = self._incoming(self._stream.read(max_bytes, left))
+            joined = self._incoming(self._stream.read(max_bytes, left), self._stream)
             if joined is not None:
                 return joined
+
+    def _refuse_reset(self, timeout: float | None) -> None:
+        """Wait for the answer below TLS, which makes an end of a reset (see `is_unheard`)."""
+        connection = self._stream.get_extra_info("socket")
+        if not isinstance(connection, ssl.SSLSocket):
+            return
+        try:
+            connection.settimeout(timeout)
+            socket.socket.recv(connection, 1, socket.MSG_PEEK)
+        except TimeoutError as error:
+            raise httpcore.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write a part of a request.
@@ -176,7 +202,8 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ConnectTimeout: It took too long.
         """
         left = _left(timeout, httpcore.ConnectTimeout)
-        return HTTPStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        encrypted = self._stream.start_tls(ssl_context, server_hostname, left)
+        return HTTPStream(encrypted, self._timeout)
 
     def get_extra_info(self, info: str) -> Any:
         """As httpcore's; "is_readable" tells of unread bytes in any layer."""
@@ -190,23 +217,21 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
 class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
     """The same on an event loop; the whole step has a limit there (see `performer.py`)."""
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        """Take a stream of `async_sockets`."""
+    def __init__(self, stream: httpcore.AsyncNetworkStream, timeout: float | None) -> None:
+        """Take a stream of `async_sockets`; see `HTTPStream`."""
         super().__init__()
         self._stream = stream
-
-    @property
-    def is_unheard(self) -> bool:
-        """See `_Exchanges._is_unheard`."""
-        return self._is_unheard(self._stream.get_extra_info("socket"))
+        self._timeout = timeout
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """See `HTTPStream.read`."""
+        timeout = self._timeout if timeout is None else timeout
         if self._is_writing:
             for piece in self._begin_reading():
                 await self._stream.write(piece, timeout)
         while True:
-            joined = self._incoming(await self._stream.read(max_bytes, timeout))
+            data = await self._stream.read(max_bytes, timeout)
+            joined = self._incoming(data, self._stream)
             if joined is not None:
                 return joined
 
@@ -227,13 +252,25 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> AsyncHTTPStream:
         """See `HTTPStream.start_tls`."""
-        return AsyncHTTPStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        encrypted = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return AsyncHTTPStream(encrypted, self._timeout)
 
     def get_extra_info(self, info: str) -> Any:
         """See `HTTPStream.get_extra_info`."""
         if info == "is_readable" and not self.is_clean:
             return True
         return self._stream.get_extra_info(info)
+
+
+OPENED: ContextVar[list[HTTPStream | AsyncHTTPStream] | None] = ContextVar("OPENED", default=None)
+"""Takes the streams that are opened for a connection: httpcore forgets one whose proxy fails."""
+
+
+def _note(stream: S) -> S:
+    opened = OPENED.get()
+    if opened is not None:
+        opened.append(stream)
+    return stream
 
 
 class Backend(httpcore.NetworkBackend):
@@ -257,7 +294,7 @@ class Backend(httpcore.NetworkBackend):
         connected = httpcore.SyncBackend().connect_tcp(
             host, port, left, local_address, _SOCKET_OPTIONS
         )
-        return HTTPStream(connected)
+        return _note(HTTPStream(connected, timeout))
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):
@@ -273,7 +310,7 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
     ) -> AsyncHTTPStream:
         """See `Backend.connect_tcp`."""
         connected = await async_sockets.connect(host, port, timeout, _SOCKET_OPTIONS)
-        return AsyncHTTPStream(async_sockets.SocketStream(connected))
+        return _note(AsyncHTTPStream(async_sockets.SocketStream(connected), timeout))
 
 
 def _left(timeout: float | None, late: type[Exception]) -> float | None:
@@ -283,9 +320,9 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
     return left
 
 
-def _has_unconfirmed(connection: socket.socket) -> bool:
-    """Whether the other side has not confirmed all that was written; False if nobody can say."""
-    if sys.platform != "linux":
+def _has_unconfirmed(connection: socket.socket | None) -> bool:
+    """Whether the other side has not confirmed what was written; False if nobody can say."""
+    if sys.platform != "linux" or connection is None:
         return False
     import fcntl  # noqa: PLC0415 - does not exist everywhere
     import termios  # noqa: PLC0415 - same
@@ -293,7 +330,7 @@ def _has_unconfirmed(connection: socket.socket) -> bool:
     count = array.array("i", [0])
     with contextlib.suppress(OSError, ValueError):  # closed
         fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, count)
-    return count[0] > 0
+    return count[0] > MAX_ALERT
 
 
 _SOCKET_OPTIONS = socket_options()

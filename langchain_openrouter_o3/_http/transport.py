@@ -14,8 +14,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import time
 from collections import deque
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 
 import anyio
@@ -23,6 +26,7 @@ import httpcore
 import httpx
 
 from langchain_openrouter_o3._http.stream import (
+    OPENED,
     AsyncBackend,
     AsyncHTTPStream,
     Backend,
@@ -50,8 +54,7 @@ _LOST = (
     httpcore.WriteError,
     httpcore.RemoteProtocolError,
 )
-_HANDLE_REQUEST = httpcore.ConnectionPool.handle_request
-_HANDLE_ASYNC_REQUEST = httpcore.AsyncConnectionPool.handle_async_request
+_HTTPCORE = str(Path(httpcore.__file__).parent)
 
 
 class _Idle(NamedTuple, Generic[C]):
@@ -125,6 +128,29 @@ def _is_usable(idle: _Idle[C]) -> bool:
     return time.monotonic() < idle.ends_at and not idle.connection.has_expired()
 
 
+class _SOCKSErrorsMapped:
+    """Translates errors of the package that speaks SOCKS, which httpcore lets pass."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
+        if socksio is not None and isinstance(error, socksio.SOCKSError):
+            raise httpcore.ProxyError(f"not SOCKS: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def is_httpcores_own(method: Any) -> bool:
+    """Whether a method is httpcore's, and not what a mock has put in its place.
+
+    Asked by its code, because the first call of a process may be a mocked one.
+    """
+    return bool(method.__code__.co_filename.startswith(_HTTPCORE))
+
+
 class StackPool(httpcore.ConnectionPool):
     """Blocking connections to one origin; threads share it."""
 
@@ -146,7 +172,7 @@ class StackPool(httpcore.ConnectionPool):
             httpcore.NetworkError: The connection cannot be made, or was lost.
             httpcore.ProtocolError: What came is not HTTP.
         """
-        if httpcore.ConnectionPool.handle_request is not _HANDLE_REQUEST:
+        if not is_httpcores_own(httpcore.ConnectionPool.handle_request):
             return super().handle_request(request)  # somebody mocks httpcore's pool
         while (idle := self._stack.take()) is not None:
             if not _is_usable(idle):
@@ -164,11 +190,18 @@ class StackPool(httpcore.ConnectionPool):
         self, request: httpcore.Request, connection: httpcore.ConnectionInterface, *, reused: bool
     ) -> httpcore.Response:
         self._stack.begin(connection)
+        opened: list[Stream] = []
+        token = OPENED.set(opened)
         try:
-            response = connection.handle_request(request)
+            with _SOCKSErrorsMapped():
+                response = connection.handle_request(request)
         except BaseException:  # an interrupt, too: half a request makes a connection useless
             self.release(connection, None)
+            for stream in opened:
+                stream.close()  # type: ignore[union-attr] # a blocking one
             raise
+        finally:
+            OPENED.reset(token)
         return httpcore.Response(
             response.status,
             headers=response.headers,
@@ -216,7 +249,7 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """See `StackPool.handle_request`."""
-        if httpcore.AsyncConnectionPool.handle_async_request is not _HANDLE_ASYNC_REQUEST:
+        if not is_httpcores_own(httpcore.AsyncConnectionPool.handle_async_request):
             return await super().handle_async_request(request)
         while (idle := self._stack.take()) is not None:
             if not _is_usable(idle):
@@ -238,11 +271,19 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
         reused: bool,
     ) -> httpcore.Response:
         self._stack.begin(connection)
+        opened: list[Stream] = []
+        token = OPENED.set(opened)
         try:
-            response = await connection.handle_async_request(request)
+            with _SOCKSErrorsMapped():
+                response = await connection.handle_async_request(request)
         except BaseException:  # a cancellation, too
             await self.release(connection, None)
+            with anyio.CancelScope(shield=True):
+                for stream in opened:
+                    await stream.aclose()  # type: ignore[union-attr] # an asynchronous one
             raise
+        finally:
+            OPENED.reset(token)
         return httpcore.Response(
             response.status,
             headers=response.headers,
@@ -346,7 +387,7 @@ class StackTransport(httpx.HTTPTransport):
             ValueError: The proxy speaks something else.
         """
         super().__init__(verify=context, proxy=proxy)
-        self._pool: StackPool = StackPool(context, _to_httpcore(proxy))
+        self._pool: StackPool = StackPool(context, _to_httpcore(proxy, context))
 
     def close_idle(self) -> None:
         """See `StackPool.close_idle`."""
@@ -359,16 +400,17 @@ class AsyncStackTransport(httpx.AsyncHTTPTransport):
     def __init__(self, context: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
         """See `StackTransport`."""
         super().__init__(verify=context, proxy=proxy)
-        self._pool: AsyncStackPool = AsyncStackPool(context, _to_httpcore(proxy))
+        self._pool: AsyncStackPool = AsyncStackPool(context, _to_httpcore(proxy, context))
 
 
-def _to_httpcore(proxy: httpx.Proxy | None) -> httpcore.Proxy | None:
+def _to_httpcore(proxy: httpx.Proxy | None, context: ssl.SSLContext) -> httpcore.Proxy | None:
     if proxy is None:
         return None
+    encrypted = proxy.url.scheme == "https"
     url = httpcore.URL(
         scheme=proxy.url.raw_scheme,
         host=proxy.url.raw_host,
         port=proxy.url.port,
         target=proxy.url.raw_path,
     )
-    return httpcore.Proxy(url, auth=proxy.raw_auth, ssl_context=proxy.ssl_context)
+    return httpcore.Proxy(url, auth=proxy.raw_auth, ssl_context=context if encrypted else None)

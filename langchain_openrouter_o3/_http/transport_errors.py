@@ -1,9 +1,4 @@
-"""What went wrong below HTTP, as this package's errors; and no secret in what they drag along.
-
-The frames below a request hold its raw head, and in the head is the key. Whoever shows the local
-variables of frames (Sentry does by default, rich and `traceback` on demand) would show it. So the
-errors that come from below leave their frames there; class, text and chain stay.
-"""
+"""What went wrong below HTTP, as this package's errors."""
 
 from __future__ import annotations
 
@@ -11,8 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._http.exchange import TransportFailure
+from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
+    OpenRouterError,
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
     OpenRouterTimeoutError,
@@ -21,8 +18,8 @@ from langchain_openrouter_o3.errors import (
 if TYPE_CHECKING:
     from types import ModuleType
 
-MAX_CAUSES = 20
-Timeouts = OpenRouterConnectionError | OpenRouterTimeoutError | OpenRouterMalformedResponseError
+
+PHASES = ("connect", "read", "write", "pool")
 
 
 class Route(NamedTuple):
@@ -63,17 +60,6 @@ def errors_of(library: ModuleType) -> tuple[type[Exception], ...]:
     return (library.HTTPError, library.InvalidURL, library.StreamError, OSError)
 
 
-def without_frames(error: BaseException) -> BaseException:
-    """Take the frames out of an error and of all that led to it; see the module."""
-    seen: BaseException | None = error
-    for _ in range(MAX_CAUSES):
-        if seen is None:
-            break
-        seen.__traceback__ = None
-        seen = seen.__cause__ or seen.__context__
-    return error
-
-
 def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure:
     """Translate an error of the lower layers; the most specific class wins.
 
@@ -82,23 +68,28 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         library: httpx or httpx2, whose classes it may have.
         route: Where the request was going.
 
-    Raises:
-        OpenRouterInputError: The caller's arguments cannot be used.
+    Returns:
+        The failure; its error is an `OpenRouterInputError` if the caller's arguments cannot be
+        used. Nothing is raised here, where the words of a broken header are.
     """
     without_frames(error)
     words = str(error) or type(error).__name__
     if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
-        raise OpenRouterInputError(f"base_url is not usable: {words}") from error
+        return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
     if isinstance(error, library.LocalProtocolError):
         # Its text may quote a header's value, so it is neither repeated nor chained.
-        raise OpenRouterInputError(
-            "A header set by default_headers, extra_headers or your own HTTP client cannot be "
-            "sent over HTTP."
-        ) from None
+        return TransportFailure(
+            OpenRouterInputError(
+                "A header set by default_headers, extra_headers or your own HTTP client cannot "
+                "be sent over HTTP."
+            )
+        )
     unsent = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
     if isinstance(error, (library.TimeoutException, TimeoutError)):
         phase = type(error).__name__.removesuffix("Timeout").lower()
-        text = f"Timed out ({phase} time-out) at {route}; set timeout= to wait longer."
+        # A class without a phase is nobody's clock, but a mock's.
+        said = f"({phase} time-out)" if phase in PHASES else f"({words})"
+        text = f"Timed out {said} at {route}; set timeout= to wait longer."
         return _failure(OpenRouterTimeoutError(text), error, unsent=unsent)
     if isinstance(error, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
@@ -107,6 +98,20 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     return _failure(OpenRouterConnectionError(f"{text}: {words}"), error, unsent=unsent)
 
 
-def _failure(error: Timeouts, cause: BaseException, *, unsent: bool = False) -> TransportFailure:
+def proxy_refusal(route: Route) -> TransportFailure:
+    """Make the failure of a request that a proxy wants credentials for (HTTP 407)."""
+    return TransportFailure(
+        OpenRouterConnectionError(
+            f"Cannot connect to {route}: it answered 407 Proxy Authentication Required; put user "
+            "and password into the proxy's URL.",
+            status_code=407,
+            retryable=False,
+        )
+    )
+
+
+def _failure(
+    error: OpenRouterError, cause: BaseException, *, unsent: bool = False
+) -> TransportFailure:
     error.__cause__ = cause
     return TransportFailure(error, unsent)

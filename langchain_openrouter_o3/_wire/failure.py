@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 64
 MAX_SECONDS = 10.0**9
 MAX_MODELS = 20
+MIN_BEGINNING = 8
+ELLIPSIS = "…"
+"""Where a long text was clipped."""
 
 _HOPELESS = ("no_endpoints", "constraint_filtered")
 _STATUS_OF_WORD = {
@@ -107,7 +110,7 @@ def _text(value: Any) -> str | None:
 def conceal(value: Any, secret: str, depth: int = 0) -> Any:
     """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it."""
     if isinstance(value, str):
-        return value.replace(secret, "[redacted]")
+        return _without_beginning(value.replace(secret, "[redacted]"), secret)
     if is_object(value) and depth < MAX_DEPTH:
         return {
             conceal(key, secret): conceal(item, secret, depth + 1) for key, item in value.items()
@@ -115,6 +118,14 @@ def conceal(value: Any, secret: str, depth: int = 0) -> Any:
     if is_array(value) and depth < MAX_DEPTH:
         return [conceal(item, secret, depth + 1) for item in value]
     return value
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Take out the beginning of a secret that was clipped in its middle."""
+    for length in range(len(secret) - 1, MIN_BEGINNING - 1, -1):
+        if (beginning := f"{secret[:length]}{ELLIPSIS}") in text:
+            return text.replace(beginning, f"[redacted]{ELLIPSIS}")
+    return text
 
 
 def read_failure(payload: Any) -> Failure:

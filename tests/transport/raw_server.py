@@ -107,6 +107,7 @@ class RawServer:
         self.base_url = f"{self.origin}/api/v1"
 
     def __enter__(self) -> Self:
+        """Begin to accept."""
         self._acceptor.start()
         return self
 
@@ -116,6 +117,7 @@ class RawServer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        """Close everything, and show what handlers raised."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.faults.checks import check_count
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_openrouter_o3.emulator.fault import Fault
-    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
 
 
 class AtRandom:

@@ -1,0 +1,176 @@
+"""No failure on the wire shows the key, another header's value or the password of a proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from langchain_openrouter_o3 import OpenRouterError
+from tests import wire
+from tests.replay.players import MODES
+from tests.transport.raw_server import RawServer, chunk_of, response, stream_head
+from tests.transport.showing import (
+    HELICONE,
+    PIECE,
+    PORTKEY,
+    PROXY_PASSWORD,
+    SENTRY,
+    Scene,
+    answered,
+    assert_hidden,
+    build,
+    served,
+    shown,
+    ways,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from langchain_openrouter_o3 import ChatOpenRouterO3
+    from tests.transport.raw_server import Handler, Peer
+
+pytestmark = pytest.mark.usefixtures("bare_environment")
+every_mode = pytest.mark.parametrize("mode", MODES)
+SHORT = 0.1
+"""Seconds of a time-out that runs out."""
+TOO_LONG = {"Helicone-Auth": HELICONE, "x-portkey-api-key": PORTKEY, "x-long": "x" * 16_000_000}
+"""Headers that no socket takes at once, because nobody reads them."""
+
+
+def proxied(handler: Handler, target: str, kind: str = "http") -> Scene:
+    """Let a model go through a proxy whose URL has a password."""
+
+    @contextlib.contextmanager
+    def scene() -> Generator[ChatOpenRouterO3]:
+        with RawServer(handler) as server, pytest.MonkeyPatch.context() as patch:
+            host, port = server.origin.removeprefix("http://").split(":")
+            patch.setenv("ALL_PROXY", f"{kind}://user:{PROXY_PASSWORD}@{host}:{port}")
+            with build(f"{target}://behind-{port}.invalid/api/v1") as model:
+                yield model
+
+    return scene
+
+
+@contextlib.contextmanager
+def refused() -> Generator[ChatOpenRouterO3]:
+    """Let a model ask at a port that is taken and where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with build(f"http://127.0.0.1:{taken.getsockname()[1]}/api/v1") as model:
+            yield model
+
+
+@contextlib.contextmanager
+def untrusted() -> Generator[ChatOpenRouterO3]:
+    """Let a model ask a server whose certificate nobody signed."""
+    with RawServer(do_nothing, tls=True) as server, build(server.base_url) as model:
+        yield model
+
+
+def reset(peer: Peer) -> None:
+    peer.read_request()
+    peer.reset()
+
+
+def reset_in_the_body(peer: Peer) -> None:
+    peer.read_request()
+    peer.write(stream_head(), chunk_of(wire.sse(wire.chunk("Hel"), done=False)))
+    peer.reset()
+
+
+def stop_in_the_body(peer: Peer) -> None:
+    peer.read_request()
+    peer.write(stream_head(), chunk_of(wire.sse(wire.chunk("Hel"), done=False)))
+
+
+def do_nothing(peer: Peer) -> None:
+    """Leave the connection open, and whatever comes unread."""
+
+
+def fail_once(peer: Peer) -> None:
+    """Fail, and leave the next request without an answer."""
+    peer.read_request()
+    peer.write(response(b"no", "retry-after-ms: 1", status="503 Unavailable"))
+    peer.read_request()
+
+
+def refuse_tls(peer: Peer) -> None:
+    peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    peer.close()
+
+
+def refuse_socks(peer: Peer) -> None:
+    peer.connection.recv(65_536)
+    peer.write(b"\x05\x02")  # name and password, please
+    peer.connection.recv(65_536)
+    peer.write(b"\x01\x01")  # not these
+
+
+def refuse_tunnel(peer: Peer) -> None:
+    peer.read_request()
+    peer.write(response(b"no", status="407 Proxy Authentication Required"))
+
+
+FAULTS: dict[str, Scene] = {
+    "refused": refused,
+    "reset before the head": served(reset),
+    "reset at once": served(lambda peer: peer.reset()),
+    "reset in the body": served(reset_in_the_body),
+    "closed before the head": answered(),
+    "closed in the head": answered(b"HTTP/1.1 200 OK\r\ncontent-"),
+    "closed in the body": answered(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"),
+    "closed in an event": answered(stream_head(), chunk_of(b'data: {"choices":')),
+    "garbage": answered(b"\x00\x01\xfe SSH-2.0\r\n\r\n"),
+    "garbage for chunks": answered(stream_head(), b"zz\r\nzz"),
+    "broken gzip": answered(response(b"no gzip", "content-encoding: gzip")),
+    "no TLS": served(refuse_tls, "https"),
+    "untrusted certificate": untrusted,
+    "connect time-out": served(do_nothing, "https", timeout=httpx.Timeout(30, connect=SHORT)),
+    "read time-out": served(do_nothing, timeout=httpx.Timeout(30, read=SHORT)),
+    "read time-out in the body": served(stop_in_the_body, timeout=httpx.Timeout(30, read=SHORT)),
+    "write time-out": served(
+        do_nothing, timeout=httpx.Timeout(30, write=SHORT), default_headers=TOO_LONG
+    ),
+    "idle time-out": served(stop_in_the_body, idle_timeout=SHORT),
+    "total time-out": served(do_nothing, total_timeout=SHORT),
+    "total time-out after a failure": served(fail_once, total_timeout=1, max_retries=9),
+    "proxy": proxied(refuse_tunnel, "http"),
+    "proxy of a tunnel": proxied(refuse_tunnel, "https"),
+    "proxy that resets": proxied(reset, "http"),
+    "proxy of a tunnel that resets": proxied(reset, "https"),
+    "proxy without TLS": proxied(refuse_tls, "http", kind="https"),
+    "proxy that speaks SOCKS": proxied(refuse_socks, "http", kind="socks5"),
+}
+
+
+@every_mode
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_fault_shows_a_secret(fault: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    if "SOCKS" in fault:
+        caplog.set_level(logging.INFO, "httpcore")  # it writes the password itself
+    with FAULTS[fault]() as model, pytest.raises(OpenRouterError) as caught:
+        MODES[mode](model)
+    assert_hidden(caught.value, caplog)
+
+
+def test_what_a_frame_or_an_error_holds_is_noticed() -> None:
+    """The instrument works: what is not shown by it is not there."""
+
+    def send() -> None:
+        head = HELICONE.encode()
+        raise RuntimeError(f"{len(head)} bytes are too many for {PORTKEY}")
+
+    with pytest.raises(RuntimeError) as caught:
+        send()
+    found = {way: shown(text) for way, text in ways(caught.value)}
+    by_frames = {way for way, pieces in found.items() if HELICONE[:PIECE] in pieces}
+    by_text = {way for way, pieces in found.items() if PORTKEY[:PIECE] in pieces}
+    assert by_frames == {"locals", "rich", *SENTRY}
+    assert by_text == {"text", "pickle", "traceback", *by_frames}
