@@ -306,9 +306,11 @@ def check_base_url(url: str) -> str:
     _ = parts.port  # raises ValueError itself when it is no number below 65536
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an http(s) URL such as https://openrouter.ai/api/v1")
-    if any(len(label) > MAX_HOST_LABEL for label in parts.hostname.split(".")):
+    labels = parts.hostname.removesuffix(".").split(".")
+    if not all(0 < len(label) <= MAX_HOST_LABEL for label in labels):
         raise ValueError(
-            f"base_url: a part of its host name is longer than {MAX_HOST_LABEL} characters"
+            "base_url: a part of its host name is empty, or longer than "
+            f"{MAX_HOST_LABEL} characters"
         )
     if parts.query or parts.fragment:
         raise ValueError("base_url must not have a query or fragment")
@@ -324,7 +326,8 @@ def check_client(value: Any, field: str) -> Any:
     if value is None:
         return None
     name = "Client" if field == "http_client" else "AsyncClient"
-    libraries = [sys.modules[each] for each in ("httpx", "httpx2") if each in sys.modules]
+    loaded = (sys.modules.get(each) for each in ("httpx", "httpx2"))
+    libraries = [library for library in loaded if library is not None]
     if not isinstance(value, tuple(getattr(library, name) for library in libraries)):
         module = type(value).__module__
         raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError

@@ -210,9 +210,11 @@ async def start_tls(
         with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout), anyio.fail_after(timeout):
             encrypted = TLSStream(stream, context, hostname)
             await encrypted.handshake()
-    except BaseException:
+    except BaseException as error:
         with anyio.CancelScope(shield=True):
             await stream.aclose()
+        if isinstance(error, httpcore.NetworkError):  # lost below TLS: nothing was sent yet
+            raise httpcore.ConnectError(str(error)) from error
         raise
     return encrypted
 

@@ -23,6 +23,8 @@ Framing = Literal["unknown", "json", "events"]
 DONE = b"[DONE]"
 MAX_EXCERPT_CHARS = 200
 MAX_PADDING_LINE = 64 * 1024
+MAX_SLICE = 64 * 1024
+"""Bytes that are cut into lines at once: a piece that was compressed may have millions of them."""
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"id", b"retry", b":")
@@ -65,11 +67,12 @@ class BodyDecoder:
                     f"Malformed answer: the body is larger than {MAX_JSON_BODY} bytes."
                 )
             return
-        try:
-            events = self._events.feed(piece)
-        except EventTooLargeError as error:
-            raise OpenRouterMalformedResponseError(f"Malformed answer: {error}.") from error
-        yield from self._parse(events)  # lazily: what precedes a broken event is read first
+        for start in range(0, len(piece), MAX_SLICE):
+            try:
+                events = self._events.feed(piece[start : start + MAX_SLICE])
+            except EventTooLargeError as error:
+                raise OpenRouterMalformedResponseError(f"Malformed answer: {error}.") from error
+            yield from self._parse(events)  # lazily: what precedes a broken event is read first
 
     def finish(self) -> list[dict[str, Any]]:
         """Take the end of the body and give the payloads that it completes.

@@ -334,7 +334,7 @@ def _read_error(
     while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(deadlines, Receive))):
         if not isinstance(piece, bytes):
             break  # the status alone is the message; how its body ended adds nothing
-        body += piece
+        body += piece[: MAX_ERROR_BODY - len(body)]  # one that was compressed may be huge
     if reply.status < 400:  # noqa: PLR2004
         return OpenRouterMalformedResponseError(
             f"Unexpected redirect (HTTP {reply.status}): redirects are not followed, because "

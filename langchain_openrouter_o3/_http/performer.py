@@ -47,10 +47,14 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
     from langchain_openrouter_o3._http.watchdog import Watchdog
 
+ENCODINGS = ("gzip", "deflate")
+"""What is decompressed: a piece of others may become any size at once."""
+
 MAX_DECOMPRESSED = 64 * 1024 * 1024
 """Bytes of an answer that came compressed; more is an attack (docs/reliability.md)."""
 
 PROXY_AUTHENTICATION_REQUIRED = 407
+_USES = {True: "reused", False: "new", None: "unknown"}  # a caller's own client does not tell
 
 logger = logging.getLogger("langchain_openrouter_o3")
 
@@ -68,6 +72,7 @@ class _Sending:
         self._library = library_of(client)
         self._errors = errors_of(self._library)
         self._route = Route("", None)
+        self._extensions: dict[str, Any] = {}
         self._refused: OpenRouterMalformedResponseError | None = None
         self._is_compressed = False
         self._decompressed = 0
@@ -82,6 +87,7 @@ class _Sending:
         )
         if isinstance(built.stream, httpx.ByteStream):
             built.stream = RequestBody(request.body)
+        self._extensions = built.extensions  # the pool notes there what it does
         proxy = getattr(self._client, "proxy", None)
         self._route = Route(built.url.netloc.decode("ascii"), repr(proxy) if proxy else None)
         return built
@@ -97,9 +103,10 @@ class _Sending:
         self._is_compressed = encoding not in ("", "identity")
         self._decompressed = 0
         self._refused = None
-        if self._is_compressed and encoding not in asked:
+        if self._is_compressed and (encoding not in asked or encoding not in ENCODINGS):
             self._refused = OpenRouterMalformedResponseError(
-                f"Malformed answer: its content-encoding {encoding[:40]!r} was not asked for."
+                f"Malformed answer: its content-encoding {encoding[:40]!r} was not asked for, or "
+                f"is none of {', '.join(ENCODINGS)}."
             )
         return Reply(response.status_code, headers)
 
@@ -134,7 +141,7 @@ class _Sending:
             len(request.body),
             failed or f"HTTP {response.status_code}",
             seconds,
-            "reused" if response is not None and response.extensions.get(REUSED) else "new",
+            _USES[self._extensions.get(REUSED)],
         )
 
 

@@ -96,9 +96,11 @@ def parse_url(base_url: str) -> httpx.URL:
         OpenRouterInputError: httpx cannot use it.
     """
     try:
-        return httpx.URL(base_url)
-    except httpx.InvalidURL as error:
+        url = httpx.URL(base_url)
+        _ = url.host  # decoded only now
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise OpenRouterInputError(f"base_url is not usable: {error}") from without_frames(error)
+    return url
 
 
 @lru_cache(maxsize=1)

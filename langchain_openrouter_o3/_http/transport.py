@@ -46,7 +46,7 @@ SAFETY_SECONDS = 1.0
 """How long before its announced end an idle connection is given up: a request takes time, too."""
 
 REUSED = "openrouter_reused"
-"""Key in `Response.extensions`: whether the connection had served a request before."""
+"""Key in `Request.extensions`: whether the connection had served a request before."""
 
 _ANNOUNCED = re.compile(rb"timeout\s*=\s*\"?([0-9]{1,9})")
 _LOST = (
@@ -120,8 +120,8 @@ def _idle_seconds(response: httpcore.Response) -> float:
     return IDLE_SECONDS
 
 
-def _extensions(response: httpcore.Response) -> dict[str, Any]:
-    return cast("Any", response).extensions  # type: ignore[no-any-return] # incomplete there
+def _extensions(message: httpcore.Request | httpcore.Response) -> dict[str, Any]:
+    return cast("Any", message).extensions  # type: ignore[no-any-return] # incomplete there
 
 
 def _is_usable(idle: _Idle[C]) -> bool:
@@ -189,6 +189,7 @@ class StackPool(httpcore.ConnectionPool):
     def _send(
         self, request: httpcore.Request, connection: httpcore.ConnectionInterface, *, reused: bool
     ) -> httpcore.Response:
+        _extensions(request)[REUSED] = reused
         self._stack.begin(connection)
         opened: list[Stream] = []
         token = OPENED.set(opened)
@@ -206,7 +207,7 @@ class StackPool(httpcore.ConnectionPool):
             response.status,
             headers=response.headers,
             content=_Body(self, connection, response),
-            extensions={**_extensions(response), REUSED: reused},
+            extensions=_extensions(response),
         )
 
     def release(
@@ -270,6 +271,7 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
         *,
         reused: bool,
     ) -> httpcore.Response:
+        _extensions(request)[REUSED] = reused
         self._stack.begin(connection)
         opened: list[Stream] = []
         token = OPENED.set(opened)
@@ -288,7 +290,7 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
             response.status,
             headers=response.headers,
             content=_AsyncBody(self, connection, response),
-            extensions={**_extensions(response), REUSED: reused},
+            extensions=_extensions(response),
         )
 
     async def release(

@@ -55,9 +55,10 @@ def is_httpx2(value: Any) -> bool:
 def errors_of(library: ModuleType) -> tuple[type[Exception], ...]:
     """Return the classes of errors that a client of this library may raise.
 
-    `OSError` because httpcore lets errors of TLS pass on an event loop.
+    `OSError` because httpcore lets errors of TLS pass on an event loop, `UnicodeError` because
+    resolvers refuse some host names by it.
     """
-    return (library.HTTPError, library.InvalidURL, library.StreamError, OSError)
+    return (library.HTTPError, library.InvalidURL, library.StreamError, OSError, UnicodeError)
 
 
 def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure:
@@ -74,7 +75,7 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     """
     without_frames(error)
     words = str(error) or type(error).__name__
-    if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol)):
+    if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
         return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
     if isinstance(error, library.LocalProtocolError):
         # Its text may quote a header's value, so it is neither repeated nor chained.

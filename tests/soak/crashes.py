@@ -226,7 +226,7 @@ class Callers:
         else:
             self._book.enter(number, start, came, "whole")
 
-    def _limits(self, number: int) -> dict[str, float]:
+    def _limits(self, number: int) -> dict[str, Any]:
         silent = conduct_of(self._book.seed, number) in SILENT
         return {"total_timeout": IMPATIENT if silent else PATIENT}
 

@@ -20,7 +20,7 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterTotalTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests import wire
 from tests.conftest import KEY
 from tests.replay.players import MODES
@@ -30,7 +30,6 @@ from tests.transport.raw_server import RawServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_openrouter_o3.emulator import Emulator
     from tests.transport.raw_server import Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
@@ -50,6 +49,13 @@ def _debug(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     told = "".join(f"{each.getMessage()} {each.__dict__}" for each in records)
     secrets = (KEY, PASSWORD, "Hello", "Bearer", "header-value", "application/json", "gzip")
     assert not [secret for secret in secrets if secret in told]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulator of its own: what an earlier test gave up may still arrive at another's."""
+    with Emulator() as own:
+        yield own
 
 
 def build(base_url: str, **arguments: Any) -> ChatOpenRouterO3:

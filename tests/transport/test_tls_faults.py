@@ -6,7 +6,6 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterConnectionError
@@ -15,10 +14,17 @@ from langchain_openrouter_o3.emulator.certificate import self_signed_context
 from tests import wire
 from tests.transport.raw_server import Peer, RawServer, chunk_of, stream_head
 from tests.transport.tls_records import GARBAGE, Records, encrypt
-from tests.transport.worlds import WORLDS, World, build, encrypted, every_world, wait_until_arrived
+from tests.transport.worlds import (
+    World,
+    build,
+    encrypted,
+    every_world,
+    own_client,
+    wait_until_arrived,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
 
@@ -123,17 +129,6 @@ def certificate() -> bytes:
     return found
 
 
-@contextlib.asynccontextmanager
-async def own_client(world: World, verify: ssl.SSLContext) -> AsyncIterator[dict[str, Any]]:
-    """Give arguments of a model that asks through the caller's own client."""
-    if world is WORLDS["blocking"]:
-        with httpx.Client(verify=verify) as blocking:
-            yield {"http_client": blocking}
-    else:
-        async with httpx.AsyncClient(verify=verify) as client:
-            yield {"http_async_client": client}
-
-
 @every_world
 @every_way_of_asking
 @every_fault
@@ -164,7 +159,7 @@ def test_a_fault_of_tls_is_a_lost_connection_of_own_clients_too(
     world: World, ask: Ask, fault: Fault
 ) -> None:
     async def scenario() -> None:
-        async with own_client(world, trusted()) as own:
+        async with own_client(world, verify=trusted()) as own:
             model = build(server, base_url=encrypted(server), **own)
             with pytest.raises(OpenRouterConnectionError, match="was lost") as caught:
                 await ask(world, model)
@@ -183,7 +178,7 @@ def test_a_fault_of_tls_is_a_lost_connection_of_own_clients_too(
         lambda peer: peer.write(GARBAGE),
         lambda peer: peer.write(GARBAGE[:7]),
         lambda peer: peer.write(b"\x15\x03\x03\x00\x02\x02\x28"),  # an alert: handshake failure
-        lambda peer: None,
+        Peer.write,
     ],
     ids=["plain text", "garbage", "half a record", "alert", "nothing"],
 )
@@ -213,7 +208,7 @@ def test_a_server_that_does_not_greet_cannot_be_connected_to(
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("own", [False, True], ids=["shared clients", "own clients"])
-def test_a_certificate_that_is_not_the_servers_is_named(  # noqa: PLR0913 - the kinds are crossed
+def test_a_certificate_that_is_not_the_servers_is_named(  # noqa: PLR0913, PLR0917 - the kinds are crossed
     monkeypatch: pytest.MonkeyPatch,
     world: World,
     context: Callable[[], ssl.SSLContext],
@@ -225,7 +220,7 @@ def test_a_certificate_that_is_not_the_servers_is_named(  # noqa: PLR0913 - the 
     monkeypatch.setattr(shared_clients, "tls_context", lambda: verify)
 
     async def scenario() -> None:
-        async with own_client(world, verify) as clients:
+        async with own_client(world, verify=verify) as clients:
             base_url = encrypted(server).replace("127.0.0.1", host)
             with build(server, base_url=base_url, **(clients if own else {})) as model:
                 with pytest.raises(OpenRouterConnectionError, match=words) as caught:

@@ -69,7 +69,7 @@ class Records:
         while True:
             try:
                 result = operation()
-            except ssl.SSLWantReadError:
+            except ssl.SSLWantReadError:  # noqa: PERF203 - this is how TLS asks for more
                 self.flush()
                 if data := self._connection.recv(65_536):
                     self._incoming.write(data)

@@ -8,6 +8,7 @@ the others it runs on one event loop, whose connections it may use again.
 from __future__ import annotations
 
 import array
+import contextlib
 import gc
 import json
 import select
@@ -16,6 +17,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -26,7 +28,7 @@ from tests.lifecycle.scenes import run_on
 from tests.transport.raw_server import LAST_CHUNK, PATIENCE, chunk_of, response, stream_head
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from tests.transport.raw_server import Peer, RawServer
 
@@ -122,6 +124,19 @@ def build(server: RawServer, **arguments: Any) -> ChatOpenRouterO3:
 def encrypted(server: RawServer) -> str:
     """Return the base URL of a server whose handler encrypts by hand (`tls_records`)."""
     return server.base_url.replace("http:", "https:")
+
+
+@contextlib.asynccontextmanager
+async def own_client(
+    world: World, library: Any = httpx, **arguments: Any
+) -> AsyncIterator[dict[str, Any]]:
+    """Give the argument of a model that asks through the caller's own client."""
+    if world is WORLDS["blocking"]:
+        with library.Client(**arguments) as blocking:
+            yield {"http_client": blocking}
+    else:
+        async with library.AsyncClient(**arguments) as client:
+            yield {"http_async_client": client}
 
 
 def prompt_of(body: bytes) -> str:
