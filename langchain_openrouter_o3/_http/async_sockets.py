@@ -23,12 +23,16 @@ import ssl
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
+import anyio.lowlevel
 import httpcore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
 READ_AHEAD = 64 * 1024
+MAX_READS = 8
+"""Reads without a pause, when a server sends faster than it is read: others want to run, too."""
+
 ATTEMPT_SECONDS = 0.25
 """How long an address may take before the next is tried beside it (RFC 8305, "happy eyeballs")."""
 
@@ -42,6 +46,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
     def __init__(self, connected: socket.socket) -> None:
         """Take a socket that does not block."""
         self._socket = connected
+        self._reads = 0  # since the task has paused
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
         """Read what has come, or wait for it; empty at the end.
@@ -51,10 +56,14 @@ class SocketStream(httpcore.AsyncNetworkStream):
             httpcore.ReadTimeout: It took longer than these seconds.
         """
         with _mapped(httpcore.ReadError, httpcore.ReadTimeout):
+            self._reads += 1
+            if self._reads > MAX_READS:
+                self._reads = 0
+                await anyio.lowlevel.checkpoint()
             try:
                 return self._socket.recv(max_bytes)
             except _WOULD_BLOCK:
-                pass
+                self._reads = 0
             with anyio.fail_after(timeout):
                 while True:
                     await anyio.wait_readable(self._socket)

@@ -1,4 +1,4 @@
-"""Connections that serve several calls: which are used again, and what a lost one means."""
+"""Calls that lose the connection that an earlier call had used."""
 
 from __future__ import annotations
 
@@ -19,15 +19,12 @@ from tests.transport.worlds import (
     World,
     answer,
     build,
-    chunked_answer,
     client_sockets,
     echo,
     encrypted,
     every_usual_world,
     plain_and_tls,
     prompt_of,
-    sized_stream,
-    streamed_answer,
     wait_until_readable,
 )
 
@@ -67,35 +64,6 @@ def just_before_sending(action: Callable[[], None]) -> Iterator[None]:
         logger.setLevel(level)
         assert hook not in logger.handlers  # it was reached
         logger.removeHandler(hook)
-
-
-@every_usual_world
-@plain_and_tls
-@pytest.mark.parametrize(
-    ("write", "streamed"),
-    [
-        (answer, False),
-        (chunked_answer, False),
-        (sized_stream, True),
-        (streamed_answer, True),
-        (streamed_answer, False),
-    ],
-)
-def test_a_connection_whose_answer_has_ended_is_used_again(
-    world: World,
-    tls: bool,  # noqa: FBT001 - a parameter of the test
-    write: Callable[[str], bytes],
-    streamed: bool,  # noqa: FBT001 - same
-) -> None:
-    ask = world.listen if streamed else world.ask
-
-    async def scenario() -> None:
-        for number in range(5):
-            assert await ask(model, f"Call {number}") == f"Call {number}"
-
-    with RawServer(lambda peer: echo(peer, write), tls=tls) as server, build(server) as model:
-        world.run(scenario())
-        assert len(server.peers) == 1
 
 
 @every_usual_world
@@ -281,34 +249,3 @@ def test_a_fresh_connection_that_is_lost_is_an_error_at_once(
     with RawServer(handle, tls=tls) as server, build(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert server.requests == 1
-
-
-@every_usual_world
-@pytest.mark.parametrize(
-    ("announced", "connections"),
-    [
-        ("timeout=0", 3),
-        ("timeout=1", 3),
-        ("max=100, timeout=1", 3),
-        ("Timeout = 1", 3),
-        ('timeout="1"', 3),
-        ("timeout=20", 1),
-        ("timeout=99999999999999999999", 1),
-        ("max=5", 1),
-        ("soon", 1),
-    ],
-)
-@pytest.mark.parametrize("name", ["keep-alive", "Keep-Alive"])
-def test_the_announced_end_of_idle_connections_is_kept(
-    world: World, name: str, announced: str, connections: int
-) -> None:
-    def write(text: str) -> bytes:
-        return answer(text, f"{name}: {announced}")
-
-    async def scenario() -> None:
-        for number in range(3):
-            assert await world.ask(model, f"Call {number}") == f"Call {number}"
-
-    with RawServer(lambda peer: echo(peer, write)) as server, build(server) as model:
-        world.run(scenario())
-        assert len(server.peers) == connections
