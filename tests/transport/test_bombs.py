@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.transport.raw_server import RawServer, response
+from tests.transport.worlds import THOROUGH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ BOMBS = {
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("name", BOMBS if THOROUGH else ("zeros", "two layers", "brotli"))
 def test_a_bomb_does_not_go_off(name: str) -> None:
     bomb = BOMBS[name]
     data = response(bomb.make(), f"content-encoding: {bomb.encoding}", status=bomb.status)

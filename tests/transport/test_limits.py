@@ -177,7 +177,8 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
 ) -> None:
     if after and world is WORLDS["blocking"] and drip is Drip.head:
         # httpx does not tell which of its idle connections a request has taken.
-        request.applymarker(pytest.mark.xfail(strict=True, reason="docs/transport.md says so"))
+        # Not strict: on a busy machine the time-out of a single read may end the call.
+        request.applymarker(pytest.mark.xfail(strict=False, reason="docs/transport.md says so"))
 
     async def scenario() -> None:
         async with own_client(world, pytest.importorskip(library), verify=False) as own:

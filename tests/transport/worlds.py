@@ -11,6 +11,7 @@ import array
 import contextlib
 import gc
 import json
+import os
 import select
 import socket
 import sys
@@ -110,8 +111,13 @@ WORLDS: dict[str, World] = {
     "trio": _Trio(),
 }
 
-every_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
-every_usual_world = pytest.mark.parametrize("world", list(WORLDS.values())[:3], ids=[*WORLDS][:3])
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""Whether everything is crossed with everything, which takes minutes more."""
+
+_ALL = list(WORLDS) if THOROUGH else ["blocking", "asyncio"]
+_USUAL = [name for name in _ALL if name != "trio"]
+every_world = pytest.mark.parametrize("world", [WORLDS[name] for name in _ALL], ids=_ALL)
+every_usual_world = pytest.mark.parametrize("world", [WORLDS[name] for name in _USUAL], ids=_USUAL)
 plain_and_tls = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 
 
