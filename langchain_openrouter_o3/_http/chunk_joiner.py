@@ -27,6 +27,9 @@ import re
 MAX_HEAD = 100 * 1024
 """Bytes; httpcore's own limit, beyond which h11 refuses a head."""
 
+MAX_INTERIM_HEADS = 32
+"""Informational (1xx) heads before an answer; more are an attack, and are not read."""
+
 _CRLF = b"\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _END_OF_HEAD = re.compile(rb"\n\r?\n")  # what h11 takes for it
@@ -101,17 +104,22 @@ class ChunkJoiner:
         return data[start:]
 
     def _feed_head(self, data: bytes, start: int) -> bytes:
-        already = len(self._head)
-        self._head += data[start:]
-        found = _END_OF_HEAD.search(self._head, max(0, already - 2))
-        if found is None:
-            if len(self._head) > MAX_HEAD:
+        at = start
+        while self._phase is _Phase.HEAD:  # a loop: a piece may hold thousands of interim heads
+            already = len(self._head)
+            head = self._head + data[at : at + MAX_HEAD + 1]
+            found = _END_OF_HEAD.search(head, max(0, already - 2))
+            if found is None:
+                self._head = head
+                if len(head) > MAX_HEAD:
+                    self._phase = _Phase.OPAQUE
+                return data[start:]
+            self._head = bytearray()
+            self._begin_body(bytes(head[: found.end()]))
+            at += found.end() - already
+            if self.interim_heads > MAX_INTERIM_HEADS:
                 self._phase = _Phase.OPAQUE
-            return data[start:]
-        self._begin_body(bytes(self._head[: found.end()]))
-        self._head.clear()
-        end = start + found.end() - already
-        return data[start:end] + self._feed(data, end)
+        return data[start:at] + self._feed(data, at)
 
     def _begin_body(self, head: bytes) -> None:
         """Choose how the body ends, if the head leaves no doubt; else h11 decides alone."""

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpcore
 
 from langchain_openrouter_o3._http import async_sockets
-from langchain_openrouter_o3._http.chunk_joiner import ChunkJoiner
+from langchain_openrouter_o3._http.chunk_joiner import MAX_INTERIM_HEADS, ChunkJoiner
 from langchain_openrouter_o3._http.timeouts import seconds_left
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", "HTTPStream", "AsyncHTTPStream")
 Stream = httpcore.NetworkStream | httpcore.AsyncNetworkStream
-
-MAX_INTERIM_HEADS = 32
-"""Informational (1xx) heads before an answer; more are an attack."""
 
 MAX_ALERT = 128
 """Bytes; TLS answers an end without a farewell by an alert, which nobody confirms any more."""

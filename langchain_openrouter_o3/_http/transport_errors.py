@@ -74,7 +74,7 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         used. Nothing is raised here, where the words of a broken header are.
     """
     without_frames(error)
-    words = str(error) or type(error).__name__
+    words = _words_of(error)
     if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
         return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
     if isinstance(error, library.LocalProtocolError):
@@ -97,6 +97,16 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         return _failure(OpenRouterMalformedResponseError(text), error)
     text = f"Cannot connect to {route}" if unsent else f"The connection to {route} was lost"
     return _failure(OpenRouterConnectionError(f"{text}: {words}"), error, unsent=unsent)
+
+
+def _words_of(error: BaseException) -> str:
+    """Return the first words along the causes; some libraries raise without any."""
+    each: BaseException | None = error
+    while each is not None:
+        if words := str(each):
+            return words
+        each = each.__cause__ or each.__context__
+    return type(error).__name__
 
 
 def proxy_refusal(route: Route) -> TransportFailure:

@@ -16,7 +16,7 @@ from langchain_openrouter_o3 import (
 from tests import wire
 from tests.lifecycle.scenes import LOOPS, run_on
 from tests.transport.raw_server import Peer, RawServer, chunk_of, stream_head
-from tests.transport.worlds import THOROUGH, World, answer, build, every_usual_world, prompt_of
+from tests.transport.worlds import World, answer, build, every_usual_world, prompt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,6 @@ WITHOUT_CR = HINTS.replace(b"\r\n", b"\n")
 HALF_WITHOUT_CR = HINTS.replace(b"\r\n\r\n", b"\r\n\n")
 WITHOUT_REASON = b"HTTP/1.1 103\r\n\r\n"
 
-pytestmark = pytest.mark.skipif(not THOROUGH, reason="takes minutes; THOROUGH=1 runs it")
 every_interim_head = pytest.mark.parametrize(
     "head",
     [HINTS, PROCESSING, CONTINUE, LONG, WITHOUT_CR, HALF_WITHOUT_CR, WITHOUT_REASON],

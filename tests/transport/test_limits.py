@@ -20,6 +20,7 @@ from langchain_openrouter_o3 import (
 )
 from tests.transport.raw_server import Peer, RawServer
 from tests.transport.worlds import (
+    THOROUGH,
     WORLDS,
     World,
     answer,
@@ -179,6 +180,8 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
         # httpx does not tell which of its idle connections a request has taken.
         # Not strict: on a busy machine the time-out of a single read may end the call.
         request.applymarker(pytest.mark.xfail(strict=False, reason="docs/transport.md says so"))
+        if not THOROUGH:
+            pytest.skip("fails as docs/transport.md says, and takes 10 s; THOROUGH=1 runs it")
 
     async def scenario() -> None:
         async with own_client(world, pytest.importorskip(library), verify=False) as own:
