@@ -122,10 +122,12 @@ def conceal(value: Any, secret: str, depth: int = 0) -> Any:
 
 def _without_beginning(text: str, secret: str) -> str:
     """Take out the beginning of a secret that was clipped in its middle."""
-    for length in range(len(secret) - 1, MIN_BEGINNING - 1, -1):
-        if (beginning := f"{secret[:length]}{ELLIPSIS}") in text:
-            return text.replace(beginning, f"[redacted]{ELLIPSIS}")
-    return text
+    *clipped, last = text.split(ELLIPSIS)
+    for number, part in enumerate(clipped):
+        at = part.rfind(secret[:MIN_BEGINNING])
+        if at >= 0 and secret.startswith(part[at:]):
+            clipped[number] = f"{part[:at]}[redacted]"
+    return ELLIPSIS.join([*clipped, last])
 
 
 def read_failure(payload: Any) -> Failure:
