@@ -40,7 +40,34 @@ _CONNECTING = (0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN)
 _WOULD_BLOCK = (BlockingIOError, InterruptedError)
 
 
-class SocketStream(httpcore.AsyncNetworkStream):
+class _Encryptable(httpcore.AsyncNetworkStream):
+    """A stream that TLS can be put upon."""
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
+    ) -> httpcore.AsyncNetworkStream:
+        """Return this stream encrypted; if that fails, or the task is cancelled, it is closed.
+
+        Raises:
+            httpcore.ConnectError: The server and this client do not agree, or it was lost.
+            httpcore.ConnectTimeout: It took longer than these seconds.
+        """
+        lost, late = httpcore.ConnectError, httpcore.ConnectTimeout
+        try:
+            with _mapped(lost, late, httpcore.NetworkError), anyio.fail_after(timeout):
+                encrypted = TLSStream(self, ssl_context, server_hostname)
+                await encrypted.handshake()
+        except BaseException:  # a cancelled task, too, must not leave a socket behind
+            with anyio.CancelScope(shield=True):
+                await self.aclose()
+            raise
+        return encrypted
+
+
+class SocketStream(_Encryptable):
     """A connected socket."""
 
     def __init__(self, connected: socket.socket) -> None:
@@ -97,15 +124,6 @@ class SocketStream(httpcore.AsyncNetworkStream):
             anyio.notify_closing(self._socket)
             self._socket.close()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
-        """See `start_tls`."""
-        return await start_tls(self, ssl_context, server_hostname, timeout)
-
     def get_extra_info(self, info: str) -> Any:
         """Return the "socket", its addresses, or "is_readable": whether anything is unread."""
         if info == "socket":
@@ -119,7 +137,7 @@ class SocketStream(httpcore.AsyncNetworkStream):
         return None
 
 
-class TLSStream(httpcore.AsyncNetworkStream):
+class TLSStream(_Encryptable):
     """TLS over another stream, which may be encrypted itself (an HTTPS proxy)."""
 
     def __init__(
@@ -185,15 +203,6 @@ class TLSStream(httpcore.AsyncNetworkStream):
         """Close the connection, without a farewell: the answer's own end is what counts."""
         await self._stream.aclose()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's interface
-    ) -> httpcore.AsyncNetworkStream:
-        """See `start_tls`."""
-        return await start_tls(self, ssl_context, server_hostname, timeout)
-
     def get_extra_info(self, info: str) -> Any:
         """As `SocketStream.get_extra_info`, and the "ssl_object"."""
         if info == "ssl_object":
@@ -201,31 +210,6 @@ class TLSStream(httpcore.AsyncNetworkStream):
         if info == "is_readable" and (self._incoming.pending or self._tls.pending()):
             return True
         return self._stream.get_extra_info(info)
-
-
-async def start_tls(
-    stream: httpcore.AsyncNetworkStream,
-    context: ssl.SSLContext,
-    hostname: str | None,
-    timeout: float | None,  # noqa: ASYNC109 - httpcore's interface
-) -> TLSStream:
-    """Encrypt a stream; it is closed if that fails, also when the task is cancelled.
-
-    Raises:
-        httpcore.ConnectError: The server and this client do not agree.
-        httpcore.ConnectTimeout: It took longer than these seconds.
-    """
-    try:
-        with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout), anyio.fail_after(timeout):
-            encrypted = TLSStream(stream, context, hostname)
-            await encrypted.handshake()
-    except BaseException as error:
-        with anyio.CancelScope(shield=True):
-            await stream.aclose()
-        if isinstance(error, httpcore.NetworkError):  # lost below TLS: nothing was sent yet
-            raise httpcore.ConnectError(str(error)) from error
-        raise
-    return encrypted
 
 
 class _Address(NamedTuple):
@@ -253,14 +237,14 @@ async def connect(
         httpcore.ConnectError: None answers; the last one's error.
         httpcore.ConnectTimeout: It took too long.
     """
-    race = _Race(list(options))
-    try:
-        with _mapped(httpcore.ConnectError, httpcore.ConnectTimeout), anyio.fail_after(timeout):
-            await race.run(await _look_up(host, port))
-            return race.result()
-    except BaseException:
-        race.close()
-        raise
+    with (
+        _mapped(httpcore.ConnectError, httpcore.ConnectTimeout),
+        anyio.fail_after(timeout),
+        contextlib.ExitStack() as attempts,  # closes all but the winner, however this ends
+    ):
+        race = _Race(attempts, list(options))
+        await race.run(await _look_up(host, port))
+        return race.take_winner()
 
 
 async def _look_up(host: str, port: int) -> list[_Address]:
@@ -274,60 +258,65 @@ async def _look_up(host: str, port: int) -> list[_Address]:
 
 
 class _Race:
-    """Tries addresses one after the other, each with a head start; the first connection wins."""
+    """Tries addresses one after the other, each with a head start; a connection that comes wins."""
 
-    def __init__(self, options: list[tuple[int, int, int]]) -> None:
+    def __init__(self, attempts: contextlib.ExitStack, options: list[tuple[int, int, int]]) -> None:
+        """Begin.
+
+        Args:
+            attempts: Takes every socket.
+            options: For `setsockopt`.
+        """
+        self._attempts = attempts
         self._options = options
         self._winner: socket.socket | None = None
         self._error: OSError | None = None
 
     async def run(self, addresses: list[_Address]) -> None:
+        """Try them."""
         if len(addresses) == 1:
             self._winner = await self._connect(addresses[0])
             return
-        async with anyio.create_task_group() as attempts:
+        async with anyio.create_task_group() as group:
             for address in addresses:
                 ended = anyio.Event()
-                attempts.start_soon(self._attempt, address, attempts.cancel_scope, ended)
+                group.start_soon(self._attempt, address, group.cancel_scope, ended)
                 with anyio.move_on_after(ATTEMPT_SECONDS):
                     await ended.wait()
 
-    def result(self) -> socket.socket:
+    def take_winner(self) -> socket.socket:
+        """Return the connection, which is the caller's to close from now on.
+
+        Raises:
+            OSError: There is none; the last error.
+        """
         if self._winner is None:
             raise self._error or OSError("the host has no address")
-        return self._winner
-
-    def close(self) -> None:
-        if self._winner is not None:
-            self._winner.close()
+        connected = socket.socket(fileno=self._winner.detach())
+        connected.setblocking(False)  # noqa: FBT003 - the socket's own interface
+        return connected
 
     async def _attempt(
         self, address: _Address, race: anyio.CancelScope, ended: anyio.Event
     ) -> None:
         try:
-            connected = await self._connect(address)
+            self._winner = await self._connect(address)
         except OSError as error:
             self._error = error
             ended.set()
-            return
-        if self._winner is None:
-            self._winner = connected
-            race.cancel()
         else:
-            connected.close()
+            race.cancel()
 
     async def _connect(self, address: _Address) -> socket.socket:
-        attempt = socket.socket(address.family, address.kind, address.protocol)
-        try:
-            attempt.setblocking(False)  # noqa: FBT003 - the socket's own interface
-            for option in self._options:
-                attempt.setsockopt(*option)
-            _raise_unless(attempt.connect_ex(address.where), _CONNECTING)
-            await anyio.wait_writable(attempt)
-            _raise_unless(attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), (0,))
-        except BaseException:
-            attempt.close()
-            raise
+        attempt = self._attempts.enter_context(
+            socket.socket(address.family, address.kind, address.protocol)
+        )
+        attempt.setblocking(False)  # noqa: FBT003 - the socket's own interface
+        for option in self._options:
+            attempt.setsockopt(*option)
+        _raise_unless(attempt.connect_ex(address.where), _CONNECTING)
+        await anyio.wait_writable(attempt)
+        _raise_unless(attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), (0,))
         return attempt
 
 
@@ -337,13 +326,23 @@ def _raise_unless(code: int, good: Iterable[int]) -> None:
 
 
 @contextlib.contextmanager
-def _mapped(lost: type[Exception], late: type[Exception]) -> Generator[None]:
-    """Translate errors into httpcore's; its own pass."""
+def _mapped(
+    lost: type[Exception], late: type[Exception], *below: type[Exception]
+) -> Generator[None]:
+    """Translate errors into httpcore's.
+
+    Args:
+        lost: What a lost connection is here.
+        late: What a time-out is here.
+        below: httpcore's own classes, raised by the stream below, that mean `lost`, too.
+    """
     try:
         yield
     except TimeoutError as error:
         raise late(str(error) or "timed out") from error
-    except (OSError, anyio.ClosedResourceError) as error:  # ssl.SSLError is one
+    except (OSError, anyio.ClosedResourceError) as error:  # ssl.SSLError is an OSError
+        raise lost(str(error) or type(error).__name__) from error
+    except below as error:
         raise lost(str(error) or type(error).__name__) from error
 
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from weakref import WeakSet
 
+    from typing_extensions import Self
+
     from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
     from langchain_openrouter_o3._http.watchdog import Watchdog
 
@@ -70,7 +72,7 @@ class _Sending:
         self._client = client
         self._timeout = timeout
         self._library = library_of(client)
-        self._errors = errors_of(self._library)
+        self.errors = errors_of(self._library)
         self._route = Route("", None)
         self._extensions: dict[str, Any] = {}
         self._refused: OpenRouterMalformedResponseError | None = None
@@ -122,27 +124,61 @@ class _Sending:
                 )
         return piece
 
-    def _fail(self, error: Exception) -> TransportFailure:
+    def fail(self, error: Exception) -> TransportFailure:
+        """Translate an error of the client's."""
         return to_failure(error, self._library, self._route)
 
-    def _log_request(
-        self,
-        request: Request,
-        response: Any,
-        failed: TransportFailure | str | None,
-        seconds: float,
-    ) -> None:
-        if isinstance(failed, TransportFailure):
-            failed = type(failed.error).__name__
+    def log_request(self, request: Request, result: StepResult | str, seconds: float) -> None:
+        """Log what came of a request: an answer's head, a failure, or the name of an error."""
+        came = type(result.error).__name__ if isinstance(result, TransportFailure) else result
         logger.debug(
             "POST to %s: model %s, %d bytes, %s after %.3f s, %s connection",
             self._route,
             request.model,
             len(request.body),
-            failed or f"HTTP {response.status_code}",
+            f"HTTP {came.status}" if isinstance(came, Reply) else came,
             seconds,
             _USES[self._extensions.get(REUSED)],
         )
+
+
+class _Outcome:
+    """What comes of a block that sends or receives; transport errors become its result.
+
+    All other errors pass, but leave the frames below behind (`frames.py`).
+    """
+
+    def __init__(self, sending: _Sending, request: Request | None = None) -> None:
+        """Begin.
+
+        Args:
+            sending: Whose block it is.
+            request: Logged with what came of it; None for a block that receives.
+        """
+        self.result: StepResult = None
+        self._sending = sending
+        self._request = request
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        """Enter the block, which sets `result`."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> bool:
+        """Translate what the block raised."""
+        is_failure = False
+        if isinstance(error, self._sending.errors):
+            is_failure = True
+            self.result = self._sending.fail(error)
+        if self._request is not None and logger.isEnabledFor(logging.DEBUG):
+            result = self.result if kind is None or is_failure else kind.__name__
+            seconds = time.monotonic() - self._started
+            self._sending.log_request(self._request, result, seconds)
+        if error is not None and not is_failure:
+            raise without_frames(error)
+        return is_failure
 
 
 def _log_repetition(step: Sleep) -> None:
@@ -213,9 +249,7 @@ class SyncPerformer(_Sending):
 
     def _send(self, step: Send) -> StepResult:
         self._under_way.add(self)
-        started = time.monotonic()
-        failed: TransportFailure | str | None = None
-        try:
+        with _Outcome(self, step.request) as outcome:
             with self._watch(step.limit) as trace:
                 extensions: dict[str, Any] = {"timeout": self._phases(step.limit)}
                 if trace is not None:
@@ -224,31 +258,20 @@ class SyncPerformer(_Sending):
                     self._build(step.request, extensions), stream=True, follow_redirects=False
                 )
             self._pieces = self._response.iter_bytes()
-            return self._begin_reading(step.request, self._response)
-        except self._errors as error:
-            failed = self._fail(error)
-            return failed
-        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
-            failed = type(error).__name__
-            raise without_frames(error)  # noqa: B904 - the same error
-        finally:
-            if logger.isEnabledFor(logging.DEBUG):
-                seconds = time.monotonic() - started
-                self._log_request(step.request, self._response, failed, seconds)
+            outcome.result = self._begin_reading(step.request, self._response)
+        return outcome.result
 
     def _receive(self, step: Receive) -> StepResult:
         if self._refused is not None:
             return TransportFailure(self._refused)
-        try:
+        with _Outcome(self) as outcome:
             stream = _stream_of(self._response)
             if step.limit is None or isinstance(stream, HTTPStream):
-                return self._check(next(self._pieces, b""))
-            with self._watchdog.watch(socket_of(stream), step.limit):
-                return self._check(next(self._pieces, b""))
-        except self._errors as error:
-            return self._fail(error)
-        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
-            raise without_frames(error)  # noqa: B904 - the same error
+                outcome.result = self._check(next(self._pieces, b""))
+            else:
+                with self._watchdog.watch(socket_of(stream), step.limit):
+                    outcome.result = self._check(next(self._pieces, b""))
+        return outcome.result
 
     def _phases(self, limit: float | None) -> dict[str, float]:
         """Let no phase (connect, write, read, wait for a connection) exceed its step's limit."""
@@ -315,50 +338,34 @@ class AsyncPerformer(_Sending):
             _log_repetition(step)
             await anyio.sleep(step.seconds)
             return None
-        perform = self._send if isinstance(step, Send) else self._receive
-        if step.limit is None:
-            return await perform(step)  # type: ignore[arg-type]
         try:
-            with anyio.fail_after(step.limit):
-                return await perform(step)  # type: ignore[arg-type]
+            with anyio.fail_after(step.limit) if step.limit is not None else nullcontext():
+                return await (self._send(step) if isinstance(step, Send) else self._receive())
         except TimeoutError as error:
-            return self._fail(error)
+            return self.fail(error)
 
     async def _send(self, step: Send) -> StepResult:
         self._under_way.add(self)
-        started = time.monotonic()
-        failed: TransportFailure | str | None = None
-        try:
+        with _Outcome(self, step.request) as outcome:
             extensions = {"timeout": {**self._timeout}}
             self._response = await self._client.send(
                 self._build(step.request, extensions), stream=True, follow_redirects=False
             )
             self._pieces = self._response.aiter_bytes()
             self._is_reading = False
-            return self._begin_reading(step.request, self._response)
-        except self._errors as error:
-            failed = self._fail(error)
-            return failed
-        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
-            failed = type(error).__name__
-            raise without_frames(error)  # noqa: B904 - the same error
-        finally:
-            if logger.isEnabledFor(logging.DEBUG):
-                seconds = time.monotonic() - started
-                self._log_request(step.request, self._response, failed, seconds)
+            outcome.result = self._begin_reading(step.request, self._response)
+        return outcome.result
 
-    async def _receive(self, step: Receive) -> StepResult:  # noqa: ARG002 - limited above
+    async def _receive(self) -> StepResult:
         if self._refused is not None:
             return TransportFailure(self._refused)
-        try:
+        with _Outcome(self) as outcome:
             if not self._is_reading and isinstance(_stream_of(self._response), AsyncHTTPStream):
                 self._is_reading = True
-                return self._check(await first_piece(self._pieces))
-            return self._check(await anext(self._pieces, b""))
-        except self._errors as error:
-            return self._fail(error)
-        except BaseException as error:  # noqa: BLE001 - raised again, whatever it is
-            raise without_frames(error)  # noqa: B904 - the same error
+                outcome.result = self._check(await first_piece(self._pieces))
+            else:
+                outcome.result = self._check(await anext(self._pieces, b""))
+        return outcome.result
 
     async def close(self) -> None:
         """Give the connection back, also when the task is being cancelled."""
@@ -366,11 +373,13 @@ class AsyncPerformer(_Sending):
         if response is None:
             self._under_way.discard(self)
             return
-        with anyio.CancelScope(shield=True):
-            if self._is_reading:
-                await self._pieces.aclose()
-            await response.aclose()
-        self._under_way.discard(self)
+        try:
+            with anyio.CancelScope(shield=True):
+                if self._is_reading:
+                    await self._pieces.aclose()
+                await response.aclose()
+        finally:
+            self._under_way.discard(self)
 
 
 @lru_cache(maxsize=64)

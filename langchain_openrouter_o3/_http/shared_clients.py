@@ -28,7 +28,16 @@ _NO_COOKIES = _NoCookies()
 _NO_AUTH = httpx.Auth()  # without it, httpx looks for credentials in the URL of each request
 
 
-class SharedClient(httpx.Client):
+class _WithoutCookies:
+    """The part of both clients that keeps them from having a jar."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, ever."""
+        return _NO_COOKIES
+
+
+class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # nobody sets cookies
     """A blocking client for one base URL.
 
     Attributes:
@@ -55,13 +64,8 @@ class SharedClient(httpx.Client):
         """Close the connections that nobody reads from, and keep no more."""
         self._own_transport.close_idle()
 
-    @property  # type: ignore[misc] # nobody sets any
-    def cookies(self) -> httpx.Cookies:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """None, ever."""
-        return _NO_COOKIES
 
-
-class SharedAsyncClient(httpx.AsyncClient):
+class SharedAsyncClient(_WithoutCookies, httpx.AsyncClient):  # type: ignore[override] # same
     """The same for one base URL on one event loop."""
 
     def __init__(self, base_url: str) -> None:
@@ -75,11 +79,6 @@ class SharedAsyncClient(httpx.AsyncClient):
     async def aclose(self) -> None:
         """See `SharedClient.close`."""
         await self._own_transport.aclose()
-
-    @property  # type: ignore[misc] # nobody sets any
-    def cookies(self) -> httpx.Cookies:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """None, ever."""
-        return _NO_COOKIES
 
 
 def _route(base_url: str) -> tuple[EnvironmentProxy | None, ssl.SSLContext]:
@@ -108,7 +107,8 @@ def tls_context() -> ssl.SSLContext:
     """Build the one TLS context that all clients share; loading the certificates is slow.
 
     Raises:
-        OpenRouterInputError: `SSL_CERT_FILE` or `SSL_CERT_DIR` names what cannot be read.
+        OpenRouterInputError: `SSL_CERT_FILE`, `SSL_CERT_DIR` or certifi names what cannot be
+            read.
     """
     named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     try:
@@ -116,11 +116,10 @@ def tls_context() -> ssl.SSLContext:
             next(Path(os.environ["SSL_CERT_DIR"]).iterdir(), None)  # OpenSSL takes any name
         context = httpx.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one
-        if not named:
-            raise
+        source = f"environment variable {' or '.join(named)}" if named else "package certifi"
         raise OpenRouterInputError(
-            f"The environment variable {' or '.join(named)} does not name certificates that can "
-            f"be read ({error}); correct it or unset it."
+            f"The {source} does not name certificates that can be read ({error}); correct it, or "
+            "set SSL_CERT_FILE to a file of certificates."
         ) from error
     context.set_alpn_protocols(["http/1.1"])
     return context

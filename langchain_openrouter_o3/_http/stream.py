@@ -50,14 +50,12 @@ _KEEPALIVE = (
 
 def socket_options() -> list[tuple[int, int, int]]:
     """Return what is set on every socket; each platform has some of these options."""
-    options = [
+    here = ((getattr(socket, name, None), value) for name, value in _KEEPALIVE)
+    return [
         (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
         (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        *((socket.IPPROTO_TCP, option, value) for option, value in here if option is not None),
     ]
-    for name, value in _KEEPALIVE:
-        if (option := getattr(socket, name, None)) is not None:
-            options.append((socket.IPPROTO_TCP, option, value))
-    return options
 
 
 class _Exchanges:
@@ -205,8 +203,9 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """As httpcore's; "is_readable" tells of unread bytes in any layer."""
         if info == "is_readable":
+            # TLS in TLS (an HTTPS proxy) keeps records where nobody can look for them.
             tls = self._stream.get_extra_info("ssl_object")
-            if not self.is_clean or (tls is not None and tls.pending()):
+            if not self.is_clean or isinstance(tls, ssl.SSLObject):
                 return True
         return self._stream.get_extra_info(info)
 

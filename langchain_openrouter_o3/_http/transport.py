@@ -35,7 +35,7 @@ from langchain_openrouter_o3._http.stream import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 
 Stream = HTTPStream | AsyncHTTPStream
 C = TypeVar("C", bound=httpcore.ConnectionInterface | httpcore.AsyncConnectionInterface)
@@ -78,10 +78,6 @@ class _Stack(Generic[C]):
         except IndexError:
             return None
 
-    def begin(self, connection: C) -> None:
-        """Note that a request uses this connection."""
-        self._in_use.add(connection)
-
     def end(self, connection: C, response: httpcore.Response | None) -> C | None:
         """Keep a connection whose exchange is over; return one that is to be closed, if any."""
         self._in_use.discard(connection)
@@ -95,6 +91,30 @@ class _Stack(Generic[C]):
             if len(self._idle) > MAX_IDLE or self._idle[0].ends_at < time.monotonic():
                 return self._idle.popleft().connection
         return None
+
+    @contextlib.contextmanager
+    def sending(
+        self, request: httpcore.Request, connection: C, *, reused: bool
+    ) -> Generator[list[Stream]]:
+        """Surround the sending of a request; gives the list of the streams that it opens.
+
+        Raises:
+            httpcore.ProxyError: A proxy does not speak SOCKS, of which httpcore tells in the
+                words of another package.
+        """
+        _extensions(request)[REUSED] = reused
+        self._in_use.add(connection)
+        opened: list[Stream] = []
+        token = OPENED.set(opened)
+        try:
+            yield opened
+        except Exception as error:
+            socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
+            if socksio is not None and isinstance(error, socksio.SOCKSError):
+                raise httpcore.ProxyError(f"not SOCKS: {error}") from error
+            raise
+        finally:
+            OPENED.reset(token)
 
     def drain(self) -> list[C]:
         """Forget all connections and keep no more; they are to be closed."""
@@ -124,22 +144,19 @@ def _extensions(message: httpcore.Request | httpcore.Response) -> dict[str, Any]
     return cast("Any", message).extensions  # type: ignore[no-any-return] # incomplete there
 
 
+def _with_body(
+    response: httpcore.Response, body: Iterable[bytes] | AsyncIterable[bytes]
+) -> httpcore.Response:
+    return httpcore.Response(
+        response.status,
+        headers=response.headers,
+        content=body,
+        extensions=_extensions(response),
+    )
+
+
 def _is_usable(idle: _Idle[C]) -> bool:
     return time.monotonic() < idle.ends_at and not idle.connection.has_expired()
-
-
-class _SOCKSErrorsMapped:
-    """Translates errors of the package that speaks SOCKS, which httpcore lets pass."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: object
-    ) -> None:
-        socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
-        if socksio is not None and isinstance(error, socksio.SOCKSError):
-            raise httpcore.ProxyError(f"not SOCKS: {error}") from error
 
 
 @lru_cache(maxsize=8)
@@ -189,26 +206,15 @@ class StackPool(httpcore.ConnectionPool):
     def _send(
         self, request: httpcore.Request, connection: httpcore.ConnectionInterface, *, reused: bool
     ) -> httpcore.Response:
-        _extensions(request)[REUSED] = reused
-        self._stack.begin(connection)
-        opened: list[Stream] = []
-        token = OPENED.set(opened)
-        try:
-            with _SOCKSErrorsMapped():
+        with self._stack.sending(request, connection, reused=reused) as opened:
+            try:
                 response = connection.handle_request(request)
-        except BaseException:  # an interrupt, too: half a request makes a connection useless
-            self.release(connection, None)
-            for stream in opened:
-                stream.close()  # type: ignore[union-attr] # a blocking one
-            raise
-        finally:
-            OPENED.reset(token)
-        return httpcore.Response(
-            response.status,
-            headers=response.headers,
-            content=_Body(self, connection, response),
-            extensions=_extensions(response),
-        )
+            except BaseException:  # an interrupt, too: half a request makes a connection useless
+                self.release(connection, None)
+                for stream in opened:
+                    stream.close()  # type: ignore[union-attr] # a blocking one
+                raise
+        return _with_body(response, _Body(self, connection, response))
 
     def release(
         self, connection: httpcore.ConnectionInterface, response: httpcore.Response | None
@@ -271,27 +277,16 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
         *,
         reused: bool,
     ) -> httpcore.Response:
-        _extensions(request)[REUSED] = reused
-        self._stack.begin(connection)
-        opened: list[Stream] = []
-        token = OPENED.set(opened)
-        try:
-            with _SOCKSErrorsMapped():
+        with self._stack.sending(request, connection, reused=reused) as opened:
+            try:
                 response = await connection.handle_async_request(request)
-        except BaseException:  # a cancellation, too
-            await self.release(connection, None)
-            with anyio.CancelScope(shield=True):
-                for stream in opened:
-                    await stream.aclose()  # type: ignore[union-attr] # an asynchronous one
-            raise
-        finally:
-            OPENED.reset(token)
-        return httpcore.Response(
-            response.status,
-            headers=response.headers,
-            content=_AsyncBody(self, connection, response),
-            extensions=_extensions(response),
-        )
+            except BaseException:  # a cancellation, too
+                await self.release(connection, None)
+                with anyio.CancelScope(shield=True):
+                    for stream in opened:
+                        await stream.aclose()  # type: ignore[union-attr] # an asynchronous one
+                raise
+        return _with_body(response, _AsyncBody(self, connection, response))
 
     async def release(
         self, connection: httpcore.AsyncConnectionInterface, response: httpcore.Response | None

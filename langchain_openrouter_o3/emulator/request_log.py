@@ -5,30 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, OWN_MESSAGES
+from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.json_value import parse_object
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.fault import Fault
-else:
-    Fault = Any  # a fault has steps, and steps know this module
 
 Breaker = Callable[[Scope, Message], Awaitable[None]]
 
-# ASGI messages of our own: close the connection without finishing the answer.
-HANG_UP: Message = {"type": "emulator.hang_up", "reset": False}
-RESET: Message = {"type": "emulator.hang_up", "reset": True}
 REQUEST = "emulator.request"
 """Where the scope has the `ReceivedRequest`."""
-_OWN_MESSAGES = "emulator."
-
-
-def close_port(seconds: float) -> Message:
-    """Return an ASGI message of our own: refuse connections for so many seconds."""
-    return {"type": "emulator.close_port", "seconds": seconds}
 
 
 class ReceivedRequest:
@@ -123,7 +111,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == HANG_UP["type"]:
             self.is_over = self.hung_up = True
-        elif not message["type"].startswith(_OWN_MESSAGES):
+        elif not message["type"].startswith(OWN_MESSAGES):
             self.is_over = message["type"] == "http.response.body" and not message.get("more_body")
             await self._send(message)
             return

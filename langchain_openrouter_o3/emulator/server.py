@@ -15,11 +15,12 @@ import uvicorn
 from starlette.types import Message, Scope
 
 from langchain_openrouter_o3.emulator.application import Endpoints
+from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
 from langchain_openrouter_o3.emulator.port import Port
-from langchain_openrouter_o3.emulator.request_log import HANG_UP, ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
 # A pooled connection must not be closed under a client between two requests of a slow test.

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.request_log import HANG_UP, RESET, close_port
+from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, RESET, close_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,0 +1,184 @@
+"""What is rare on the wire: small pieces, missing words, a second closing, streams of others."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import certifi
+import httpcore
+import httpx
+import pytest
+
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterConnectionError,
+    OpenRouterInputError,
+    OpenRouterMalformedResponseError,
+    OpenRouterTimeoutError,
+)
+from langchain_openrouter_o3._http import performer
+from langchain_openrouter_o3._http.request_body import RequestBody
+from langchain_openrouter_o3._http.shared_clients import (
+    SharedAsyncClient,
+    SharedClient,
+    tls_context,
+)
+from langchain_openrouter_o3._http.stream import HTTPStream
+from tests import wire
+from tests.conftest import KEY
+from tests.replay.players import MODES
+from tests.transport.raw_server import LAST_CHUNK, Peer, RawServer, chunk_of, response, stream_head
+from tests.transport.worlds import World, build, every_usual_world
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+
+
+@every_usual_world
+def test_chunks_that_are_cut_in_their_size_lines_are_read(world: World) -> None:
+    whole = wire.sse(wire.chunk("Hello"), *wire.ending())
+
+    def handle(peer: Peer) -> None:
+        peer.read_request()
+        peer.write(stream_head())
+        for byte in chunk_of(whole) + LAST_CHUNK:
+            peer.write(bytes([byte]))
+
+    async def scenario() -> None:
+        assert await world.listen(model, "Hello") == "Hello"
+
+    with RawServer(handle) as server, build(server) as model:
+        world.run(scenario())
+
+
+@every_mode
+@pytest.mark.usefixtures("trusting")
+def test_a_server_that_is_silent_behind_tls_is_a_time_out(mode: str) -> None:
+    with (
+        RawServer(Peer.read_request, tls=True) as server,
+        pytest.raises(OpenRouterTimeoutError, match="read time-out"),
+    ):
+        MODES[mode](build(server, timeout=httpx.Timeout(30, read=0.2)))
+
+
+@every_mode
+def test_an_answer_that_grows_without_end_is_refused(
+    mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(performer, "MAX_DECOMPRESSED", 1_000)
+    packed = response(gzip.compress(b"{" + b" " * 10_000), "content-encoding: gzip")
+
+    def handle(peer: Peer) -> None:
+        peer.read_request()
+        peer.write(packed)
+
+    with (
+        RawServer(handle) as server,
+        pytest.raises(OpenRouterMalformedResponseError, match="decompression"),
+    ):
+        MODES[mode](build(server))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (httpx.ReadError(""), OpenRouterConnectionError, "ReadError"),
+        (UnicodeError("label too long"), OpenRouterInputError, "base_url is not usable"),
+    ],
+)
+def test_an_error_of_ones_own_transport_is_told(
+    error: Exception, kind: type[Exception], words: str
+) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    with httpx.Client(transport=httpx.MockTransport(fail)) as client:
+        model = ChatOpenRouterO3(api_key=KEY, http_client=client, max_retries=0)
+        with pytest.raises(kind, match=words):
+            model.invoke("Hello")
+
+
+def test_a_stream_that_is_closed_inside_httpcore_is_closed_elsewhere(emulator: Emulator) -> None:
+    """A finalizer may run anywhere; here a function that says it is httpcore's calls it."""
+    inside: dict[str, Any] = {"__name__": "httpcore.anything"}
+    exec("def call(action): action()", inside)  # noqa: S102 - a module's name is all it needs
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
+    stream: Any = model.stream("repeat 5000 words")
+    next(stream)
+    inside["call"](stream.close)
+    assert emulator.requests[-1].wait_disconnected(30)
+    model.close()
+
+
+async def test_a_body_is_given_as_often_as_asked() -> None:
+    body = RequestBody(b"{}")
+    assert [*body, *body] == [b"{}", b"{}"]
+    assert [piece async for piece in aiter(body)] == [b"{}"]
+
+
+def test_certificates_that_nobody_has_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.setattr(certifi, "where", lambda: "/nowhere.pem")
+    tls_context.cache_clear()
+    with pytest.raises(OpenRouterInputError, match=r"certifi.*SSL_CERT_FILE"):
+        tls_context()
+
+
+async def test_a_body_may_be_closed_twice(emulator: Emulator) -> None:
+    blocking, asynchronous = SharedClient(emulator.base_url), SharedAsyncClient(emulator.base_url)
+    request = httpx.Request("GET", f"{emulator.base_url}/models")
+    answer = blocking.send(request, stream=True)
+    stream: Any = answer.stream
+    stream.close()
+    stream.close()
+    answer = await asynchronous.send(
+        httpx.Request("GET", f"{emulator.base_url}/models"), stream=True
+    )
+    stream = answer.stream
+    await stream.aclose()
+    await stream.aclose()
+    for client in (blocking, asynchronous):
+        assert not client.cookies
+    blocking.close()
+    await asynchronous.aclose()
+
+
+class Nothing(httpcore.NetworkStream):
+    """A network stream that has ended, over what it is told."""
+
+    def __init__(self, tls: ssl.SSLObject | None = None) -> None:
+        self._tls = tls
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - httpcore's interface
+        return b""
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._tls if info == "ssl_object" else None
+
+
+def test_a_request_over_a_stream_without_a_socket_may_have_been_heard() -> None:
+    stream = HTTPStream(Nothing(), None)
+    for piece in (b"POST / HTTP/1.1\r\n\r\n", b"{}", b""):
+        stream.write(piece)
+    assert stream.read(1) == b""
+    assert not stream.is_unheard
+
+
+def test_a_stream_whose_layers_nobody_can_look_into_is_not_used_again() -> None:
+    assert HTTPStream(Nothing(), None).get_extra_info("is_readable") is True
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    tls = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+    stream = HTTPStream(Nothing(tls), None)
+    stream._joiner.feed(response(b""))
+    assert stream.is_clean
+    assert stream.get_extra_info("is_readable") is True
+    assert stream.get_extra_info("socket") is None
