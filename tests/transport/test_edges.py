@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from langchain_openrouter_o3._http.shared_clients import (
     SharedClient,
     tls_context,
 )
-from langchain_openrouter_o3._http.stream import HTTPStream
+from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
 from tests import wire
 from tests.conftest import KEY
 from tests.replay.players import MODES
@@ -63,6 +64,23 @@ def test_a_server_that_is_silent_behind_tls_is_a_time_out(mode: str) -> None:
         pytest.raises(OpenRouterTimeoutError, match="read time-out"),
     ):
         MODES[mode](build(server, timeout=httpx.Timeout(30, read=0.2)))
+
+
+@pytest.mark.usefixtures("trusting")
+def test_a_server_that_falls_silent_on_a_used_connection_behind_tls_is_a_time_out() -> None:
+    """The first answer's connection has nothing unread below TLS, such as session tickets."""
+    answer = response(wire.sse(wire.chunk("Hello"), *wire.ending()))
+
+    def handle(peer: Peer) -> None:
+        peer.read_request()
+        peer.write(answer)
+        peer.read_request()
+
+    with RawServer(handle, tls=True) as server:
+        model = build(server, timeout=httpx.Timeout(30, read=0.5))
+        assert "".join(piece.text for piece in model.stream("Hello")) == "Hello"
+        with pytest.raises(OpenRouterTimeoutError, match="read time-out"):
+            list(model.stream("Hello"))
 
 
 @every_mode
@@ -151,8 +169,8 @@ async def test_a_body_may_be_closed_twice(emulator: Emulator) -> None:
 class Nothing(httpcore.NetworkStream):
     """A network stream that has ended, over what it is told."""
 
-    def __init__(self, tls: ssl.SSLObject | None = None) -> None:
-        self._tls = tls
+    def __init__(self, **extra_info: Any) -> None:
+        self._extra_info = extra_info
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - httpcore's interface
         return b""
@@ -161,7 +179,7 @@ class Nothing(httpcore.NetworkStream):
         pass
 
     def get_extra_info(self, info: str) -> Any:
-        return self._tls if info == "ssl_object" else None
+        return self._extra_info.get(info)
 
 
 def test_a_request_over_a_stream_without_a_socket_may_have_been_heard() -> None:
@@ -177,8 +195,26 @@ def test_a_stream_whose_layers_nobody_can_look_into_is_not_used_again() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     tls = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
-    stream = HTTPStream(Nothing(tls), None)
+    stream = HTTPStream(Nothing(ssl_object=tls), None)
     stream._joiner.feed(response(b""))
     assert stream.is_clean
     assert stream.get_extra_info("is_readable") is True
     assert stream.get_extra_info("socket") is None
+
+
+def test_a_lost_connection_below_tls_is_a_read_error() -> None:
+    context = ssl.create_default_context()
+    connection = context.wrap_socket(
+        socket.socket(), server_hostname="nobody", do_handshake_on_connect=False
+    )
+    connection.close()
+    stream = HTTPStream(Nothing(socket=connection), None)
+    with pytest.raises(httpcore.ReadError):
+        stream.read(1)
+
+
+def test_an_unfinished_exchange_on_a_loop_is_not_used_again() -> None:
+    stream = AsyncHTTPStream(httpcore.AsyncMockStream([]), None)
+    assert stream.get_extra_info("is_readable") is True
+    stream._joiner.feed(response(b""))
+    assert stream.get_extra_info("is_readable") is None
