@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +17,7 @@ from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit, plain_timeout, to_timeout
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._warn import warn_caller
 from langchain_openrouter_o3._wire.request import (
     ALIASES,
     BODY_PARAMETERS,
@@ -54,7 +53,6 @@ MAX_HOST_LABEL = 63
 """Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
-_INNER_PACKAGES = frozenset({"langchain_openrouter_o3", "langchain_core", "pydantic"})
 # What langchain-core itself passes to a model's hooks beside the parameters.
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
 _CALL_ARGUMENTS = frozenset({*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"})
@@ -229,7 +227,7 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def default_parameters(model: ChatOpenRouterO3) -> dict[str, Any]:
     """Collect the body parameters that are set on a model, as they go out."""
     values = {name: getattr(model, name) for name in _MODEL_FIELDS}
-    for name, convert in _CONVERSIONS.items():
+    for name, convert in _FIELD_CONVERSIONS.items():
         if values.get(name) is not None:
             values[name] = convert(values[name])
     return {name: value for name, value in values.items() if value is not None}
@@ -247,15 +245,15 @@ def serializable_attributes(model: ChatOpenRouterO3) -> dict[str, Any]:
     return attributes
 
 
-def response_format_to_wire(value: Any) -> dict[str, Any]:
-    """Bring a response format into OpenRouter's form; see `structured_output`.
+def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
+    """Bring a response format into OpenRouter's form; see `output_schema`.
 
     Raises:
         OpenRouterInputError: It is none.
     """
-    from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - not every call needs it
+    from langchain_openrouter_o3 import output_schema  # noqa: PLC0415 - not every call needs it
 
-    return structured_output.response_format_to_wire(value)
+    return output_schema.response_format_to_wire(value, is_told=is_told)
 
 
 def attribution(model: ChatOpenRouterO3) -> dict[str, str]:
@@ -366,17 +364,9 @@ def check_n(value: int | None) -> int | None:
 
 
 def warn_withheld(model: str, names: Sequence[str]) -> None:
-    """Name the parameters that are not sent because the model does not have them.
-
-    The warning points at the caller's line, however deep in LangChain the call is.
-    """
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals["__name__"].partition(".")[0] in _INNER_PACKAGES:
-        level, frame = level + 1, frame.f_back
-    warnings.warn(
-        f"{model} does not support {', '.join(names)}; not sent. (extra_body sends anything.)",
-        UserWarning,
-        stacklevel=level,
+    """Name the parameters that are not sent because the model does not have them."""
+    warn_caller(
+        f"{model} does not support {', '.join(names)}; not sent. (extra_body sends anything.)"
     )
 
 
@@ -449,5 +439,10 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "provider": _provider_to_wire,
     "response_format": response_format_to_wire,
     "tools": tools_to_wire,
+}
+# What the constructor brought was warned of there.
+_FIELD_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    **_CONVERSIONS,
+    "response_format": partial(response_format_to_wire, is_told=False),
 }
 _MODEL_FIELDS = tuple(sorted(BODY_PARAMETERS - {"tools", "tool_choice"}))

@@ -43,6 +43,7 @@ from langchain_openrouter_o3._http.timeouts import (
 )
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
+from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
@@ -540,20 +541,29 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
+        from langchain_openrouter_o3.output_schema import build_output_schema  # noqa: PLC0415
 
-        target = structured_output.build_target(schema)
+        target = build_output_schema(schema)
         parser = structured_output.build_parser(target, method, include_raw=include_raw)
-        traced = {"kwargs": {"method": method, "strict": strict}, "schema": target.traced(schema)}
+        traced = {
+            "kwargs": {"method": method, "strict": strict},
+            "schema": target.traced(schema),
+        }
         bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
-        enforced = strict is not False
+        problem = None
         if method == "function_calling":
-            choice = target.name
-            llm = self.bind_tools([target.tool()], tool_choice=choice, strict=enforced, **bound)
+            tool, problem = target.tool(strict=strict)
+            llm = self.bind_tools([tool], tool_choice=target.name, **bound)
         elif method == "json_schema":
-            bound["response_format"] = target.response_format(strict=enforced)
-            llm = self.bind_tools(tools, strict=enforced if tools else None, **bound)
+            form, problem = target.response_format(strict=strict, parsed_here=True)
+            bound["response_format"] = form
+            if tools:
+                bound["tools"] = tools_to_wire(tools, strict=strict, prefer_strict=True)
+            llm = self.bind_tools([], **bound)
         else:
             llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
+        if problem:
+            warn_not_strict(f"schema {target.name!r}", problem)
         return llm | parser
 
     # --- Tokens ---

@@ -1,87 +1,72 @@
-"""JSON schemas as OpenAI accepts them: complete when strict, repaired when not.
+"""JSON schemas of any dialect (draft-07, 2020-12, OpenAPI 3.0), read as draft 2020-12.
 
 A caller's schema is never changed; every function returns a new one.
 
-Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+Source: https://json-schema.org/draft/2020-12/release-notes
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
-from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.schema_shape import (
-    CHILD_LISTS,
-    CHILD_MAPS,
-    CHILDREN,
-    Schema,
-    check_shape,
-    without_nulls,
-)
+from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+Schema = dict[str, Any]
+
+_MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLE = (
+    *("items", "additionalProperties", "additionalItems", "not", "if", "then", "else"),
+    *("contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+)
+_UNIONS = ("anyOf", "oneOf", "allOf")
 _INVENTED = (inspect.getdoc(dict), "An enumeration.")
+_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+_MAX_NAME = 64
 _NULL: Schema = {"type": "null"}
-# Annotations without meaning for the answer; OpenAI refuses some of them in strict mode.
-_DROPPED = frozenset(
-    {
-        "$comment",
-        "$id",
-        "$schema",
-        "default",
-        "deprecated",
-        "discriminator",
-        "examples",
-        "readOnly",
-        "uniqueItems",
-        "writeOnly",
-    }
-)
-_IMPOSSIBLE = frozenset(
-    {
-        "contains",
-        "dependentRequired",
-        "dependentSchemas",
-        "else",
-        "if",
-        "maxProperties",
-        "minProperties",
-        "not",
-        "patternProperties",
-        "propertyNames",
-        "then",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    }
-)
-_DESCRIBING = frozenset({"title", "description", "default"})
-_FORMATS = frozenset(
-    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
-)
-_CONSTRAINING = frozenset(
-    {"type", "anyOf", "oneOf", "allOf", "enum", "const", "$ref", "properties"}
-)
 
 
-def strict_schema(schema: Schema, what: str) -> Schema:
-    """Complete a schema for strict mode.
-
-    All objects are closed, all keys required, what was optional is nullable, nothing has a
-    default.
+def read_schema(schema: Any, what: str) -> Schema:
+    """Read a schema of any dialect.
 
     Args:
-        schema: A JSON schema whose root is an object.
-        what: Whose schema it is, for errors.
+        schema: Whatever came as the schema of an object.
+        what: Whose it is, for errors.
 
     Raises:
-        OpenRouterInputError: It cannot be strict; the text names the path.
+        OpenRouterInputError: It is no JSON schema, or refers to nothing; the text names the path.
     """
-    check_shape(schema, what, "$")
-    return _Strict(schema, what).root()
+    from jsonschema import Draft202012Validator, FormatChecker, SchemaError  # noqa: PLC0415 - takes 45 ms
+
+    try:
+        read: Any = _modernise(schema)
+        # No format is checked: a pattern of JavaScript need not be one of Python.
+        Draft202012Validator.check_schema(read, format_checker=FormatChecker([]))
+    except SchemaError as error:
+        raise OpenRouterInputError(
+            f"{what}: {error.json_path} is no JSON schema: {error.message}"
+        ) from None
+    except RecursionError:
+        raise OpenRouterInputError(f"{what}: the schema is nested too deep.") from None
+    if not is_object(read):
+        raise OpenRouterInputError(f"{what}: {schema!r} is no JSON schema of an object.")
+    for path, node in walk(read):
+        if "$ref" in node:
+            _check_reference(node["$ref"], read, f"{what}: {path}")
+        for key in ("enum", "const"):
+            if not _is_json(node.get(key)):
+                raise OpenRouterInputError(f"{what}: {path}.{key} is not JSON: {node[key]!r}")
+    if "$ref" in read:  # a recursive model: its definition moves to the root, where it must be
+        rest = {key: value for key, value in read.items() if key != "$ref"}
+        read = {**resolve_ref(read["$ref"], read), **rest}
+    return dict(read) if read.keys() & {"type", *_UNIONS} else {"type": "object", **read}
 
 
 def repair_schema(schema: Schema, what: str) -> Schema:
@@ -91,145 +76,69 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     tool would make every request fail (langchain-mcp-adapters issue 137).
 
     Args:
-        schema: The parameters of a function.
-        what: Whose they are, for errors.
+        schema: A schema that was read.
+        what: Whose it is, for errors.
 
     Raises:
         OpenRouterInputError: The root is not an object.
     """
-    check_shape(schema, what, "$")
-    kind = schema.get("type", "object")
-    if kind != "object" or any(key in schema for key in ("anyOf", "oneOf", "allOf")):
+    if types_of(schema) != ["object"] or schema.keys() & set(_UNIONS):
         raise OpenRouterInputError(
-            f"{what}: the parameters must be one object at the top, without anyOf, oneOf or "
-            "allOf; wrap them in a property."
+            f"{what}: the top must be one object, without anyOf, oneOf or allOf; wrap it in a "
+            "property."
         )
-    return _repair({"type": "object", **schema})
+    return _repair(schema)
 
 
-class _Strict:
-    def __init__(self, schema: Schema, what: str) -> None:
-        self._schema = schema
-        self._what = what
-
-    def root(self) -> Schema:
-        root = without_nulls(self._schema)
-        if "$ref" in root:  # a recursive model: its definition moves to the root, where it must be
-            target = self._follow(root["$ref"], "$")
-            if "$ref" in target:
-                raise self._impossible("$", "a reference to a reference")
-            root = {**target, **{key: root[key] for key in ("$defs", "definitions") if key in root}}
-        if root.get("type") != "object" or "anyOf" in root or "oneOf" in root:
-            raise self._impossible("$", "the top of a schema must be an object; wrap it in one")
-        return self._convert(root, "$")
-
-    def _convert(self, schema: Any, path: str) -> Schema:
-        if not is_object(schema):
-            raise self._impossible(path, "a schema that accepts anything")
-        schema = self._flatten(without_nulls(schema), path)
-        for key in sorted(schema.keys() & _IMPOSSIBLE):
-            raise self._impossible(path, f"{key!r} is not supported")
-        if "$ref" in schema:
-            return self._reference(schema, path)
-        if not schema.keys() & {"type", "anyOf", "enum", "const"}:
-            raise self._impossible(path, "a value of any type")
-        converted = {key: value for key, value in schema.items() if key not in _DROPPED}
-        if converted.get("format") not in (None, *_FORMATS):
-            del converted["format"]
-        types = types_of(schema)
-        if "object" in types or "properties" in schema:
-            self._close(converted, path)
-        if "array" in types:
-            self._fill_items(converted, path)
-        return self._convert_children(converted, path)
-
-    def _convert_children(self, schema: Schema, path: str) -> Schema:
-        if "anyOf" in schema:
-            schema["anyOf"] = [
-                self._convert(option, f"{path}.anyOf[{position}]")
-                for position, option in enumerate(schema["anyOf"])
-            ]
-        for key in schema.keys() & {"$defs", "definitions"}:
-            schema[key] = {
-                name: self._convert(item, f"{path}.{key}.{name}")
-                for name, item in schema[key].items()
-            }
-        return schema
-
-    def _flatten(self, schema: Schema, path: str) -> Schema:
-        """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
-        if "oneOf" in schema:
-            rest = {key: value for key, value in schema.items() if key != "oneOf"}
-            schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
-        if "allOf" in schema:
-            rest = {key: value for key, value in schema.items() if key != "allOf"}
-            part = schema["allOf"][0] if len(schema["allOf"]) == 1 else None
-            if not is_object(part) or part.keys() & (rest.keys() - _DESCRIBING):
-                raise self._impossible(path, "'allOf' is not supported")
-            schema = self._flatten({**part, **rest}, path)
-        return schema
-
-    def _reference(self, schema: Schema, path: str) -> Schema:
-        self._follow(schema["$ref"], path)
-        # A reference may have no siblings; a description survives one level further out.
-        reference = {"$ref": schema["$ref"]}
-        if "description" in schema:
-            return {"anyOf": [reference], "description": schema["description"]}
-        return reference
-
-    def _follow(self, reference: str, path: str) -> Schema:
-        try:
-            return resolve_ref(reference, self._schema)
-        except OpenRouterInputError as error:
-            raise self._impossible(path, str(error)) from None
-
-    def _close(self, schema: Schema, path: str) -> None:
-        extra = schema.get("additionalProperties")
-        if is_object(extra) or "properties" not in schema:
-            raise self._impossible(
-                path, "an open dictionary, whose keys nobody knows beforehand; use a list of pairs"
-            )
-        required = schema.get("required", [])
-        properties: Schema = {}
-        for name, item in schema["properties"].items():
-            child = self._convert(item, f"{path}.properties.{name}")
-            properties[name] = child if name in required else _nullable(child)
-        schema["properties"] = properties
-        schema["required"] = list(properties)
-        schema["additionalProperties"] = False
-
-    def _fill_items(self, schema: Schema, path: str) -> None:
-        if "prefixItems" in schema:
-            # OpenAI knows no tuples: a list of the same length whose items are any of the types.
-            options = [
-                self._convert(item, f"{path}.prefixItems[{position}]")
-                for position, item in enumerate(schema.pop("prefixItems"))
-            ]
-            unique = [item for place, item in enumerate(options) if item not in options[:place]]
-            schema["items"] = unique[0] if len(unique) == 1 else {"anyOf": unique}
-            schema.setdefault("minItems", len(options))
-            schema.setdefault("maxItems", len(options))
-        elif "items" in schema:
-            schema["items"] = self._convert(schema["items"], f"{path}.items")
-        else:
-            raise self._impossible(path, "a list whose items are of any type")
-
-    def _impossible(self, path: str, why: str) -> OpenRouterInputError:
-        return OpenRouterInputError(
-            f"{self._what}: the schema cannot be strict at {path}: {why}. "
-            "Change it, or pass strict=False."
-        )
+def clean_name(name: str) -> str:
+    """Make a name that OpenAI accepts."""
+    return _NAME.sub("_", name).strip("_")[:_MAX_NAME] or "output"
 
 
 def without_invented_words(schema: Schema) -> Schema:
-    """Leave out descriptions that nobody wrote: the docstrings of `dict` and `Enum`.
-
-    langchain-core takes them for a TypedDict's or an Enum's own.
-    """
+    """Leave out descriptions that nobody wrote: the docstrings of `dict` and `Enum`."""
     cleaned = _map_children(schema, without_invented_words)
     if cleaned.get("description") in _INVENTED:
         del cleaned["description"]
     return cleaned
+
+
+def without_titles(schema: Schema) -> Schema:
+    """Leave out titles, which repeat the names of properties."""
+    return {k: v for k, v in _map_children(schema, without_titles).items() if k != "title"}
+
+
+def without_keyword(schema: Schema, keyword: str) -> Schema:
+    """Leave a keyword out at every depth."""
+    cleaned = _map_children(schema, lambda child: without_keyword(child, keyword))
+    return {key: value for key, value in cleaned.items() if key != keyword}
+
+
+def without_foreign_patterns(schema: Schema) -> Schema:
+    """Leave out patterns that only JavaScript's expressions have; Python cannot check them."""
+    cleaned = _map_children(schema, without_foreign_patterns)
+    if not _compiles(cleaned.get("pattern", "")):
+        del cleaned["pattern"]
+    named = cleaned.get("patternProperties")
+    if is_object(named):
+        cleaned["patternProperties"] = {k: v for k, v in named.items() if _compiles(k)}
+    return cleaned
+
+
+def walk(schema: Any, path: str = "$") -> Iterator[tuple[str, Schema]]:
+    """Give every schema in a schema with its path, itself first; references are not followed."""
+    if not is_object(schema):
+        return
+    yield path, schema
+    for key, value in schema.items():
+        if key in _MAPS:
+            for name, child in value.items():
+                yield from walk(child, f"{path}.{key}.{name}")
+        elif key in _LISTS:
+            for position, child in enumerate(value):
+                yield from walk(child, f"{path}.{key}[{position}]")
+        elif key in _SINGLE:
+            yield from walk(value, f"{path}.{key}")
 
 
 def types_of(schema: Schema) -> list[Any]:
@@ -238,67 +147,130 @@ def types_of(schema: Schema) -> list[Any]:
     return kind if is_array(kind) else [kind]
 
 
-def _nullable(schema: Schema) -> Schema:
+def nullable(schema: Schema) -> Schema:
+    """Let a schema accept null besides."""
     kind = schema.get("type")
-    if accepts_null(schema):
-        return schema
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
     if kind is None or "const" in schema:
         return {"anyOf": [schema, _NULL]}
-    nullable = {**schema, "type": [*types_of(schema), "null"]}
+    loosened = {**schema, "type": [*types_of(schema), "null"]}
     if "enum" in schema:
-        nullable["enum"] = [*schema["enum"], None]
-    return nullable
+        loosened["enum"] = [*schema["enum"], None]
+    return loosened
 
 
-def accepts_null(schema: Any) -> bool:
-    """Say whether null is valid, as far as the schema's own level tells."""
+def accepts_null(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> bool:
+    """Say whether null is valid."""
     if not is_object(schema):
         return bool(schema)  # true accepts anything
-    options = [*schema.get("anyOf", []), *schema.get("oneOf", [])]
+    reference = schema.get("$ref")
+    if reference is not None:
+        target = {} if reference in seen else resolve_ref(reference, root)
+        return reference not in seen and accepts_null(target, root, (*seen, reference))
+    options = [schema[key] for key in ("anyOf", "oneOf") if key in schema]
     return (
-        "null" in types_of(schema)
-        or any(accepts_null(option) for option in options)
-        or None in schema.get("enum", [])
-        or ("const" in schema and schema["const"] is None)
-        or not schema.keys() & _CONSTRAINING
+        ("type" not in schema or "null" in types_of(schema))
+        and ("enum" not in schema or None in schema["enum"])
+        and ("const" not in schema or schema["const"] is None)
+        and all(any(accepts_null(each, root, seen) for each in union) for union in options)
+        and all(accepts_null(part, root, seen) for part in schema.get("allOf", ()))
     )
 
 
 def resolve_ref(reference: str, root: Schema) -> Schema:
-    """Follow a local reference (`#/$defs/Name`).
-
-    Raises:
-        OpenRouterInputError: It points nowhere.
-    """
+    """Follow a local reference (`#/$defs/Name`) that was checked."""
     found: Any = root
-    for step in reference.removeprefix("#/").split("/") if reference != "#" else []:
+    for step in reference.removeprefix("#").split("/")[1:]:
         name = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(name) if is_object(found) else None
-    if not is_object(found):
-        raise OpenRouterInputError(f"The schema's reference {reference!r} points nowhere.")
-    return found
+        found = found[int(name)] if is_array(found) else found[name]
+    target: Schema = found
+    return target
+
+
+def is_recursive(schema: Schema) -> bool:
+    """Whether a definition holds itself, however far below."""
+
+    def holds(node: Schema, above: tuple[str, ...]) -> bool:
+        references = {each["$ref"] for _, each in walk(node) if "$ref" in each}
+        return bool(references & {"#", *above}) or any(
+            holds(resolve_ref(each, schema), (*above, each)) for each in references
+        )
+
+    return holds({key: schema[key] for key in schema if key not in ("$defs", "definitions")}, ())
+
+
+def _check_reference(reference: str, root: Schema, where: str) -> None:
+    try:
+        found: Any = resolve_ref(reference, root) if reference.startswith("#") else None
+        while is_object(found) and found.keys() == {"$ref"} and found["$ref"] != reference:
+            found = resolve_ref(found["$ref"], root)
+    except (KeyError, IndexError, ValueError, TypeError):
+        found = None
+    if not is_object(found) or found.get("$ref") == reference:
+        raise OpenRouterInputError(f"{where}: the reference {reference!r} points nowhere.")
+
+
+def _modernise(schema: Any) -> Any:
+    """Write older keywords as those of 2020-12; null keywords mean absent ones."""
+    if not is_object(schema):
+        return schema
+    read: Schema = {
+        key: value
+        for key, value in _map_children(schema, _modernise).items()
+        if (value is not None or key in ("const", "default")) and key != "$id"
+    }
+    if isinstance(read.get("$ref"), str):
+        read["$ref"] = unquote(read["$ref"])
+    if not _is_json(read.get("default")):
+        del read["default"]  # an infinity, a class: nothing that a model can be told
+    if is_array(read.get("items")):  # a tuple of draft-07
+        read["prefixItems"] = [_modernise(item) for item in read.pop("items")]
+        if "additionalItems" in read:
+            read["items"] = read.pop("additionalItems")
+    if is_array(read.get("type")) and len(read["type"]) == 1:
+        (read["type"],) = read["type"]
+    for bound in ("minimum", "maximum"):
+        exclusive = f"exclusive{bound.capitalize()}"  # OpenAPI 3.0 and draft-04: true or false
+        if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
+            read[exclusive] = read.pop(bound)
+    return nullable(read) if read.pop("nullable", None) is True else read
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _repair(schema: Schema) -> Schema:
     repaired = _map_children(schema, _repair)
-    if repaired.get("type") == "object" and repaired.get("properties") is None:
-        repaired["properties"] = {}
-    if repaired.get("type") == "array" and repaired.get("items") is None:
-        repaired["items"] = {}
+    if repaired.get("type") == "object":
+        repaired.setdefault("properties", {})
+    if repaired.get("type") == "array" and "prefixItems" not in repaired:
+        repaired.setdefault("items", {})
     return repaired
 
 
 def _map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     mapped = dict(schema)
     for key, value in schema.items():
-        if key in CHILD_MAPS and is_object(value):
+        if key in _MAPS and is_object(value):
             mapped[key] = {
                 name: change(item) if is_object(item) else item for name, item in value.items()
             }
-        elif key in CHILD_LISTS and is_array(value):
+        elif key in _LISTS and is_array(value):
             mapped[key] = [change(item) if is_object(item) else item for item in value]
-        elif key in CHILDREN and is_object(value):
+        elif key in _SINGLE and is_object(value):
             mapped[key] = change(value)
     return mapped

@@ -1,0 +1,275 @@
+"""Schemas as OpenAI's strict mode takes them: closed, complete, and without what it refuses.
+
+What strict mode cannot enforce but a model can be told goes into the description. What it can
+neither enforce nor be told is a problem: the schema cannot be strict.
+
+Source: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_openrouter_o3._json import encode, is_object
+from langchain_openrouter_o3._wire.schema import (
+    Schema,
+    accepts_null,
+    clean_name,
+    nullable,
+    repair_schema,
+    resolve_ref,
+    types_of,
+    without_keyword,
+)
+from langchain_openrouter_o3._wire.schema_limits import find_broken_limit
+from langchain_openrouter_o3._wire.union_order import separate_first_keys
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ABSENT = "x-null-is-absent"
+"""Marks a property whose null stands for its absence; it is never sent."""
+
+_TAKEN = frozenset(
+    {
+        *("type", "enum", "const", "anyOf", "title", "description", "pattern", "format"),
+        *("properties", "required", "additionalProperties", "items", "minItems", "maxItems"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    }
+)
+_TOLD = {
+    "minLength": "At least {} characters.",
+    "maxLength": "At most {} characters.",
+    "uniqueItems": "No item twice.",
+    "pattern": "Matches the pattern {}.",
+    "format": "Format: {}.",
+    "default": "Default: {}.",
+}
+_IMPOSSIBLE = frozenset(
+    {
+        *("contains", "dependencies", "dependentRequired", "dependentSchemas", "else", "if"),
+        *("maxProperties", "minProperties", "not", "patternProperties", "propertyNames", "then"),
+        *("unevaluatedItems", "unevaluatedProperties"),
+    }
+)
+_CONSTRAINING = _TAKEN - {"title", "description"} | _IMPOSSIBLE | {"oneOf", "allOf", "prefixItems"}
+_FORMATS = frozenset(
+    {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
+)
+_LOOK_AROUND = re.compile(r"\(\?(?:[=!]|<[=!])")
+
+
+class StrictSchema(NamedTuple):
+    """A schema made strict.
+
+    Attributes:
+        schema: With marks (`ABSENT`) where null stands for absence. Where there is a problem,
+            that part is left as it was.
+        problem: Why it cannot be strict, with the path; None if it can.
+    """
+
+    schema: Schema
+    problem: str | None
+
+
+def compile_strict(schema: Schema, *, parsed_here: bool) -> StrictSchema:
+    """Make a schema strict.
+
+    Args:
+        schema: A schema that was read.
+        parsed_here: Whether this package parses the answer, and so may let null stand for an
+            absent property. Others would meet a null that the schema does not allow.
+    """
+    compiler = _Compiler(schema, parsed_here=parsed_here)
+    strict = compiler.root()
+    problems = [*compiler.problems]
+    if not problems:
+        problems += separate_first_keys(strict)
+        problems += find_broken_limit(strict)
+    return StrictSchema(strict, problems[0] if problems else None)
+
+
+def schema_to_wire(
+    schema: Schema,
+    compiled: StrictSchema,
+    strict: bool | None,  # noqa: FBT001 - LangChain's word
+    what: str,
+) -> tuple[bool, Schema]:
+    """Return whether a schema goes out strict, and what goes out.
+
+    Args:
+        schema: As it was read.
+        compiled: The same made strict.
+        strict: True, False, or None: strict if it can be.
+        what: Whose it is, for errors.
+
+    Raises:
+        OpenRouterInputError: It must be strict and cannot be; the text names the path.
+    """
+    if strict and compiled.problem:
+        raise OpenRouterInputError(
+            f"{what}: the schema cannot be strict at {compiled.problem}. "
+            "Change it, or pass strict=False."
+        )
+    if strict is False or compiled.problem:
+        return False, repair_schema(schema, what)
+    return True, without_keyword(compiled.schema, ABSENT)
+
+
+class _Compiler:
+    def __init__(self, schema: Schema, *, parsed_here: bool) -> None:
+        self._schema = schema
+        self._parsed_here = parsed_here
+        self._names: dict[str, str] = {}  # of definitions, by the references to them
+        self._definitions: Schema = {}
+        self.problems: list[str] = []
+
+    def root(self) -> Schema:
+        converted = self._node(self._schema, "$")
+        if converted.get("type") != "object" or "anyOf" in converted:
+            self._report("$", "the top of a schema must be an object; wrap it in one")
+        return {**converted, "$defs": self._definitions} if self._definitions else converted
+
+    def _report(self, path: str, why: str) -> None:
+        self.problems.append(f"{path}: {why}")
+
+    def _node(self, schema: Any, path: str) -> Schema:
+        if not is_object(schema):
+            self._report(path, "a schema that accepts anything")
+            return {}
+        schema = self._flatten(schema, path)
+        for key in sorted(schema.keys() & _IMPOSSIBLE):
+            self._report(path, f"{key!r} is not supported")
+        if "$ref" in schema:
+            return self._reference(schema, path)
+        if "properties" in schema and not schema.keys() & {"type", "anyOf"}:
+            schema = {**schema, "type": "object"}
+        if not schema.keys() & {"type", "anyOf", "enum", "const"}:
+            self._report(path, "a value of any type")
+        converted = {key: value for key, value in schema.items() if key in _TAKEN}
+        if "object" in types_of(schema):
+            self._close(converted, path)
+        if "array" in types_of(schema):
+            self._fill_items(converted, schema, path)
+        if "anyOf" in schema:
+            converted["anyOf"] = self._each(schema["anyOf"], f"{path}.anyOf")
+        return _describe(converted, schema)
+
+    def _each(self, schemas: list[Any], path: str) -> list[Schema]:
+        return [self._node(child, f"{path}[{place}]") for place, child in enumerate(schemas)]
+
+    def _flatten(self, schema: Schema, path: str) -> Schema:
+        """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
+        if "oneOf" in schema:
+            rest = {key: value for key, value in schema.items() if key != "oneOf"}
+            schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
+        if "allOf" in schema:
+            rest = {key: value for key, value in schema.items() if key != "allOf"}
+            part = schema["allOf"][0] if len(schema["allOf"]) == 1 else None
+            if not is_object(part) or part.keys() & rest.keys() & _CONSTRAINING:
+                self._report(path, "'allOf' is not supported")
+                return rest
+            schema = self._flatten({**part, **rest}, path)
+        return schema
+
+    def _reference(self, schema: Schema, path: str) -> Schema:
+        beside = sorted(schema.keys() & _CONSTRAINING)
+        if beside:
+            self._report(path, f"{', '.join(beside)} beside '$ref'")
+        # A reference may have no siblings; a description survives one level further out.
+        reference = {"$ref": self._define(schema["$ref"])}
+        described = _describe({k: schema[k] for k in ("description",) if k in schema}, schema)
+        return {"anyOf": [reference], **described} if described else reference
+
+    def _define(self, reference: str) -> str:
+        """Convert what a reference points to, once, and return its name on the wire."""
+        if reference == "#":
+            return "#"
+        if reference not in self._names:
+            name = base = clean_name(reference.rsplit("/", 1)[-1])
+            while name in self._definitions:
+                name = f"{base}_{len(self._definitions)}"
+            self._names[reference] = name
+            self._definitions[name] = {}  # a recursive definition meets itself
+            path = reference.replace("#", "$").replace("/", ".")
+            self._definitions[name] = self._node(resolve_ref(reference, self._schema), path)
+        return f"#/$defs/{self._names[reference]}"
+
+    def _close(self, schema: Schema, path: str) -> None:
+        extra = schema.get("additionalProperties")
+        properties = schema.get("properties", {})
+        anything = extra is True or extra == {} or ("properties" not in schema and extra is None)
+        if (is_object(extra) and extra) or (anything and not properties):
+            self._report(
+                path, "an open dictionary, whose keys nobody knows beforehand; use a list of pairs"
+            )
+            return
+        required = schema.get("required", [])
+        if unknown := sorted({*required} - properties.keys()):
+            self._report(path, f"{', '.join(unknown)} required, but not among the properties")
+        schema["properties"] = {
+            name: self._property(item, f"{path}.properties.{name}", required=name in required)
+            for name, item in properties.items()
+        }
+        schema["required"] = list(properties)
+        schema["additionalProperties"] = False
+
+    def _property(self, schema: Any, path: str, *, required: bool) -> Schema:
+        converted = self._node(schema, path)
+        if required or not self._parsed_here or self._is_constant(converted):
+            return converted
+        if accepts_null(schema, self._schema):
+            return converted
+        return {**nullable(converted), ABSENT: True}
+
+    def _is_constant(self, schema: Schema) -> bool:
+        """Whether there is one value only: the tag of a union, which null would untag."""
+        if "$ref" in schema:
+            schema = self._definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})
+        (inner,) = schema["anyOf"] if len(schema.get("anyOf", ())) == 1 else (None,)
+        if is_object(inner):
+            return self._is_constant(inner)
+        return "const" in schema or len(schema.get("enum", ())) == 1
+
+    def _fill_items(self, schema: Schema, before: Schema, path: str) -> None:
+        items = before.get("items")
+        if "prefixItems" in before:
+            # OpenAI knows no tuples: a list of the same length whose items are any of the types.
+            options = self._each(before["prefixItems"], f"{path}.prefixItems")
+            schema.setdefault("minItems", len(options))
+            if is_object(items):
+                options.append(self._node(items, f"{path}.items"))
+            else:
+                schema.setdefault("maxItems", len(options))
+            unique = [item for place, item in enumerate(options) if item not in options[:place]]
+            schema["items"] = unique[0] if len(unique) == 1 else {"anyOf": unique}
+        elif is_object(items):
+            schema["items"] = self._node(items, f"{path}.items")
+        else:
+            self._report(path, "a list whose items are of any type")
+
+
+def _describe(converted: Schema, schema: Schema) -> Schema:
+    """Tell in the description what strict mode cannot enforce, and the default."""
+    if converted.get("format") in _FORMATS:
+        schema = {key: value for key, value in schema.items() if key != "format"}
+    if not _LOOK_AROUND.search(converted.get("pattern", "(?=")):
+        schema = {key: value for key, value in schema.items() if key != "pattern"}
+    told = list(_tell(schema))
+    if not told:
+        return converted
+    kept = {k: v for k, v in converted.items() if k not in schema or k not in _TOLD}
+    written = str(schema.get("description", "")).rstrip()
+    if written and not written.endswith((".", "!", "?", ":")):
+        written += "."
+    return {**kept, "description": " ".join([*filter(None, [written]), *told])}
+
+
+def _tell(schema: Schema) -> Iterable[str]:
+    for keyword, words in _TOLD.items():
+        value = schema.get(keyword)
+        if value not in (None, False) or (keyword == "default" and value is False):
+            text = value if keyword in ("pattern", "format") else encode(value).decode()
+            yield words.format(text)

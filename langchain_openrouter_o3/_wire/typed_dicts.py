@@ -1,0 +1,129 @@
+"""TypedDicts as pydantic can read them on every Python, with LangChain's annotations.
+
+pydantic refuses `typing.TypedDict` before Python 3.12, and knows neither descriptions in
+docstrings nor LangChain's `Annotated[type, default, "description"]`.
+
+Source: https://docs.langchain.com/oss/python/langchain/models#structured-output
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from langchain_core.utils.function_calling import convert_to_openai_function
+from pydantic import ConfigDict, Field
+from pydantic.fields import FieldInfo
+from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
+
+_make_typed_dict: Any = TypedDict  # of names known at run time, which no type checker follows
+
+
+class _Words(NamedTuple):
+    description: str | None
+    of_keys: dict[str, str]
+
+
+def rebuild_typed_dict(typed_dict: type[Any]) -> type[Any]:
+    """Rebuild a TypedDict, and those within its annotations, so that pydantic can read it.
+
+    A key is required unless it is `NotRequired`, or has a default. Keys that it does not name are
+    let pass, unless it is closed (PEP 728) or has a pydantic configuration.
+
+    Raises:
+        NameError: An annotation names nothing.
+    """
+    return _Rebuilder().rebuild(typed_dict)
+
+
+class _Rebuilder:
+    def __init__(self) -> None:
+        self._rebuilt: dict[type[Any], type[Any]] = {}
+
+    def rebuild(self, typed_dict: type[Any]) -> type[Any]:
+        if typed_dict in self._rebuilt:
+            return self._rebuilt[typed_dict]
+        rebuilt: Any = _make_typed_dict(typed_dict.__name__, {})  # filled below
+        self._rebuilt[typed_dict] = rebuilt  # before its fields: it may hold itself
+        hints = get_type_hints(typed_dict, include_extras=True)
+        words = _read_docstring(typed_dict, hints)
+        keys = {
+            name: self._key(hint, name in typed_dict.__required_keys__, words.of_keys.get(name))
+            for name, hint in hints.items()
+        }
+        closed = getattr(typed_dict, "__closed__", None)
+        rebuilt.__annotations__ = keys
+        rebuilt.__required_keys__ = frozenset(
+            name for name, hint in keys.items() if get_origin(hint) is Required
+        )
+        rebuilt.__optional_keys__ = keys.keys() - rebuilt.__required_keys__
+        rebuilt.__doc__ = words.description
+        rebuilt.__module__, rebuilt.__qualname__ = typed_dict.__module__, typed_dict.__qualname__
+        rebuilt.__pydantic_config__ = getattr(
+            typed_dict, "__pydantic_config__", ConfigDict(extra="forbid" if closed else "allow")
+        )
+        built: type[Any] = rebuilt
+        return built
+
+    def _key(self, hint: Any, required: bool, description: str | None) -> Any:  # noqa: FBT001
+        """Return the annotation of a key, wrapped in Required or NotRequired."""
+        metadata: tuple[Any, ...] = ()
+        while (origin := get_origin(hint)) in (Annotated, Required, NotRequired):
+            if origin is Annotated:
+                metadata = (*metadata, *hint.__metadata__)
+                hint = hint.__origin__
+            else:
+                required = origin is Required
+                (hint,) = get_args(hint)
+        default, metadata, own = _read_metadata(metadata)
+        extra = {"default": default} if default not in (..., None) else None
+        field = Field(description=description or own, json_schema_extra=extra)
+        annotated = _annotate(self._rewrite(hint), (*metadata, field))
+        return Required[annotated] if required and default is ... else NotRequired[annotated]
+
+    def _rewrite(self, hint: Any) -> Any:
+        """Put rebuilt TypedDicts in the place of those within an annotation."""
+        if is_typeddict(hint):
+            return self.rebuild(hint)
+        origin, arguments = get_origin(hint), get_args(hint)
+        if origin in (None, Literal):
+            return hint
+        if origin is Annotated:
+            return _annotate(self._rewrite(hint.__origin__), hint.__metadata__)
+        rewritten = tuple(map(self._rewrite, arguments))
+        if rewritten == arguments:
+            return hint
+        if origin in (Union, UnionType):
+            return reduce(or_, rewritten[1:], Union[rewritten[0]])  # noqa: UP007 - of one
+        return origin[rewritten]
+
+
+def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
+    annotated: Any = Annotated
+    return annotated.__class_getitem__((hint, *metadata))
+
+
+def _read_metadata(metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], str | None]:
+    """Tell LangChain's default and description from pydantic's metadata; `...` is no default."""
+    match metadata:
+        case (FieldInfo(), *_):
+            return ..., metadata, None
+        case (default, str(description)):
+            return default, (), description
+        case (str(description),):
+            return ..., (), description
+    return ..., tuple(each for each in metadata if each is not ...), None
+
+
+def _read_docstring(typed_dict: type[Any], hints: dict[str, Any]) -> _Words:
+    """Read a docstring as langchain-core does, with its description of each key."""
+    if not typed_dict.__doc__:
+        return _Words(None, {})
+    plain: Any = _make_typed_dict(typed_dict.__name__, dict.fromkeys(hints, str))
+    plain.__doc__ = typed_dict.__doc__
+    function = convert_to_openai_function(plain)
+    properties = function.get("parameters", {}).get("properties", {})
+    described = {name: item.get("description") for name, item in properties.items()}
+    return _Words(function.get("description") or None, {k: v for k, v in described.items() if v})
