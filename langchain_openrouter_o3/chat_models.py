@@ -557,9 +557,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         elif method == "json_schema":
             form, problem = target.response_format(strict=strict, parsed_here=True)
             bound["response_format"] = form
-            if tools:
-                bound["tools"] = tools_to_wire(tools, strict=strict, prefer_strict=True)
-            llm = self.bind_tools([], **bound)
+            beside = tools_to_wire(tools, strict=strict, prefer_strict=True)
+            llm = self.bind_tools(beside, **bound)
         else:
             llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
         if problem:

@@ -5,9 +5,10 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, get_origin
+from typing import Annotated, Any, get_origin
 
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, WithJsonSchema
@@ -28,9 +29,6 @@ from langchain_openrouter_o3._wire.schema import (
 from langchain_openrouter_o3._wire.strict_schema import StrictSchema, compile_strict, schema_to_wire
 from langchain_openrouter_o3._wire.typed_dicts import rebuild_typed_dict
 from langchain_openrouter_o3.errors import OpenRouterInputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _MAX_QUOTE = 300
 _WRAPPERS = ("schema", "parameters", "input_schema", "inputSchema")

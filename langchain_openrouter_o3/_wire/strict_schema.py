@@ -148,6 +148,8 @@ class _Compiler:
             schema = {**schema, "type": "object"}
         if not schema.keys() & {"type", "anyOf", "enum", "const"}:
             self._report(path, "a value of any type")
+        if "properties" in schema and "object" not in types_of(schema):
+            self._report(path, "properties of what need not be an object")
         converted = {key: value for key, value in schema.items() if key in _TAKEN}
         if "object" in types_of(schema):
             self._close(converted, path)
@@ -257,6 +259,8 @@ def _describe(converted: Schema, schema: Schema) -> Schema:
         schema = {key: value for key, value in schema.items() if key != "format"}
     if not _LOOK_AROUND.search(converted.get("pattern", "(?=")):
         schema = {key: value for key, value in schema.items() if key != "pattern"}
+    if "const" in converted:
+        schema = {key: value for key, value in schema.items() if key != "default"}
     told = list(_tell(schema))
     if not told:
         return converted

@@ -9,9 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_openrouter_o3._wire.absent import drop_absent
-from langchain_openrouter_o3._wire.schema import repair_schema, strict_schema
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from tests.schemas import drop_absent, mend, strict_schema
 
 Schema = dict[str, Any]
 NAMES = st.sampled_from(["a", "b", "c", "default", "oneOf", "type", "$ref"])
@@ -141,10 +140,10 @@ def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> No
 @given(schema=ROOTS)
 def test_a_repaired_schema_is_the_same_schema_with_its_gaps_filled(schema: Schema) -> None:
     before = copy.deepcopy(schema)
-    repaired = repair_schema(schema, "test")
+    repaired = mend(schema, "test")
 
     assert schema == before
-    assert repair_schema(repaired, "again") == repaired
+    assert mend(repaired, "again") == repaired
     for node in nodes(repaired):
         assert node.get("type") != "object" or isinstance(node["properties"], dict)
         assert node.get("type") != "array" or "prefixItems" in node or "items" in node

@@ -8,14 +8,9 @@ from typing import Any, Optional
 import pytest
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._wire.absent import drop_absent
-from langchain_openrouter_o3._wire.schema import (
-    repair_schema,
-    resolve_ref,
-    strict_schema,
-    without_invented_words,
-)
+from langchain_openrouter_o3._wire.schema import resolve_ref, without_invented_words
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from tests.schemas import drop_absent, mend, strict_schema
 
 
 class Address(BaseModel):
@@ -51,7 +46,11 @@ def test_a_pydantic_schema_becomes_complete() -> None:
 
     assert schema == before
     assert strict["required"] == ["name", "age", "address", "tags", "friends", "point"]
-    assert strict["properties"]["age"] == {"type": ["integer", "null"], "title": "Age"}
+    assert strict["properties"]["age"] == {
+        "type": ["integer", "null"],
+        "title": "Age",
+        "description": "Default: 3.",
+    }
     point = strict["properties"]["point"]
     assert point["items"] == {"anyOf": [{"type": "integer"}, {"type": "string"}]}
     assert (point["minItems"], point["maxItems"]) == (2, 2)
@@ -63,9 +62,11 @@ def test_a_pydantic_schema_becomes_complete() -> None:
     [
         ({"oneOf": [STRING, {"type": "null"}]}, {"anyOf": [STRING, {"type": "null"}]}),
         ({"allOf": [STRING], "description": "d"}, {"type": "string", "description": "d"}),
-        ({"type": "string", "format": "uri", "$comment": "c"}, STRING),
+        ({"type": "string", "format": "uri", "$comment": "c"},
+         {"type": "string", "description": "Format: uri."}),
         ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
-        ({"$ref": "#/$defs/A", "default": 1}, {"$ref": "#/$defs/A"}),
+        ({"$ref": "#/$defs/A", "default": 1},
+         {"anyOf": [{"$ref": "#/$defs/A"}], "description": "Default: 1."}),
         (
             {"$ref": "#/$defs/A", "description": "d"},
             {"anyOf": [{"$ref": "#/$defs/A"}], "description": "d"},
@@ -77,8 +78,9 @@ def test_a_pydantic_schema_becomes_complete() -> None:
 )  # fmt: skip
 def test_a_required_property_is_converted(child: dict[str, Any], converted: dict[str, Any]) -> None:
     schema = {**obj(a=child), "$defs": {"A": obj(x=STRING)}}
+    definitions = {"$defs": {"A": closed(x=STRING)}} if "$ref" in child else {}
 
-    assert strict_schema(schema, "s") == {**closed(a=converted), "$defs": {"A": closed(x=STRING)}}
+    assert strict_schema(schema, "s") == {**closed(a=converted), **definitions}
 
 
 @pytest.mark.parametrize(
@@ -87,10 +89,13 @@ def test_a_required_property_is_converted(child: dict[str, Any], converted: dict
         (STRING, {"type": ["string", "null"]}),
         ({"type": ["string", "integer"]}, {"type": ["string", "integer", "null"]}),
         ({"type": ["string", "null"]}, {"type": ["string", "null"]}),
-        ({"enum": ["a"], "type": "string"}, {"enum": ["a", None], "type": ["string", "null"]}),
+        ({"enum": ["a", "b"], "type": "string"},
+         {"enum": ["a", "b", None], "type": ["string", "null"]}),
         ({"enum": ["a", None]}, {"enum": ["a", None]}),
-        ({"const": "a", "type": "string"},
-         {"anyOf": [{"const": "a", "type": "string"}, {"type": "null"}]}),
+        ({"const": "a", "type": "string"}, {"const": "a", "type": "string"}),
+        ({"enum": ["a"]}, {"enum": ["a"]}),
+        ({"enum": ["a", "b"], "default": "a"},
+         {"anyOf": [{"enum": ["a", "b"], "description": 'Default: "a".'}, {"type": "null"}]}),
         ({"anyOf": [STRING]}, {"anyOf": [STRING, {"type": "null"}]}),
         ({"$ref": "#/$defs/A"}, {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}),
     ],
@@ -116,13 +121,18 @@ def test_an_optional_property_is_required_and_nullable(child: Any, nullable: Any
         ({"allOf": [True]}, "$.properties.a"),
         ({"type": "string", "not": {}}, "$.properties.a"),
         ({**obj(), "patternProperties": {}}, "$.properties.a"),
-        ({"$ref": "#/$defs/Missing"}, "Missing"),
-        ({"$ref": "https://example.org/schema"}, "example.org"),
+        ({"$ref": "#/$defs/Missing"}, "$.properties.a"),
+        ({"$ref": "https://example.org/schema"}, "$.properties.a"),
+        ({"$ref": "#/$defs/A", "type": "string"}, "$.properties.a"),
+        ({"$ref": "#/$defs/Open"}, "$.$defs.Open"),
+        ({**obj(), "required": ["b"]}, "$.properties.a"),
+        ({**obj(), "additionalProperties": True}, "$.properties.a"),
     ],
 )
 def test_what_cannot_be_strict_is_named_by_its_path(child: Any, path: str) -> None:
+    schema = {**obj(a=child), "$defs": {"A": STRING, "Open": {"type": "object"}}}
     with pytest.raises(OpenRouterInputError) as caught:
-        strict_schema(obj(a=child), "tool 't'")
+        strict_schema(schema, "tool 't'")
 
     assert path in str(caught.value)
 
@@ -217,14 +227,14 @@ def test_what_a_server_left_out_is_filled_in(
 ) -> None:
     before = copy.deepcopy(schema)
 
-    assert repair_schema(schema, "t") == repaired
+    assert mend(schema, "t") == repaired
     assert schema == before
 
 
 @pytest.mark.parametrize("key", ["anyOf", "oneOf", "allOf"])
 def test_parameters_with_a_union_on_top_are_refused(key: str) -> None:
     with pytest.raises(OpenRouterInputError, match="tool 't'"):
-        repair_schema({"type": "object", key: [obj()]}, "tool 't'")
+        mend({"type": "object", key: [obj()]}, "tool 't'")
 
 
 @pytest.mark.parametrize(
@@ -249,9 +259,10 @@ def test_parameters_with_a_union_on_top_are_refused(key: str) -> None:
          obj(a={"anyOf": [obj(k={"const": "1"}, y={"type": "null"}),
                           obj(["k"], k={"const": "2"}, y=STRING)]}),
          {"a": {"k": "2"}}),
-        ({"a": {"x": None}}, obj(a={"anyOf": [True, obj([], x=STRING)]}), {"a": {}}),
-        ([1, None], {"type": "object"}, [1, None]),
-        ("text", {}, "text"),
+        ({"a": {"x": None}}, obj(a={"anyOf": [True, obj([], x=STRING)]}),
+         {"a": {"x": None}}),
+        ([1, None], obj(), [1, None]),
+        ("text", obj(), "text"),
     ],
 )  # fmt: skip
 def test_only_the_nulls_that_strict_mode_forced_are_dropped(
@@ -288,10 +299,14 @@ def test_references_are_followed_with_their_escapes(reference: str, found: Any) 
     assert resolve_ref(reference, {"a/b": {"~": {"x": 1}}}) == found
 
 
-@pytest.mark.parametrize("reference", ["#/no", "#/a/b/c", "https://example.org"])
+@pytest.mark.parametrize(
+    "reference",
+    ["#/no", "#/properties/a/type/x", "#/anyOf/0", "https://example.org", "#/$defs/Me"],
+)
 def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
+    schema = {**obj(a=STRING, b={"$ref": reference}), "$defs": {"Me": {"$ref": "#/$defs/Me"}}}
     with pytest.raises(OpenRouterInputError, match="points nowhere"):
-        resolve_ref(reference, {"a": {"b": 1}})
+        strict_schema(schema, "s")
 
 
 def test_words_that_nobody_wrote_are_left_out() -> None:

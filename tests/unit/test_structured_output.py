@@ -13,17 +13,15 @@ from pydantic import BaseModel, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
+from langchain_openrouter_o3._json import decode, encode
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterOutputError,
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.structured_output import (
-    StructuredOutputParser,
-    build_target,
-    response_format_to_wire,
-)
+from langchain_openrouter_o3.output_schema import build_output_schema, response_format_to_wire
+from langchain_openrouter_o3.structured_output import StructuredOutputParser
 
 
 class City(BaseModel):
@@ -74,7 +72,7 @@ FORMS = [City, OldCity, DataCity, DictCity, SCHEMA, UNTITLED, ENVELOPE, FUNCTION
 
 
 def parser(schema: Any = City, method: Any = "json_schema", **more: Any) -> StructuredOutputParser:
-    return StructuredOutputParser(target=build_target(schema), method=method, **more)
+    return StructuredOutputParser(target=build_output_schema(schema), method=method, **more)
 
 
 def called(args: Any = None, name: str = "City", **more: Any) -> AIMessage:
@@ -108,11 +106,12 @@ def test_every_form_of_schema_makes_its_own_object(schema: Any) -> None:
      ({**SCHEMA, "title": "x" * 99}, "x" * 64)],
 )  # fmt: skip
 def test_the_name_is_one_that_openai_accepts(schema: Any, name: str) -> None:
-    assert build_target(schema).name == name
+    assert build_output_schema(schema).name == name
 
 
 def test_an_envelope_may_ask_not_to_be_strict() -> None:
-    loose = {"name": "city", "strict": False, "schema": {**SCHEMA, "properties": {"x": {}}}}
+    open_schema = {"type": "object", "properties": {"x": {}}}
+    loose = {"name": "city", "strict": False, "schema": open_schema}
     sent = response_format_to_wire({"type": "json_schema", "json_schema": loose})
 
     assert sent["json_schema"]["strict"] is False
@@ -148,21 +147,22 @@ def test_what_is_no_schema_is_refused(value: Any) -> None:
 
 
 def test_a_schema_that_cannot_be_strict_is_named_by_its_path() -> None:
+    strict = {"name": "city", "strict": True, "schema": {"type": "object", "properties": {"x": {}}}}
     with pytest.raises(OpenRouterInputError, match=r"schema 'city'.*\$\.properties\.x"):
-        response_format_to_wire({**SCHEMA, "properties": {"x": {}}})
+        response_format_to_wire(strict)
 
 
 def test_the_tool_of_a_target_carries_its_description() -> None:
-    function = build_target(City).tool()["function"]
+    function = build_output_schema(City).tool(strict=None)[0]["function"]
 
     assert (function["name"], function["description"]) == ("City", "A city.")
-    assert "description" not in build_target(OldCity).tool()["function"]
+    assert "description" not in build_output_schema(OldCity).tool(strict=None)[0]["function"]
 
 
 @pytest.mark.parametrize(("schema", "title"), [(UNTITLED, "output"), (DataCity, "DataCity")])
 def test_a_traced_schema_has_a_title(schema: Any, title: str) -> None:
-    assert build_target(schema).traced(schema)["title"] == title
-    assert build_target(City).traced(City) == convert_to_json_schema(City)
+    assert build_output_schema(schema).traced(schema)["title"] == title
+    assert build_output_schema(City).traced(City) == convert_to_json_schema(City)
 
 
 @pytest.mark.parametrize("text", ["", "Oslo", '{"name": "Os', '{"name": 5}', '{"name": "Atlantis"}',
@@ -341,13 +341,14 @@ async def test_a_stream_of_nothing_gives_nothing() -> None:
     "text", ['{"name":"Oslo"%s}', '\n {"name":"Oslo","tag":"x"%s} ', '{"name":1%s}']
 )
 def test_both_ways_to_read_an_object_agree(text: str, null: str) -> None:
-    target = build_target(City)
+    target = build_output_schema(City)
     message = AIMessage(text % null)
+    always = replace(target, validate=lambda text: target.validate(encode(decode(text))))
     outcomes = []
-    for way in (target, replace(target, validate_json=None)):
+    for way in (target, always):
         parser = StructuredOutputParser(target=way, method="json_schema")
         try:
             outcomes.append(parser.parse_message(message))
         except OpenRouterOutputError as error:
-            outcomes.append(str(error))
+            outcomes.append(type(error))
     assert outcomes[0] == outcomes[1]

@@ -84,7 +84,8 @@ def test_a_tools_own_word_on_strictness_holds_unless_overruled(
 
 
 def test_the_callers_dictionaries_are_not_changed() -> None:
-    mine = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    parameters = {"type": "object", "properties": {"a": {"type": "string", "default": "b"}}}
+    mine = {"type": "function", "function": {"name": "f", "parameters": parameters}}
     before = copy.deepcopy(mine)
     tools_to_wire([mine], strict=True)
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 
-from langchain_openrouter_o3.structured_output import build_parser, build_target
+from langchain_openrouter_o3.output_schema import build_output_schema
+from langchain_openrouter_o3.structured_output import build_parser
 
 SCHEMA = {
     "title": "found",
     "type": "object",
-    "properties": {"a": {"type": "array"}},
-    "required": ["a"],
+    "properties": {"another": {"type": "array"}},
 }
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -57,14 +57,14 @@ def check(shown: list[Any], value: dict[str, Any]) -> None:
 
 @given(value=objects, positions=cuts, ascii_only=st.booleans())
 def test_text(value: dict[str, Any], positions: list[int], *, ascii_only: bool) -> None:
-    parser = build_parser(build_target(SCHEMA), "json_mode", include_raw=False)
+    parser = build_parser(build_output_schema(SCHEMA), "json_mode", include_raw=False)
     pieces = cut(json.dumps(value, ensure_ascii=ascii_only), positions)
     check(list(parser.transform(iter(pieces))), value)
 
 
 @given(value=objects, positions=cuts)
 def test_arguments_of_a_call(value: dict[str, Any], positions: list[int]) -> None:
-    parser = build_parser(build_target(SCHEMA), "function_calling", include_raw=False)
+    parser = build_parser(build_output_schema(SCHEMA), "function_calling", include_raw=False)
     start = AIMessageChunk(
         content="",
         tool_call_chunks=[
