@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_origin
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, WithJsonSchema
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import TypeIs, is_typeddict
+from typing_extensions import is_typeddict
 
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3._warn import warn_not_strict
@@ -104,7 +104,9 @@ class OutputSchema:
     @cached_property
     def _restorer(self) -> OptionalsRestorer | None:
         schema = self._compiled.schema
-        return OptionalsRestorer(schema) if has_optionals(schema) else None
+        if not has_optionals(schema):
+            return None
+        return OptionalsRestorer(schema, is_for_class=not self.is_dictionary)
 
     @cached_property
     def _compiled(self) -> StrictSchema:
@@ -200,7 +202,11 @@ def _read_format(value: dict[str, Any]) -> dict[str, Any]:
     kind = value.get("type")
     if isinstance(kind, str) and kind not in ("json_schema", "object", "function"):
         return {"wire": dict(value), "problem": None}
-    wire, problem = _read_dictionary(value).response_format(strict=None, parsed_here=False)
+    try:
+        read = _read_dictionary(value)
+    except OpenRouterInputError as error:
+        raise OpenRouterInputError(f"response_format: {error}") from None
+    wire, problem = read.response_format(strict=None, parsed_here=False)
     return {"wire": wire, "problem": problem}
 
 
@@ -212,9 +218,11 @@ def _read_class(schema: Any) -> OutputSchema:
     except (PydanticUserError, NameError, TypeError) as error:
         raise OpenRouterInputError(f"schema {name!r}: {error}") from error
     read = read_schema(without_invented_words(json_schema), f"schema {name!r}")
-    return OutputSchema(
-        name, read.get("description"), read, validate, schema, is_dictionary=is_typeddict(schema)
-    )
+    is_dictionary = is_typeddict(schema)
+    # pydantic warns of a class of its first version inside one of its second.
+    is_old = issubclass(schema, BaseModelV1)
+    output_type = Annotated[Any, WithJsonSchema(read)] if is_old else schema
+    return OutputSchema(name, read.get("description"), read, validate, output_type, is_dictionary)
 
 
 def _take_class(schema: type[Any]) -> tuple[Schema, Callable[[str | bytes], Any]]:
@@ -256,14 +264,14 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
 
 
 def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 45 ms
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - same
+    import jsonschema  # noqa: PLC0415 - takes 45 ms
 
-    validator = Draft202012Validator(without_foreign_patterns(schema))
+    checks: Any = jsonschema
+    validator = checks.Draft202012Validator(without_foreign_patterns(schema))
 
     def validate(text: str | bytes) -> Any:
         value = decode(text)
-        error = best_match(validator.iter_errors(value))
+        error = checks.exceptions.best_match(validator.iter_errors(value))
         if error is not None:
             raise ValueError(f"{error.json_path}: {error.message[:_MAX_QUOTE]}")
         return value
@@ -276,8 +284,3 @@ def _no_schema(schema: Any) -> OpenRouterInputError:
         f"schema: {schema!r} is not a schema; pass a Pydantic class, dataclass, TypedDict or a "
         "JSON schema."
     )
-
-
-def _is_class(value: Any) -> TypeIs[type[Any]]:
-    # On Python 3.10 list[int] calls itself a type.
-    return isinstance(value, type) and get_origin(value) is None

@@ -44,7 +44,7 @@ _CHOICES: dict[bool | str, str] = {
     "required": "required",
 }
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_NO_PARAMETERS = {"type": "object", "properties": {}}
+_NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
 def tools_to_wire(

@@ -10,7 +10,7 @@ from langchain_openrouter_o3._wire.schema import resolve_ref, walk
 from langchain_openrouter_o3._wire.strict_schema import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from langchain_openrouter_o3._wire.schema import Schema
 
@@ -23,9 +23,16 @@ def has_optionals(schema: Schema) -> bool:
 class OptionalsRestorer:
     """Turns what strict mode had to return into what the caller's schema says."""
 
-    def __init__(self, schema: Schema) -> None:
-        """Take a schema made strict, with its marks."""
+    def __init__(self, schema: Schema, *, is_for_class: bool = False) -> None:
+        """Take a schema made strict, with its marks.
+
+        Args:
+            schema: With the marks.
+            is_for_class: Whether a class takes what is restored, and chooses the members of
+                unions itself: it is given defaults there, so that it chooses the same ones.
+        """
         self._root = schema
+        self._is_for_class = is_for_class
 
     def restore(self, value: Any) -> Any:
         """Take out each null that stands for an absent property."""
@@ -35,21 +42,39 @@ class OptionalsRestorer:
         if not is_object(value) and not is_array(value):
             return value
         options = list(self._options(schema, ()))
-        if len(options) > 1:
-            options = self._fitting(value, options)
+        if len(options) < 2:  # noqa: PLR2004 - no choice
+            return self._inside(value, (options or [{}])[0], {})
         # Null may be a value for one member and absence for another: a value is taken first.
-        restored = [self._inside(value, option) for option in options]
-        return next((each for each in restored if each == value), (restored or [value])[0])
+        for option in (fitting := self._fitting(value, options)):
+            if self._inside(value, option, {}) == value:
+                return value
+        return self._inside(value, fitting[0], self._defaults(fitting[0])) if fitting else value
 
-    def _inside(self, value: Any, shape: Schema) -> Any:
+    def _inside(self, value: Any, shape: Schema, defaults: Mapping[str, Any]) -> Any:
         if is_array(value):
             items = shape.get("items", {})
             return [self._restore(item, items) for item in value]
         properties = shape.get("properties", {})
+        restored: dict[str, Any] = {}
+        for name, item in value.items():
+            child = properties.get(name, {})
+            if item is not None or ABSENT not in child:
+                restored[name] = self._restore(item, child)
+            elif name in defaults:
+                restored[name] = defaults[name]
+        return restored
+
+    def _defaults(self, shape: Schema) -> dict[str, Any]:
+        """Return the defaults of a union's member that a class would take."""
+        marked = {
+            name: child
+            for name, child in shape.get("properties", {}).items()
+            if self._is_for_class and "default" in child.get(ABSENT, ())
+        }
         return {
-            name: self._restore(item, properties.get(name, {}))
-            for name, item in value.items()
-            if item is not None or ABSENT not in properties.get(name, {})
+            name: child[ABSENT]["default"]
+            for name, child in marked.items()
+            if self._whole.evolve(schema=child).is_valid(child[ABSENT]["default"])
         }
 
     def _fitting(self, value: Any, options: list[Schema]) -> list[Schema]:
@@ -81,7 +106,8 @@ class OptionalsRestorer:
 
     @cached_property
     def _partial(self) -> Any:
-        from jsonschema import validators  # noqa: PLC0415 - same
+        import jsonschema  # noqa: PLC0415 - same
 
-        lenient: Any = validators.extend(type(self._whole), {"required": None})  # type: ignore[no-untyped-call]
+        checks: Any = jsonschema
+        lenient = checks.validators.extend(checks.Draft202012Validator, {"required": None})
         return lenient(self._root)

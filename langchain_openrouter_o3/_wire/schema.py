@@ -257,8 +257,10 @@ def _repair(schema: Schema) -> Schema:
     repaired = _map_children(schema, _repair)
     if repaired.get("type") == "object":
         repaired.setdefault("properties", {})
-    if repaired.get("type") == "array" and "prefixItems" not in repaired:
-        repaired.setdefault("items", {})
+    if repaired.get("type") == "array" and not is_object(repaired.get("items", True)):
+        if repaired.get("items") is False:
+            repaired.setdefault("maxItems", len(repaired.get("prefixItems", ())))
+        repaired["items"] = {}
     return repaired
 
 

@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ABSENT = "x-null-is-absent"
-"""Marks a property whose null stands for its absence; it is never sent."""
+"""Marks a property whose null stands for its absence, and holds its default, if that is known.
+
+It is never sent.
+"""
 
 _TAKEN = frozenset(
     {
@@ -224,7 +227,8 @@ class _Compiler:
             return converted
         if accepts_null(schema, self._schema):
             return converted
-        return {**nullable(converted), ABSENT: True}
+        default = schema.get("default")
+        return {**nullable(converted), ABSENT: {} if default is None else {"default": default}}
 
     def _is_constant(self, schema: Schema) -> bool:
         """Whether there is one value only: the tag of a union, which null would untag."""

@@ -8,8 +8,6 @@ Source: https://docs.langchain.com/oss/python/langchain/models#structured-output
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -95,9 +93,8 @@ class _Rebuilder:
         rewritten = tuple(map(self._rewrite, arguments))
         if rewritten == arguments:
             return hint
-        if origin in (Union, UnionType):
-            return reduce(or_, rewritten[1:], Union[rewritten[0]])  # noqa: UP007 - of one
-        return origin[rewritten]
+        generic: Any = Union if origin is UnionType else origin
+        return generic[rewritten]
 
 
 def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
@@ -114,7 +111,8 @@ def _read_metadata(metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], str
             return default, (), description
         case (str(description),):
             return ..., (), description
-    return ..., tuple(each for each in metadata if each is not ...), None
+        case _:
+            return ..., tuple(each for each in metadata if each is not ...), None
 
 
 def _read_docstring(typed_dict: type[Any], hints: dict[str, Any]) -> _Words:

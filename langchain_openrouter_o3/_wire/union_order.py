@@ -66,7 +66,8 @@ def _separate(members: list[Schema], root: Schema) -> None:
         if len(tagged) == len(members) and _differ(tagged, root):
             break
     else:
-        tagged = next(_choices(members, [], root), [])
+        nothing: list[tuple[Schema, str]] = []
+        tagged = next(_choices(members, [], root), nothing)
     for member, name in tagged:
         properties = member["properties"]
         member["properties"] = {name: properties[name], **properties}

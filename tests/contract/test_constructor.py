@@ -175,12 +175,17 @@ def test_the_callers_dictionaries_are_not_kept_or_changed() -> None:
     assert model.default_headers == {"X-Trace": "1"}
 
 
-def test_a_response_format_that_cannot_be_strict_is_refused_at_once() -> None:
+def test_a_response_format_that_cannot_be_strict_is_told_at_once_and_once() -> None:
     class Open(BaseModel):
         tags: dict[str, str]
 
+    with pytest.warns(UserWarning, match=r"\$\.properties\.tags") as warned:
+        model = build(response_format=Open)
+    assert len(warned) == 1
+    assert model._identifying_params["response_format"]["json_schema"]["strict"] is False
+    strict = {"name": "open", "strict": True, "schema": Open.model_json_schema()}
     with pytest.raises(ValidationError, match=r"\$\.properties\.tags"):
-        build(response_format=Open)
+        build(response_format=strict)
 
 
 def test_blank_environment_variables_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,6 +96,8 @@ def test_p18_a_schema_that_cannot_be_strict_is_named_by_its_path(
         tags: dict[str, str]
 
     with pytest.raises(OpenRouterInputError, match=r"\$\.properties\.tags"):
+        model.with_structured_output(Open, strict=True)
+    with pytest.warns(UserWarning, match=r"\$\.properties\.tags"):
         model.with_structured_output(Open)
     model.with_structured_output(Open, strict=False)
     schema = Person.model_json_schema()

@@ -1,0 +1,780 @@
+"""Every kind of schema that people write: what goes out, and what comes back as an object."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+
+import pytest
+from langchain_core.tools import tool
+from langchain_core.tracers import ConsoleCallbackHandler
+from langchain_openai import custom_tool
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import NotRequired, Required, TypedDict
+
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterInputError,
+    OpenRouterOutputError,
+    OpenRouterRefusalError,
+)
+from langchain_openrouter_o3.emulator import Canned
+from tests import wire
+from tests.contract.test_structured_output import MODES, every_method
+
+Run = Callable[[Any, str], Any]
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+PROMPT = "Answer as JSON."
+
+
+@pytest.fixture(params=MODES)
+def run(request: pytest.FixtureRequest) -> Run:
+    """One of the four ways to call a chain."""
+    return MODES[request.param]
+
+
+def play(emulator: Emulator, answer: Any, method: str = "json_schema", name: str = "") -> None:
+    """Let the server answer with an object, as text or as a tool call."""
+    text = answer if isinstance(answer, str) else json.dumps(answer)
+    if method == "function_calling":
+        call = wire.tool_call(name, text)
+        body = wire.body(None, finish="tool_calls", tool_calls=[call])
+    else:
+        body = wire.body(text)
+    emulator.play(Canned(pieces=wire.to_json(body)))
+
+
+def sent_body(emulator: Emulator) -> dict[str, Any]:
+    """The body of the last request."""
+    body = emulator.requests[-1].body
+    assert body is not None
+    return body
+
+
+def sent_format(emulator: Emulator) -> dict[str, Any]:
+    """The envelope of the last request's response format."""
+    envelope: dict[str, Any] = sent_body(emulator)["response_format"]["json_schema"]
+    return envelope
+
+
+def sent_schema(emulator: Emulator) -> dict[str, Any]:
+    """The schema of the last request's response format."""
+    schema: dict[str, Any] = sent_format(emulator)["schema"]
+    return schema
+
+
+def sent_tool(emulator: Emulator) -> dict[str, Any]:
+    """The function of the last request's first tool."""
+    function: dict[str, Any] = sent_body(emulator)["tools"][0]["function"]
+    return function
+
+
+# --- S3, S4: TypedDicts keep what is optional, on every Python ---
+
+
+class Address(typing.TypedDict, total=False):
+    """Where somebody lives."""
+
+    street: str
+    zip_code: Required[str]
+
+
+class PersonDict(typing.TypedDict):
+    """A person.
+
+    Args:
+        name: As in the passport.
+    """
+
+    name: str
+    age: int | None
+    nick: Optional[str]  # noqa: UP045 - the spelling of many callers
+    address: NotRequired[Address]
+    colour: NotRequired[Literal["red", "blue"]]
+    unit: Annotated[str, "piece", "What is counted"]
+
+
+class Tree(TypedDict):
+    """A tree."""
+
+    value: int
+    children: NotRequired[list[Tree]]
+
+
+PERSON: dict[str, Any] = {"name": "Ann", "age": None, "nick": None}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (PersonDict, {**PERSON, "address": None, "colour": None, "unit": None}, PERSON),
+        (
+            PersonDict,
+            {**PERSON, "address": {"street": None, "zip_code": "1"}, "colour": "red", "unit": "kg"},
+            {**PERSON, "address": {"zip_code": "1"}, "colour": "red", "unit": "kg"},
+        ),
+        (
+            Tree,
+            {"value": 1, "children": [{"value": 2, "children": None}]},
+            {"value": 1, "children": [{"value": 2}]},
+        ),
+    ],
+)
+def test_a_typed_dict_keeps_what_is_optional(
+    emulator: Emulator, model: ChatOpenRouterO3, case: tuple[Any, Any, Any], run: Run
+) -> None:
+    schema, answer, expected = case
+    play(emulator, answer)
+    chain = model.with_structured_output(schema, strict=True)
+    traced = chain.with_config(callbacks=[ConsoleCallbackHandler()])
+    assert run(traced, PROMPT) == expected
+
+
+def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    model.with_structured_output(PersonDict).invoke("Ann lives in a street.")
+    properties = sent_schema(emulator)["properties"]
+    assert properties["name"]["description"] == "As in the passport."
+    assert properties["age"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+    assert properties["unit"]["description"] == 'What is counted. Default: "piece".'
+    assert "null" in properties["unit"]["type"]
+
+
+@pytest.mark.parametrize("schema", [PersonDict, Tree])
+def test_a_typed_dict_is_a_tool(model: ChatOpenRouterO3, emulator: Emulator, schema: Any) -> None:
+    model.bind_tools([schema]).invoke("Hello")
+    parameters = sent_tool(emulator)["parameters"]
+    assert parameters["required"] == [
+        name for name in schema.__annotations__ if name in parameters["required"]
+    ]
+    assert "children" not in parameters["required"]
+    assert "{}" not in json.dumps(parameters)
+
+
+# --- S5, S25, S30: unions ---
+
+
+class Card(BaseModel):
+    number: str = ""
+
+
+class Bank(BaseModel):
+    iban: str
+    bic: str = "unknown"
+
+
+class Payment(BaseModel):
+    parts: list[Card] | list[Bank]
+
+
+class Banana(BaseModel):
+    ripe: bool = True
+    kind: Literal["banana"] = "banana"
+
+
+class Apple(BaseModel):
+    ripe: bool = True
+    kind: Literal["apple"] = "apple"
+
+
+class Basket(BaseModel):
+    fruit: Banana | Apple
+    more: list[Annotated[Banana | Apple, Field(discriminator="kind")]] = []
+
+
+class Wide(BaseModel):
+    value: str
+    width: int = 1
+
+
+class Tall(BaseModel):
+    value: str
+    height: int = 1
+
+
+class Shape(BaseModel):
+    either: Wide | Tall | None = None
+
+
+UNIONS: list[tuple[Any, Any, Any]] = [
+    (
+        Payment,
+        {"parts": [{"iban": "DE00", "bic": None}]},
+        Payment(parts=[Bank(iban="DE00")]),
+    ),
+    (Payment, {"parts": [{"number": None}]}, Payment(parts=[Card()])),
+    (
+        Basket,
+        {"fruit": {"kind": "apple", "ripe": None}, "more": [{"kind": "banana", "ripe": False}]},
+        Basket(fruit=Apple(), more=[Banana(ripe=False)]),
+    ),
+    (Shape, {"either": {"height": None, "value": "x"}}, Shape(either=Tall(value="x"))),
+    (Shape, {"either": {"width": 3, "value": "x"}}, Shape(either=Wide(value="x", width=3))),
+    (Shape, {"either": None}, Shape()),
+]
+
+
+@every_method
+@pytest.mark.parametrize("case", UNIONS)
+def test_the_member_of_a_union_is_the_one_that_the_value_fits(
+    emulator: Emulator, model: ChatOpenRouterO3, case: tuple[Any, Any, Any], method: Any, run: Run
+) -> None:
+    schema, answer, expected = case
+    play(emulator, answer, method, schema.__name__)
+    assert run(model.with_structured_output(schema, method=method), PROMPT) == expected
+
+
+def test_a_tag_is_never_null_and_comes_first(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    model.with_structured_output(Basket).invoke("A basket.")
+    for fruit in ("Banana", "Apple"):
+        definition = sent_schema(emulator)["$defs"][fruit]
+        assert list(definition["properties"]) == definition["required"] == ["kind", "ripe"]
+        assert definition["properties"]["kind"]["const"] == fruit.lower()
+
+
+def test_members_without_a_tag_begin_with_different_keys(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    model.with_structured_output(Shape).invoke("A shape.")
+    definitions = sent_schema(emulator)["$defs"]
+    firsts = {next(iter(definitions[name]["properties"])) for name in ("Wide", "Tall")}
+    assert len(firsts) == 2
+
+
+# --- S6, S7: whatever the kind, half an object is an error ---
+
+
+class PlainModel(BaseModel):
+    name: str
+    born: int
+
+
+class OldModel(BaseModelV1):
+    name: str
+    born: int
+
+
+@dataclass
+class PlainData:
+    name: str
+    born: int
+
+
+class PlainDict(TypedDict):
+    name: str
+    born: int
+
+
+KINDS: dict[str, Any] = {
+    "pydantic": PlainModel,
+    "pydantic v1": OldModel,
+    "dataclass": PlainData,
+    "typed dict": PlainDict,
+    "json schema": PlainModel.model_json_schema(),
+    "envelope": {"name": "PlainModel", "schema": PlainModel.model_json_schema()},
+}
+HALVES = ["{}", '{"name":"Ann"}', '{"name":5,"born":"x"}', '{"name":"Ann","born":null}']
+
+
+@every_method
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("schema", KINDS.values(), ids=KINDS)
+def test_half_an_object_is_an_error(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, half: str, method: Any, run: Run
+) -> None:
+    play(emulator, half, method, getattr(schema, "__name__", "PlainModel"))
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        run(model.with_structured_output(schema, method=method), PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_right"),
+    [
+        (KINDS["json schema"], True),
+        ({**KINDS["json schema"], "additionalProperties": False}, False),
+        ({**KINDS["json schema"], "additionalProperties": {"type": "string"}}, False),
+        (PlainDict, True),
+    ],
+)
+def test_more_keys_are_judged_by_the_schema(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    schema: Any,
+    is_right: bool,  # noqa: FBT001 - a table
+) -> None:
+    answer = {"name": "Ann", "born": 1, "more": 2}
+    play(emulator, answer)
+    chain = model.with_structured_output(schema, method="json_mode")
+    if is_right:
+        assert chain.invoke(PROMPT) == answer
+        return
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    at: datetime
+    colour: Colour
+    pair: tuple[int, str]
+    note: str = "none"
+
+
+STRICT = {"at": "2026-11-28T09:00:00", "colour": "red", "pair": [1, "a"]}
+
+
+@every_method
+@pytest.mark.parametrize("note", [None, "null", "x"])
+def test_json_is_validated_as_json(
+    emulator: Emulator, model: ChatOpenRouterO3, note: str | None, method: Any, run: Run
+) -> None:
+    play(emulator, {**STRICT, "note": note}, method, "Strict")
+    found = run(model.with_structured_output(Strict, method=method), PROMPT)
+    assert found == Strict(
+        at=datetime(2026, 11, 28, 9),  # noqa: DTZ001 - as written
+        colour=Colour.RED,
+        pair=(1, "a"),
+        note=note or "none",
+    )
+
+
+# --- S8, S9, S24, S31: what strict mode cannot have ---
+
+
+class Priced(BaseModel):
+    price: Decimal
+    code: Annotated[str, Field(min_length=2, json_schema_extra={"pattern": "^(?=a)ab$"})]
+    home: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+
+
+def test_what_strict_mode_refuses_is_told_instead(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    play(emulator, {"price": "12.50", "code": "ab", "home": "https://example.org"})
+    found = model.with_structured_output(Priced).invoke(PROMPT)
+    assert found.price == Decimal("12.50")
+    schema = sent_schema(emulator)
+    assert "(?" not in json.dumps(schema["properties"]["price"].get("anyOf"))
+    code, home = schema["properties"]["code"], schema["properties"]["home"]
+    assert not {"pattern", "minLength", "format"} & {*code, *home}
+    assert code["description"] == "At least 2 characters. Matches the pattern ^(?=a)ab$."
+    assert home["description"] == "Format: uri."
+
+
+class Labelled(BaseModel):
+    labels: dict[str, str]
+
+
+class Untyped(BaseModel):
+    items: list  # type: ignore[type-arg]
+
+
+def levels(count: int) -> dict[str, Any]:
+    if not count:
+        return {"type": "string"}
+    return {"type": "object", "properties": {"a": levels(count - 1)}, "required": ["a"]}
+
+
+MANY = {f"p{n}": {"type": "string"} for n in range(5_001)}
+LONG = [f"{n}-{'x' * 70}" for n in range(251)]
+IMPOSSIBLE: list[tuple[Any, str]] = [
+    (Labelled, r"\$\.properties\.labels: an open dictionary"),
+    (Untyped, r"\$\.properties\.items\.items"),
+    (levels(11), "11 levels of nesting; OpenAI's limit is 10"),
+    ({"type": "object", "properties": MANY}, "5001 properties; OpenAI's limit is 5000"),
+    (
+        {"type": "object", "properties": {"a": {"enum": list(range(1_001))}}},
+        "1001 enum values; OpenAI's limit is 1000",
+    ),
+    (
+        {"type": "object", "properties": {"a": {"enum": LONG}}},
+        r"\$\.properties\.a.*: .* characters in an enum of 251 values",
+    ),
+    (
+        {"type": "object", "properties": {"x" * 120_001: {"type": "string"}}},
+        "120001 characters of names",
+    ),
+    ({"type": "object", "properties": {"a": {"not": {}, "type": "string"}}}, "'not'"),
+]
+
+
+@pytest.mark.parametrize(("schema", "why"), IMPOSSIBLE)
+def test_what_cannot_be_strict_goes_out_loosely_with_one_warning(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, why: str
+) -> None:
+    with pytest.warns(UserWarning, match=why) as caught:
+        chain = model.with_structured_output(schema)
+    assert len(caught) == 1
+    play(emulator, "{}")
+    with contextlib.suppress(OpenRouterOutputError):
+        chain.invoke(PROMPT)
+    assert sent_format(emulator)["strict"] is False
+
+
+@pytest.mark.parametrize(("schema", "why"), IMPOSSIBLE)
+def test_what_cannot_be_strict_is_refused_if_it_must_be(
+    model: ChatOpenRouterO3, schema: Any, why: str
+) -> None:
+    with pytest.raises(OpenRouterInputError, match=why):
+        model.with_structured_output(schema, strict=True)
+
+
+@pytest.mark.parametrize("count", [9, 10])
+def test_ten_levels_are_strict(model: ChatOpenRouterO3, emulator: Emulator, count: int) -> None:
+    play(emulator, json.dumps(json.loads('{"a":' * count + '"x"' + "}" * count)))
+    model.with_structured_output(levels(count)).invoke(PROMPT)
+    assert sent_format(emulator)["strict"] is True
+
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    "loose",
+    [
+        {"name": "f", "strict": False, "schema": SCHEMA},
+        {"type": "json_schema", "json_schema": {"name": "f", "strict": False, "schema": SCHEMA}},
+        {"name": "f", "strict": False, "parameters": SCHEMA},
+        {"type": "function", "function": {"name": "f", "strict": False, "parameters": SCHEMA}},
+    ],
+)
+def test_false_is_honoured_wherever_it_stands(
+    emulator: Emulator, model: ChatOpenRouterO3, loose: Any
+) -> None:
+    play(emulator, "{}")
+    model.with_structured_output(loose).invoke(PROMPT)
+    sent = sent_format(emulator)
+    assert (sent["strict"], sent["schema"]) == (False, SCHEMA)
+
+
+def open_keywords(a: int, **more: Any) -> None:
+    """Take anything."""
+
+
+def open_argument(attributes: dict[str, Any]) -> None:
+    """Take a dictionary."""
+
+
+def open_list(each: Optional[list[dict[str, int]]] = None) -> None:  # noqa: UP045 - as written
+    """Take dictionaries."""
+
+
+BARE = {"name": "bare", "parameters": {"type": "object"}}
+
+
+@pytest.mark.parametrize("made", [open_keywords, open_argument, open_list, BARE])
+def test_an_open_dictionary_is_never_closed_in_silence(model: ChatOpenRouterO3, made: Any) -> None:
+    with pytest.raises(OpenRouterInputError, match="open dictionary"):
+        model.bind_tools([made], strict=True)
+    with pytest.warns(UserWarning, match="open dictionary"):
+        model.with_structured_output(PlainModel, tools=[made])
+
+
+def test_a_tool_without_parameters_may_be_strict(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    def now() -> str:
+        """Tell the time."""
+        return "noon"
+
+    model.bind_tools([now], strict=True).invoke("Hello")
+    assert sent_tool(emulator)["parameters"]["additionalProperties"] is False
+
+
+# --- S2: null is invited only where it is undone ---
+
+
+class Order(BaseModel):
+    customer: str
+    unit: str = "piece"
+    items: list[str] = Field(default_factory=list)
+
+
+def lookup(city: str, unit: str = "C", limit: int = 5) -> str:
+    """Look the weather up."""
+    return f"{city} {unit} {limit}"
+
+
+def invite(model: ChatOpenRouterO3, how: str) -> Any:
+    match how:
+        case "bind":
+            return model.bind(response_format=Order)
+        case "constructor":
+            return model.model_copy(update={"response_format": Order})
+        case "strict tool":
+            return model.bind_tools([lookup], strict=True)
+        case _:
+            return model.with_structured_output(Labelled, strict=False, tools=[lookup])
+
+
+@pytest.mark.parametrize("how", ["bind", "constructor", "strict tool", "tool beside an object"])
+def test_nobody_else_meets_a_null_of_ours(
+    emulator: Emulator, model: ChatOpenRouterO3, how: str
+) -> None:
+    play(emulator, {"labels": {}})
+    invite(model, how).invoke(PROMPT)
+    body = sent_body(emulator)
+    is_tool = "tools" in body
+    schema = sent_tool(emulator)["parameters"] if is_tool else sent_schema(emulator)
+    assert "null" not in json.dumps(schema)
+    unit = schema["properties"]["unit"]
+    if how != "tool beside an object":  # which is as loose as the object
+        assert unit["description"] == ('Default: "C".' if is_tool else 'Default: "piece".')
+        assert schema["required"] == list(schema["properties"])
+
+
+# --- S10, S11, S12, S23, S29: schemas of others ---
+
+
+def mcp(**properties: Any) -> dict[str, Any]:
+    return {"name": "mcp", "description": "d", "parameters": {**SCHEMA, "properties": properties}}
+
+
+PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({"type": "number", "nullable": True}, {"type": ["number", "null"]}),
+        (
+            {"type": "string", "enum": ["a", "b"], "nullable": True},
+            {"type": ["string", "null"], "enum": ["a", "b", None]},
+        ),
+        ({"type": "number", "nullable": False}, {"type": "number"}),
+        (
+            {"allOf": [{"type": "number"}], "nullable": True},
+            {"anyOf": [{"allOf": [{"type": "number"}]}, {"type": "null"}]},
+        ),
+        (PAIR, {"type": "array", "prefixItems": PAIR["items"], "items": {}}),
+        (
+            {**PAIR, "additionalItems": False},
+            {"type": "array", "prefixItems": PAIR["items"], "items": {}, "maxItems": 2},
+        ),
+        ({"type": ["string"]}, {"type": "string"}),
+        (
+            {"type": "number", "minimum": 0, "exclusiveMinimum": True},
+            {"type": "number", "exclusiveMinimum": 0},
+        ),
+        (
+            {"type": "number", "maximum": 9, "exclusiveMaximum": False},
+            {"type": "number", "maximum": 9},
+        ),
+        ({"type": "number", "default": float("inf")}, {"type": "number"}),
+        ({"type": "number", "default": float("nan")}, {"type": "number"}),
+        ({"type": "string", "default": object()}, {"type": "string"}),
+        ({"type": "string", "pattern": r"^\p{L}+$"}, {"type": "string", "pattern": r"^\p{L}+$"}),
+    ],
+)
+def test_older_dialects_are_read(
+    emulator: Emulator, model: ChatOpenRouterO3, given: Any, sent: Any
+) -> None:
+    model.bind_tools([mcp(a=given)]).invoke("Hello")
+    assert sent_tool(emulator)["parameters"]["properties"] == {"a": sent}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None],
+)
+def test_a_root_without_a_plain_type_is_an_object(
+    emulator: Emulator, model: ChatOpenRouterO3, parameters: Any
+) -> None:
+    model.bind_tools([{"name": "mcp", "parameters": parameters}]).invoke("Hello")
+    assert sent_tool(emulator)["parameters"] == {"type": "object", "properties": {}}
+
+
+def test_a_reference_may_be_percent_encoded(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    encoded = mcp(a={"$ref": "#/%24defs/A%20b"})
+    encoded["parameters"]["$defs"] = {"A b": {"type": "string"}}
+    model.bind_tools([encoded], strict=True).invoke("Hello")
+    assert sent_tool(emulator)["parameters"]["properties"]["a"] == {"$ref": "#/$defs/A_b"}
+
+
+def search(q: str, max_price: float = float("inf")) -> str:
+    """Search."""
+    return f"{q} {max_price}"
+
+
+def test_a_default_that_is_not_json_is_left_out(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    model.bind_tools([search]).invoke("Hello")
+    assert sent_tool(emulator)["parameters"]["properties"]["max_price"] == {"type": "number"}
+
+
+def test_an_enum_that_is_not_json_is_named(model: ChatOpenRouterO3) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"tool 'mcp': \$\.properties\.a\.enum"):
+        model.bind_tools([mcp(a={"enum": [float("inf")]})])
+
+
+class Node(BaseModel):
+    """A node."""
+
+    value: int
+    children: list[Node] = []
+
+
+@tool
+def count(root: Node) -> int:
+    """Count the nodes."""
+    return len(root.children)
+
+
+def depth(root: Node) -> int:
+    """Tell the depth."""
+    return len(root.children)
+
+
+@pytest.mark.parametrize("strict", [None, True])
+@pytest.mark.parametrize("made", [Node, count, depth])
+def test_a_recursive_tool_keeps_its_recursion(
+    emulator: Emulator, model: ChatOpenRouterO3, made: Any, *, strict: bool | None
+) -> None:
+    model.bind_tools([made], strict=strict).invoke("Hello")
+    function = sent_tool(emulator)
+    assert function["parameters"]["$defs"]["Node"]["properties"]["children"]["items"] == {
+        "$ref": "#/$defs/Node"
+    }
+    assert function["description"]
+
+
+@custom_tool
+def execute(text: str) -> str:
+    """Run some text."""
+    return text
+
+
+def test_a_custom_tool_is_refused_by_name(model: ChatOpenRouterO3) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"execute is a 'custom' tool"):
+        model.bind_tools([execute])
+
+
+def test_a_bare_envelope_is_taken(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    play(emulator, {"a": "x"})
+    model.bind(response_format={"name": "n", "schema": SCHEMA, "strict": True}).invoke(PROMPT)
+    sent = sent_format(emulator)
+    assert (sent["name"], sent["strict"]) == ("n", True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_structured_chain_tells_its_output(model: ChatOpenRouterO3, kind: str) -> None:
+    chain = model.with_structured_output(KINDS[kind])
+    schema = chain.get_output_schema()
+    if kind == "pydantic":
+        assert schema is PlainModel
+    if kind == "json schema":
+        assert chain.get_output_jsonschema()["required"] == ["name", "born"]
+
+
+# --- S13, S14: text on its way ---
+
+
+class Account(BaseModel):
+    balance: int
+    owner: str = "nobody"
+
+
+def stream_of(emulator: Emulator, *pieces: str) -> None:
+    chunks = [wire.chunk(piece) for piece in pieces]
+    emulator.play(
+        Canned(
+            pieces=wire.sse(*chunks, *wire.ending()), headers={"content-type": "text/event-stream"}
+        )
+    )
+
+
+@pytest.mark.parametrize("schema", [Account, Account.model_json_schema()])
+def test_a_number_is_shown_when_it_has_ended(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any
+) -> None:
+    stream_of(emulator, '{"balance": 123', "45", '678, "owner": "An', '\\" 1', '2"}')
+    shown = list(model.with_structured_output(schema, method="json_mode").stream(PROMPT))
+    dumped = [each.model_dump() if isinstance(each, BaseModel) else each for each in shown]
+    assert {each["balance"] for each in dumped if "balance" in each} == {12345678}
+    owners = [each["owner"] for each in dumped if each.get("owner", "nobody") != "nobody"]
+    assert owners == ["An", 'An" 1', 'An" 12']
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"],
+)
+def test_an_object_in_a_fence_is_read(
+    emulator: Emulator, model: ChatOpenRouterO3, text: str, run: Run
+) -> None:
+    play(emulator, text % '{"name":"Ann","born":1}')
+    found = run(model.with_structured_output(PlainModel, method="json_mode"), PROMPT)
+    assert found == PlainModel(name="Ann", born=1)
+
+
+def test_an_object_in_a_fence_grows(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    stream_of(emulator, "```js", 'on\n{"name"', ':"An', 'n","born":1', "}\n```")
+    chain = model.with_structured_output(PlainModel.model_json_schema(), method="json_mode")
+    assert list(chain.stream(PROMPT)) == [
+        {},
+        {"name": "An"},
+        {"name": "Ann"},
+        {"name": "Ann", "born": 1},
+    ]
+
+
+# --- S26: a filter is an outcome ---
+
+
+@every_method
+@pytest.mark.parametrize("text", ['{"name":"Ann","born":1}', '{"name":"A', ""])
+def test_a_filtered_answer_is_a_refusal(
+    emulator: Emulator, model: ChatOpenRouterO3, text: str, method: Any, run: Run
+) -> None:
+    body = wire.body(text, finish="content_filter")
+    emulator.play(Canned(pieces=wire.to_json(body)))
+    with pytest.raises(OpenRouterRefusalError, match="content_filter"):
+        run(model.with_structured_output(PlainModel, method=method), PROMPT)
+
+
+# --- Types ---
+
+
+@dataclass
+class Trip:
+    """A trip."""
+
+    to: str
+    on: date
+    with_whom: list[str] = field(default_factory=list)
+    fare: Decimal | None = None
+
+
+def test_a_dataclass_is_read_with_its_types(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    play(emulator, {"to": "Oslo", "on": "2026-12-01", "with_whom": None, "fare": None})
+    found = model.with_structured_output(Trip).invoke(PROMPT)
+    assert found == Trip("Oslo", date(2026, 12, 1))
+
+
+def test_several_calls_at_once_share_a_schema(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    chain = model.with_structured_output(Account)
+    for _ in range(4):
+        play(emulator, {"balance": 1, "owner": None})
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(chain.ainvoke(PROMPT) for _ in range(4)))
+
+    assert asyncio.run(ask()) == [Account(balance=1)] * 4
