@@ -225,7 +225,7 @@ class _Compiler:
         converted = self._node(schema, path)
         if required or not self._parsed_here or self._is_constant(converted):
             return converted
-        if accepts_null(schema, self._schema):
+        if not is_object(schema) or accepts_null(schema, self._schema):
             return converted
         default = schema.get("default")
         return {**nullable(converted), ABSENT: {} if default is None else {"default": default}}
