@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3.output_schema import OutputSchema
 
-_STEPS = 64
-"""A long object is read anew when it has grown by this part: each reading starts at its front."""
+_READINGS = 64
+"""How often each character may be read: every reading of a growing text starts at its front."""
+
+_LONG = 2_000
+"""Characters; in a longer text an instance is looked for only where a part of it has ended."""
 
 _NUMBER_CHARACTERS = "0123456789+-.eE"
 _OPENING_FENCE = re.compile(r"\s*(?:```+|~~~+)[\w+-]*\s")
@@ -65,7 +68,7 @@ class PartialObjectStream:
         self._call = call
         self._include_raw = include_raw
         self._chunks: list[BaseMessage] = []
-        self._json = _PartialJSON()
+        self._json = _PartialJSON(every_state=output_schema.is_dictionary)
         self._index: int | str | None = None  # of the tool call that holds the object
         self._shown: Any = None
 
@@ -120,10 +123,11 @@ class PartialObjectStream:
 class _PartialJSON:
     """JSON text that is still growing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, every_state: bool) -> None:
+        self._every_state = every_state
         self._pieces: list[str] = []
         self._length = 0
-        self._read_length = 0
+        self._characters_read = 0
         self._read: Any = None
         self._is_in_string = False
         self._is_escaped = False  # the text ends with a backslash
@@ -133,14 +137,19 @@ class _PartialJSON:
         self._pieces.append(piece)
         self._length += len(piece)
         self._follow_strings(piece)
-        if self._length - self._read_length < self._length // _STEPS:
+        if not self._is_worth_reading(piece):
             return None
-        self._read_length = self._length
+        self._characters_read += self._length
         value = self._parse()
         if not is_object(value) or value == self._read:
             return None
         self._read = value
         return value
+
+    def _is_worth_reading(self, piece: str) -> bool:
+        if self._characters_read > _READINGS * self._length:
+            return False
+        return self._every_state or self._length < _LONG or "}" in piece
 
     def _follow_strings(self, piece: str) -> None:
         start = 1 if self._is_escaped else 0
