@@ -197,8 +197,17 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ConnectTimeout: It took too long.
         """
         left = _left(timeout, httpcore.ConnectTimeout)
+        self._refuse_lost()
         encrypted = self._stream.start_tls(ssl_context, server_hostname, left)
         return HTTPStream(encrypted, self._timeout)
+
+    def _refuse_lost(self) -> None:
+        """Refuse a connection that was reset already: `ssl` would leave its socket unclosed."""
+        try:
+            self._stream.get_extra_info("server_addr")
+        except OSError as error:
+            self._stream.close()
+            raise httpcore.ConnectError(str(error)) from error
 
     def get_extra_info(self, info: str) -> Any:
         """As httpcore's; "is_readable" tells of unread bytes in any layer."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import select
 import socket
 import ssl
+import struct
 from typing import TYPE_CHECKING, Any
 
 import certifi
@@ -218,3 +220,17 @@ def test_an_unfinished_exchange_on_a_loop_is_not_used_again() -> None:
     assert stream.get_extra_info("is_readable") is True
     stream._joiner.feed(response(b""))
     assert stream.get_extra_info("is_readable") is None
+
+
+def test_a_connection_that_was_reset_before_tls_is_closed() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connected = httpcore.SyncBackend().connect_tcp(*listener.getsockname())
+        accepted, _ = listener.accept()
+        reset_at_close = struct.pack("ii", 1, 0)
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
+        accepted.close()
+        connection: socket.socket = connected.get_extra_info("socket")
+        select.select([connection], [], [])
+        with pytest.raises(httpcore.ConnectError):
+            HTTPStream(connected, None).start_tls(ssl.create_default_context(), "nobody")
+        assert connection.fileno() == -1
