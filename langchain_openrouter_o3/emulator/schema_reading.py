@@ -67,8 +67,7 @@ class SmallestValues:
     def __init__(self, root: JsonObject) -> None:
         """Rank all references of a schema."""
         self._root = root
-        # Definitions mostly refer to later ones, so this order needs the fewest rounds.
-        references = list(dict.fromkeys(_references(root)))[::-1]
+        references = set(_references(root))
         self._ranks: dict[str, float] = {}
         while sum(map(self._improve, references)):
             pass

@@ -114,6 +114,8 @@ NOT_PERMITTED: dict[str, Schema] = {
     "oneOf": {"oneOf": [STRING, INTEGER]},
     "not": {"not": STRING},
     "if": {"if": STRING, "then": STRING, "else": INTEGER},
+    "then": STRING | {"then": STRING},
+    "else": STRING | {"else": STRING},
     "dependentRequired": closed(a=STRING) | {"dependentRequired": {"a": []}},
     "dependentSchemas": closed(a=STRING) | {"dependentSchemas": {}},
     "patternProperties": closed(a=STRING) | {"patternProperties": {}},

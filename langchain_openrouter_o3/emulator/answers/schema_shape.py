@@ -72,7 +72,9 @@ def shape_of(node: JsonObject, root: JsonObject, clues: Clues, path: frozenset[s
         elif "anyOf" in node or "oneOf" in node:
             branches = objects_at(node, "anyOf") or objects_at(node, "oneOf")
             nullable = nullable or any(map(_takes_null, branches))
-            node = _branch([each for each in branches if not _is_null(each)], root, clues)
+            others = [each for each in branches if not _is_null(each)]
+            new = [each for each in others if text_at(each, "$ref") not in path]
+            node = _branch(new or others, root, clues)
         else:
             return Shape(node, nullable=nullable or _takes_null(node), path=path)
 
