@@ -95,6 +95,8 @@ def test_an_optional_value_is_null_unless_the_prompt_wants_it(
         (STRING, "A trip for Marie Curie", "Marie Curie"),
         (STRING | {"maxLength": 3}, "'abcdef'", "abc"),
         (STRING | {"minLength": 5}, "'abc'", "abc.."),
+        (STRING | {"pattern": "("}, "'abc'", "abc"),
+        (STRING | {"pattern": "(", "maxLength": 0}, "'abc'", ""),
         (STRING | {"format": "date"}, "On 2026-02-03.", "2026-02-03"),
         (STRING | {"format": "date"}, "Some day", "2025-01-31"),
         (STRING | {"format": "date-time"}, "At 2026-02-03T04:05:06Z", "2026-02-03T04:05:06Z"),

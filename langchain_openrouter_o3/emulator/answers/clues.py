@@ -52,12 +52,14 @@ class Clues:
     numbers: Sequence[Clue[float]] = field(init=False)
     _quotations: Sequence[Clue[str]] = field(init=False)
     _words: Collection[str] = field(init=False)
+    _folded: str = field(init=False)
     _taken: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
     def __post_init__(self) -> None:
         """Find everything once: a prompt can be long and a schema large."""
         self.names = find_names(self.text)
         self._words = frozenset(words_of(self.text))
+        self._folded = self.text.casefold()
         self.numbers = [
             Clue(_number(hit[1]), hit.start(), hit.end())
             for hit in _NUMBER.finditer(self.text)
@@ -124,7 +126,7 @@ class Clues:
     def denies(self, words: Sequence[str]) -> bool:
         """Whether a property's name occurs after a `no`, `not` or `without`."""
         pattern = rf"\b(?:no|non|not|without)[ -](?:a |an |any |the )?{_spelled(words)}"
-        return bool(words) and re.search(pattern, self.text, re.IGNORECASE) is not None
+        return self._spells(words) and re.search(pattern, self.text, re.IGNORECASE) is not None
 
     def topic(self) -> str | None:
         """Return what the prompt says it is about."""
@@ -142,10 +144,14 @@ class Clues:
 
     def _find(self, words: Sequence[str], pattern: str) -> re.Match[str] | None:
         """Find the first place, not yet taken, with a property's name before a pattern."""
-        if not words:
+        if not self._spells(words):
             return None
         hits = re.finditer(rf"\b{_spelled(words)}{pattern}", self.text, re.IGNORECASE)
         return next((hit for hit in hits if not self._is_taken(hit.end() - 1)), None)
+
+    def _spells(self, words: Sequence[str]) -> bool:
+        """Whether the text has all letters of some words: expressions for each are expensive."""
+        return bool(words) and all(word.casefold() in self._folded for word in words)
 
     def _take(self, clues: Iterable[Clue[_T]]) -> _T | None:
         for clue in clues:

@@ -13,11 +13,15 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
+from langchain_openrouter_o3.emulator.schema_reading import find_definition
+from langchain_openrouter_o3.emulator.schema_values import (
+    is_valid,
+    types_of,
+    without_choices,
+)
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.answers.clues import Clues
-
-_NULL: JsonObject = {"type": "null"}
 
 
 @dataclass(frozen=True)
@@ -35,42 +39,44 @@ class Shape:
     @property
     def kind(self) -> str:
         """The JSON type, told by the keywords if no type is given."""
-        named = text_at(self.node, "type")
-        if named:
-            return named
+        if not self.choices() and self.node.keys() & {"const", "enum"}:
+            return "null"
+        named = [kind for kind in types_of(self.node) if kind != "null"]
+        if named or types_of(self.node):
+            return named[0] if named else "null"
         if "properties" in self.node:
             return "object"
         return "array" if "items" in self.node else "string"
 
     def choices(self) -> list[Json]:
-        """Return the only values there are, if the schema names them."""
-        if "const" in self.node:
-            return [self.node["const"]]
-        return [value for value in list_at(self.node, "enum") if value is not None]
+        """Return the only values there are besides null, if the schema names them."""
+        named = [self.node["const"]] if "const" in self.node else list_at(self.node, "enum")
+        given: list[Json] = [value for value in named if value is not None]
+        limits = without_choices(self.node)
+        valid: list[Json] = [value for value in given if is_valid(value, limits)]
+        return valid or given
 
 
 def shape_of(node: JsonObject, root: JsonObject, clues: Clues, path: frozenset[str]) -> Shape:
-    """Resolve references, choose branches of unions and take out null."""
+    """Resolve references, choose members of unions and take out null."""
     nullable = False
     while True:
         if "$ref" in node:
             reference = text_at(node, "$ref")
             if reference in path:
-                return Shape({}, nullable=nullable, recursive=True, path=path)
+                return Shape(node, nullable=nullable, recursive=True, path=path)
             path |= {reference}
             node = _definition(reference, root) | {k: v for k, v in node.items() if k != "$ref"}
         elif "allOf" in node:
             node = _merged(node, root)
         elif "anyOf" in node or "oneOf" in node:
             branches = objects_at(node, "anyOf") or objects_at(node, "oneOf")
-            nullable = nullable or _NULL in branches
-            node = _branch([branch for branch in branches if branch != _NULL], root, clues)
-        elif isinstance(node.get("type"), list):
-            types = list_at(node, "type")
-            nullable = nullable or "null" in types
-            node = node | {"type": next((kind for kind in types if kind != "null"), "null")}
+            nullable = nullable or any(map(_takes_null, branches))
+            others = [each for each in branches if not _is_null(each)]
+            new = [each for each in others if text_at(each, "$ref") not in path]
+            node = _branch(new or others, root, clues)
         else:
-            return Shape(node, nullable=nullable or None in list_at(node, "enum"), path=path)
+            return Shape(node, nullable=nullable or _takes_null(node), path=path)
 
 
 def property_names(schema: Json) -> set[str]:
@@ -87,10 +93,15 @@ def property_names(schema: Json) -> set[str]:
 
 
 def _definition(reference: str, root: JsonObject) -> JsonObject:
-    node = root
-    for key in reference.split("/")[1:]:
-        node = object_at(node, key.replace("~1", "/").replace("~0", "~"))
-    return node
+    return find_definition(reference, root) or {}
+
+
+def _takes_null(node: JsonObject) -> bool:
+    return bool(node.keys() & {"const", "enum", "type"}) and is_valid(None, node)
+
+
+def _is_null(node: JsonObject) -> bool:
+    return _takes_null(node) and Shape(node).kind == "null"
 
 
 def _merged(node: JsonObject, root: JsonObject) -> JsonObject:
@@ -116,4 +127,4 @@ def _branch(branches: list[JsonObject], root: JsonObject, clues: Clues) -> JsonO
         title = text_at(whole, "title")
         if title and title.lower() in clues.text.lower():
             return branch
-    return branches[0] if branches else _NULL
+    return branches[0] if branches else {"type": "null"}

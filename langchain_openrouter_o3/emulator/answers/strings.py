@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.answers.words import words_of
+from langchain_openrouter_o3.emulator.formats import FORMATS
 from langchain_openrouter_o3.emulator.json_value import integer_at, text_at
+from langchain_openrouter_o3.emulator.pattern_text import compiled
+from langchain_openrouter_o3.emulator.schema_values import example_text, is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,21 +39,6 @@ _TRADE = re.compile(r"\b(?:as|is|was) an? ([a-z-]{3,})")
 _TRADE_FRAGMENT = re.compile(r"[a-z-]+(?: [a-z-]+){0,2}")
 _LOWER_CASE_NAME = re.compile(r"\b(?:named|called) ([^\W\d_]+)")
 _LOWER_CASE_PLACE = re.compile(r"\b(?:in|at|near|for) (?!the\b|a\b|an\b)([^\W\d_]{3,})")
-# How each format looks in a prompt, and what stands for it if there is none.
-_FORMATS = {
-    "date": (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "2025-01-31"),
-    "date-time": (
-        re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?"),
-        "2025-01-31T12:00:00Z",
-    ),
-    "time": (re.compile(r"\b\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)?"), "12:00:00Z"),
-    "email": (re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"), "ada@example.com"),
-    "uri": (re.compile(r"https?://[^\s\"'<>)]+"), "https://example.com/"),
-    "uuid": (
-        re.compile(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b", re.IGNORECASE),
-        "00000000-0000-4000-8000-000000000000",
-    ),
-}
 _FORMATS_BY_WORD = {"date": "date", "email": "email", "link": "uri", "url": "uri", "uuid": "uuid"}
 
 
@@ -70,21 +58,29 @@ class TextProperty:
 def choose_text(wanted: TextProperty, clues: Clues) -> str | None:
     """Return a text for a property, or None for one that nothing is known about."""
     for rule in (*_EVIDENCE, *(_GUESSES if wanted.needed else ())):
-        text = rule(wanted, clues)
-        if text:
-            return _fitted(text, wanted.node)
-    return None
+        text = _cut_to_length(rule(wanted, clues) or "", wanted.node)
+        if text and is_valid(text, wanted.node):
+            return text
+    example = example_text(wanted.node) if wanted.needed else None
+    return _phrase(wanted, clues) if wanted.needed and example is None else example
 
 
 def _formatted(wanted: TextProperty, clues: Clues) -> str | None:
     named = [_FORMATS_BY_WORD[word] for word in wanted.words if word in _FORMATS_BY_WORD]
     asked = text_at(wanted.node, "format")
-    for name in [asked] if asked in _FORMATS else named:
-        pattern, stand_in = _FORMATS[name]
-        hit = pattern.search(clues.text)
-        if hit or asked == name:
-            return hit[0] if hit else stand_in if wanted.needed else None
+    for name in [asked] if asked in FORMATS else named:
+        found = FORMATS[name].find(clues.text)
+        if found or asked == name:
+            return found or (FORMATS[name].example if wanted.needed else None)
     return None
+
+
+def _patterned(wanted: TextProperty, clues: Clues) -> str | None:
+    """Find a part of the prompt that matches, wherever the pattern wants it to stand."""
+    pattern = text_at(wanted.node, "pattern").removeprefix("^").removesuffix("$")
+    expression = compiled(pattern) if pattern else None
+    hits = (hit[0] for hit in expression.finditer(clues.text)) if expression else ()
+    return next((hit for hit in hits if is_valid(hit, wanted.node)), None)
 
 
 def _labelled(wanted: TextProperty, clues: Clues) -> str | None:
@@ -152,9 +148,9 @@ def _phrase(wanted: TextProperty, clues: Clues) -> str:
     return f"an emulated {' '.join(wanted.words) or 'text'}" + (f" about {topic}" if topic else "")
 
 
-def _fitted(text: str, node: JsonObject) -> str:
+def _cut_to_length(text: str, node: JsonObject) -> str:
     shortest, longest = integer_at(node, "minLength") or 0, integer_at(node, "maxLength")
-    return text.ljust(shortest, ".")[:longest]
+    return text.ljust(shortest, ".")[:longest] if text else text
 
 
 _EVIDENCE: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
@@ -166,6 +162,7 @@ _EVIDENCE: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
     _place,
     _trade,
     _topic,
+    _patterned,
 )
 _GUESSES: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
     _whole_prompt,

@@ -20,6 +20,7 @@ from langchain_openrouter_o3.emulator.answers.values import write_value
 from langchain_openrouter_o3.emulator.answers.words import occurs, words_of, words_of_name
 from langchain_openrouter_o3.emulator.chat_request import ToolCall
 from langchain_openrouter_o3.emulator.json_value import compact, list_at, object_at
+from langchain_openrouter_o3.emulator.schema_values import is_valid
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -120,7 +121,7 @@ def _listed_items(function: Function, turn: Turn) -> list[JsonObject] | None:
         return None
     quotations = [clue.value for clue in Clues(turn.prompt).quotations]
     items = quotations if len(quotations) > 1 else listed_names(turn.prompt)
-    return [{str(names[0]): item} for item in items] or None
+    return [{str(names[0]): item} for item in items if is_valid(item, node)] or None
 
 
 def _parsed(call: ToolCall) -> Json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,11 @@ from langchain_openrouter_o3.emulator.answers.words import words_of_name
 from langchain_openrouter_o3.emulator.json_value import (
     Json,
     JsonObject,
-    integer_at,
     list_at,
     object_at,
 )
+from langchain_openrouter_o3.emulator.schema_reading import SmallestValues, fewest_items
+from langchain_openrouter_o3.emulator.schema_values import is_number, is_valid, nearest_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,11 +40,14 @@ class _ValueWriter:
 
     def __init__(self, root: JsonObject) -> None:
         self._root = root
+        self._smallest = SmallestValues(root)
 
     def value(self, shape: Shape, words: Sequence[str], clues: Clues, *, needed: bool) -> Json:
         """Return a value; one that is only mentioned is needed, unless it is denied."""
+        if shape.recursive:
+            return self._end(shape) if needed and not shape.nullable else None
         is_denied = shape.kind != "boolean" and clues.denies(words)
-        if shape.recursive or (is_denied and not needed):
+        if is_denied and not needed:
             return None
         needed = needed or clues.mentions(words)
         if shape.choices():
@@ -76,16 +79,16 @@ class _ValueWriter:
                 written[name] = value
         return {name: written[name] for name in properties if name in written}
 
+    def _end(self, shape: Shape) -> Json:
+        """End a recursion; only a schema that is not strict may have one without an end."""
+        return self._smallest.value(shape.node) if self._smallest.ends(shape.node) else None
+
     def _array(self, shape: Shape, words: Sequence[str], clues: Clues) -> list[Json]:
         item = shape_of(object_at(shape.node, "items"), self._root, clues, shape.path)
-        shortest, longest = (
-            integer_at(shape.node, "minItems") or 0,
-            integer_at(shape.node, "maxItems"),
-        )
-        if item.recursive:
-            return []
-        items = self._items(item, words, clues)[:longest]
-        while len(items) < shortest:
+        items = [] if item.recursive else self._items(item, words, clues)
+        most = shape.node.get("maxItems")
+        items = items[: int(most)] if is_number(most) else items
+        while len(items) < fewest_items(shape.node):
             items.append(self.value(item, words, clues, needed=True))
         return items
 
@@ -99,7 +102,7 @@ class _ValueWriter:
             while (number := clues.take_number()) is not None:
                 found.append(_fitted(number, item))
         elif item.kind == "string":
-            found.extend(_texts(words, clues))
+            found.extend(text for text in _texts(words, clues) if is_valid(text, item.node))
         return found or [self.value(item, words, clues, needed=True)]
 
 
@@ -125,16 +128,9 @@ def _number(shape: Shape, words: Sequence[str], clues: Clues, *, needed: bool) -
 
 
 def _fitted(number: float, shape: Shape) -> float:
-    """Bring a number into its bounds; an exclusive bound is missed by one."""
-    lowest, highest = shape.node.get("minimum"), shape.node.get("maximum")
-    above, below = shape.node.get("exclusiveMinimum"), shape.node.get("exclusiveMaximum")
-    number = max([number, *_limits(lowest, 0), *_limits(above, 1)])
-    number = min([number, *_limits(highest, 0), *_limits(below, -1)])
-    return math.floor(number) if shape.kind == "integer" else number
-
-
-def _limits(limit: Json, step: int) -> list[float]:
-    return [limit + step] if isinstance(limit, (int, float)) else []
+    """Bring a number into its bounds, if anything is."""
+    nearest = nearest_number(number, shape.node, shape.kind)
+    return number if nearest is None else nearest
 
 
 def _boolean(words: Sequence[str], clues: Clues) -> bool:

@@ -66,14 +66,10 @@ def schema_is_valid(body: JsonObject) -> None:
             param="text.format.schema",
             code="missing_required_parameter",
         )
-    fault = strict_fault(schema) if json_schema.get("strict") is True else None
+    name = f"response_format '{text_at(json_schema, 'name')}'"
+    fault = strict_fault(schema, name) if json_schema.get("strict") is True else None
     if fault is not None:
-        name = text_at(json_schema, "name")
-        raise ProviderError(
-            f"Invalid schema for response_format '{name}': {fault}",
-            param="text.format.schema",
-            code="invalid_json_schema",
-        )
+        raise ProviderError(fault, param="text.format.schema", code="invalid_json_schema")
 
 
 def _type(body: JsonObject) -> str:

@@ -51,12 +51,11 @@ def parameters_are_schemas(body: JsonObject) -> None:
     for index, function in enumerate(function_tools(body)):
         parameters = object_at(function, "parameters")
         find_fault = strict_fault if function.get("strict") is True else lax_fault
-        fault = find_fault(parameters) if parameters else None
+        name = f"function '{text_at(function, 'name')}'"
+        fault = find_fault(parameters, name) if parameters else None
         if fault is not None:
             raise ProviderError(
-                f"Invalid schema for function '{text_at(function, 'name')}': {fault}",
-                param=f"tools[{index}].parameters",
-                code="invalid_function_parameters",
+                fault, param=f"tools[{index}].parameters", code="invalid_function_parameters"
             )
 
 
