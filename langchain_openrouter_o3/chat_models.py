@@ -16,7 +16,7 @@ from langchain_core.language_models import (
     ModelProfile,
 )
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from pydantic import (
     ConfigDict,
@@ -46,6 +46,12 @@ from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.results import (
+    combine_llm_outputs,
+    finish_result,
+    message_to_result,
+    run_id_of,
+)
 from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.life_cycle import SharedConnections
@@ -412,7 +418,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         flow = call.flow(MessageReader, self._sources)
         performer = call.performer(self.http_client, self._pools)
         with closing(SyncDriver(flow, performer)) as received:
-            return _result([message for messages in received for message in messages])
+            (message,) = [message for messages in received for message in messages]
+        return message_to_result(message)
 
     @override
     async def _agenerate(
@@ -428,7 +435,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         flow = call.flow(MessageReader, self._sources)
         performer = await call.async_performer(self.http_async_client, self._pools)
         async with aclosing(AsyncDriver(flow, performer)) as received:
-            return _result([message async for messages in received for message in messages])
+            (message,) = [message async for messages in received for message in messages]
+        return message_to_result(message)
 
     @override
     def _stream(
@@ -445,6 +453,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
             for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
+                        chunk.message.id = run_id_of(run_manager.run_id)
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
 
@@ -465,8 +474,35 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
             async for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
+                        chunk.message.id = run_id_of(run_manager.run_id)
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
+
+    @override
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = super()._generate_with_cache(messages, stop, run_manager, **kwargs)
+        return finish_result(result, run_manager.run_id if run_manager is not None else None)
+
+    @override
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
+        return finish_result(result, run_manager.run_id if run_manager is not None else None)
+
+    @override
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return combine_llm_outputs(llm_outputs)
 
     # --- Tools and structured output ---
 
@@ -578,8 +614,3 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(list(messages))
         return count_message_tokens(messages, tools)
-
-
-def _result(received: Any) -> ChatResult:
-    (message,) = received
-    return ChatResult(generations=[ChatGeneration(message=message)])

@@ -64,7 +64,6 @@ class Delta(NamedTuple):
 
     text: str
     reasoning: str
-    refusal: str
     tool_call_chunks: list[ToolCallChunk]
 
 
@@ -143,7 +142,7 @@ class Answer:
         chunks = self._calls.close(self.generation_id or "", truncated=self.cut_short)
         if held := self.stop.flush():
             self._text.append(held)
-        return Delta(held, "", "", chunks)
+        return Delta(held, "", chunks)
 
     def check(self) -> None:
         """Refuse an answer that only looks like one.
@@ -180,9 +179,8 @@ class Answer:
         tool_calls, invalid_tool_calls = self._calls.parsed(truncated=truncated)
         usage, metadata = self.summary()
         additional = self.closing_kwargs()
-        for key, parts in (("reasoning_content", self._reasoning), ("refusal", self._refusal)):
-            if parts:
-                additional[key] = "".join(parts)
+        if self._reasoning:
+            additional["reasoning_content"] = "".join(self._reasoning)
         return AIMessage(
             content="".join(self._text),
             tool_calls=tool_calls,
@@ -190,7 +188,6 @@ class Answer:
             additional_kwargs=additional,
             response_metadata=metadata,
             usage_metadata=usage,
-            id=self.generation_id,
         )
 
     def summary(self) -> tuple[UsageMetadata | None, dict[str, Any]]:
@@ -222,6 +219,8 @@ class Answer:
         and would fuse a summary with the ciphertext beside it.
         """
         kwargs = dict(self._extras)
+        if self._refusal:
+            kwargs["refusal"] = "".join(self._refusal)
         if self._details.present:
             kwargs["reasoning_details"] = self._details.entries
         if self._annotations:
@@ -263,7 +262,7 @@ class Answer:
             raise OpenRouterMalformedResponseError(
                 f"Malformed answer: {len(choices)} choices came where one was asked for."
             )
-        delta = Delta("", "", "", [])
+        delta = Delta("", "", [])
         if choices:
             delta = self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
         if (counts := payload.get("usage")) is not None:
@@ -318,7 +317,7 @@ class Answer:
         ):
             if piece:
                 parts.append(piece)
-        return Delta(text, reasoning, refusal, chunks)
+        return Delta(text, reasoning, chunks)
 
     def _add_extra(self, key: str, value: Any) -> None:
         before = self._extras.get(key)

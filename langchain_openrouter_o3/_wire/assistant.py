@@ -76,7 +76,7 @@ def _split_content(
         elif kind in _TEXT_BLOCKS:
             text = _block_text(block, kind, place)
             thoughts += text if kind != "refusal" else ""
-            refusal = refusal or (text if kind == "refusal" else "")
+            refusal += text if kind == "refusal" else ""
         elif block.get("call_id", block.get("id")) not in known:
             raise OpenRouterInputError(
                 f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
