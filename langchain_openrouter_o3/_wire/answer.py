@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls
@@ -227,7 +228,7 @@ class Answer:
             kwargs["annotations"] = self._annotations
         if raw := self._calls.raw_arguments():
             kwargs[ARGUMENTS_KEY] = raw
-        return kwargs
+        return {key: keep_apart(value) for key, value in kwargs.items()}
 
     def has_content(self) -> bool:
         """Whether anything has come that a message can hold."""

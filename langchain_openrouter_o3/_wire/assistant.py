@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import encode, is_array, is_object
+from langchain_openrouter_o3._wire.merging import as_sent
 from langchain_openrouter_o3._wire.parts import part_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
@@ -58,7 +59,7 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
         wire["refusal"] = refusal
     if extra or thoughts:
         wire |= _reasoning(extra, thoughts)
-        wire |= {key: extra[key] for key in _RETURNED if extra.get(key) is not None}
+        wire |= {key: as_sent(extra[key]) for key in _RETURNED if extra.get(key) is not None}
     return wire
 
 
@@ -106,7 +107,7 @@ def _reasoning(extra: dict[str, Any], thoughts: str) -> dict[str, Any]:
     details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):
-        wire["reasoning_details"] = reasoning_details_to_wire(details)
+        wire["reasoning_details"] = reasoning_details_to_wire(as_sent(details))
     # The details already hold the text; it goes alone only where they do not.
     if text and (not is_array(details) or text_of(details) != text):
         wire["reasoning"] = text
