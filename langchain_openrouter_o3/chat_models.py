@@ -17,7 +17,7 @@ from langchain_core.language_models import (
 )
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import (
     ConfigDict,
     Field,
@@ -41,7 +41,6 @@ from langchain_openrouter_o3._http.timeouts import (
     default_timeout,
     plain_timeout,
 )
-from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
@@ -53,6 +52,7 @@ from langchain_openrouter_o3._wire.results import (
     run_id_of,
 )
 from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3.bound_model import BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.life_cycle import SharedConnections
 from langchain_openrouter_o3.profiles import (
@@ -363,14 +363,15 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        # Callbacks and tracers see these; a header may carry credentials.
-        shown = {
-            name: dict.fromkeys(value, "**********")
-            if arguments.first_name(name) == "default_headers" and is_object(value)
-            else value
-            for name, value in kwargs.items()
-        }
-        return super()._get_invocation_params(stop=stop, **shown)
+        # Callbacks and tracers see these.
+        return super()._get_invocation_params(stop=stop, **arguments.masked_headers(kwargs))
+
+    @override
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # The key of LangChain's cache. Two tenants behind a gateway may differ in headers only.
+        key = super()._get_llm_string(stop=stop, **arguments.without_headers(kwargs))
+        digest = arguments.headers_digest(self.default_headers, kwargs)
+        return key if digest is None else f"{key}---headers:{digest}"
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -504,7 +505,19 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
         return combine_llm_outputs(llm_outputs)
 
-    # --- Tools and structured output ---
+    # --- Arguments, tools and structured output that are bound ---
+
+    @override
+    def bind(self, **kwargs: Any) -> BoundModel:
+        """Bind arguments of a call; binding more keeps them, and a later one wins."""
+        return BoundModel(bound=self, kwargs=kwargs, config={})
+
+    @override
+    def with_config(
+        self, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind a configuration; binding tools or a schema after that keeps it."""
+        return self.bind().with_config(config, **kwargs)
 
     @override
     def bind_tools(
@@ -575,6 +588,27 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
 
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
+        return self._structured_output(
+            self.bind_tools,
+            schema,
+            method=method,
+            strict=strict,
+            include_raw=include_raw,
+            tools=tools,
+            **kwargs,
+        )
+
+    def _structured_output(  # noqa: PLR0913 - the arguments of `with_structured_output`
+        self,
+        bind_tools: Callable[..., Runnable[LanguageModelInput, AIMessage]],
+        schema: dict[str, Any] | type,
+        *,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        strict: bool | None = None,
+        include_raw: bool = False,
+        tools: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
 
         target = structured_output.build_target(schema)
@@ -584,12 +618,12 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         enforced = strict is not False
         if method == "function_calling":
             choice = target.name
-            llm = self.bind_tools([target.tool()], tool_choice=choice, strict=enforced, **bound)
+            llm = bind_tools([target.tool()], tool_choice=choice, strict=enforced, **bound)
         elif method == "json_schema":
             bound["response_format"] = target.response_format(strict=enforced)
-            llm = self.bind_tools(tools, strict=enforced if tools else None, **bound)
+            llm = bind_tools(tools, strict=enforced if tools else None, **bound)
         else:
-            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
+            llm = bind_tools([], response_format={"type": "json_object"}, **bound)
         return llm | parser
 
     # --- Tokens ---

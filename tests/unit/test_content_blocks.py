@@ -169,15 +169,15 @@ def test_all_blocks_and_calls_of_another_package_are_read_as_core_reads_them(
 
 
 def test_fragments_of_calls_beside_blocks_are_read_as_core_reads_them() -> None:
-    fragments = [
+    fragments: list[Any] = [
         {"name": "f", "args": '{"a":', "id": "1", "index": 0},
         {"name": None, "args": "1}", "id": None, "index": 1},
     ]
     blocks: Any = [{"type": "text", "text": "x"}]
-    ours = AIMessageChunk(blocks, tool_call_chunks=fragments, response_metadata=OPENROUTER)
-    core = AIMessageChunk(blocks, tool_call_chunks=fragments)
+    ours = AIMessageChunk(content=blocks, tool_call_chunks=fragments, response_metadata=OPENROUTER)
+    core = AIMessageChunk(content=blocks, tool_call_chunks=fragments)
     assert ours.content_blocks == core.content_blocks
-    bare = AIMessageChunk([], tool_call_chunks=fragments, response_metadata=OPENROUTER)
+    bare = AIMessageChunk(content=[], tool_call_chunks=fragments, response_metadata=OPENROUTER)
     assert [block["type"] for block in bare.content_blocks] == ["tool_call_chunk"] * 2
 
 
