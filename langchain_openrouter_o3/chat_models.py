@@ -17,6 +17,7 @@ from langchain_core.language_models import (
 )
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import (
     ConfigDict,
@@ -43,6 +44,7 @@ from langchain_openrouter_o3._http.timeouts import (
 )
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire import content_blocks
+from langchain_openrouter_o3._wire.parts import protect_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.results import (
@@ -404,6 +406,13 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         return langchain_profile(self.model)
 
     # --- Calls ---
+
+    @override
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        prompt = super()._convert_input(model_input)
+        if isinstance(prompt, StringPromptValue):
+            return prompt
+        return ChatPromptValue(messages=protect_blocks(prompt.to_messages()))
 
     @override
     def _generate(
