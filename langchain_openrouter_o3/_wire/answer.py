@@ -14,7 +14,7 @@ from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, CUSTOM_KEY, ToolCalls
 from langchain_openrouter_o3._wire.usage import usage_from_wire
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import (
@@ -51,7 +51,14 @@ _MESSAGE = frozenset(
 )
 # Names that mean something to LangChain; a server's unknown field must not take their place.
 _RESERVED = frozenset(
-    {"model_provider", "output_version", "finish_reason", "stop_sequence", ARGUMENTS_KEY}
+    {
+        "model_provider",
+        "output_version",
+        "finish_reason",
+        "stop_sequence",
+        ARGUMENTS_KEY,
+        CUSTOM_KEY,
+    }
 )
 _METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in _RESERVED}}
 
@@ -228,6 +235,8 @@ class Answer:
             kwargs["annotations"] = self._annotations
         if raw := self._calls.raw_arguments():
             kwargs[ARGUMENTS_KEY] = raw
+        if custom := self._calls.custom_ids():
+            kwargs[CUSTOM_KEY] = custom
         return {key: keep_apart(value) for key, value in kwargs.items()}
 
     def has_content(self) -> bool:
