@@ -98,13 +98,16 @@ class Protocol(_V2StreamingCallbackHandler, BaseCallbackHandler):
 
 
 @pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("before", ["", "Well. "])
 def test_a_call_that_streams_protocol_events_gives_the_block(
-    emulator: Emulator, model: ChatOpenRouterO3, mode: str
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str, before: str
 ) -> None:
-    emulator.play(streamed(), streamed())
+    body = wire.sse(wire.chunk(before), wire.chunk(refusal=BLOCK["refusal"]), *wire.ending())
+    emulator.play(streamed(body))
     chosen = model.model_copy(update={"callbacks": [Protocol()], "cache": InMemoryCache()})
+    text = [{"type": "text", "text": before}] if before else []
     for _ in range(2):
-        assert without_index(MODES[mode](chosen).content_blocks) == [BLOCK]
+        assert without_index(MODES[mode](chosen).content_blocks) == [*text, BLOCK]
     assert len(emulator.requests) == 1
 
 
