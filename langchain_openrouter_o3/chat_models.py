@@ -412,7 +412,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         prompt = super()._convert_input(model_input)
         if isinstance(prompt, StringPromptValue):
             return prompt
-        return ChatPromptValue(messages=protect_blocks(prompt.to_messages()))
+        protected = protect_blocks(prompt.to_messages())
+        return prompt if protected is None else ChatPromptValue(messages=protected)
 
     @override
     def _generate(

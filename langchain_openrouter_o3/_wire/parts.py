@@ -71,11 +71,14 @@ def part_to_wire(block: str | dict[str, Any], place: Place) -> dict[str, Any]:
     return convert(block, place)
 
 
-def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
     """Rewrite the blocks that langchain-core would alter before a chat model sees them.
 
     Core takes every file in OpenAI's form for a PDF, and fails at some blocks of LangChain's
     first version. Both are brought into the second version here, which core leaves alone.
+
+    Returns:
+        The messages; None if there is nothing to rewrite.
 
     Raises:
         OpenRouterInputError: An image cannot be sent; core would fail while it traces it.
@@ -85,7 +88,8 @@ def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     for index, message in enumerate(messages):
         place.index, place.message = index, message
         protected.append(_protect_message(message, place))
-    return protected
+    pairs = zip(protected, messages, strict=True)
+    return None if all(message is before for message, before in pairs) else protected
 
 
 def _protect_message(message: BaseMessage, place: Place) -> BaseMessage:
@@ -109,7 +113,7 @@ def _protect(block: dict[str, Any]) -> dict[str, Any]:
     inner = block.get(str(kind))
     if not is_object(inner):
         return block
-    more = {key: value for key, value in block.items() if key not in ("type", kind)}
+    more = _keys_of({key: value for key, value in block.items() if key != kind})
     if kind == "input_audio":
         return _protect_audio(block, inner, more)
     return _protect_file(block, inner, more) if kind == "file" else block

@@ -190,6 +190,14 @@ SENT: dict[str, tuple[Any, dict[str, Any]]] = {
         {**audio(data="AAAA", format="mp4", rate=8), **CACHED},
         {**audio(data="AAAA", format="mp4", rate=8), **CACHED},
     ),
+    "file in OpenAI's form with extras": (
+        {**file(file_data=PDF), "id": "1", "extras": CACHED, "metadata": {"filename": "a.pdf"}},
+        {**file(file_data=PDF, filename="a.pdf"), **CACHED},
+    ),
+    "audio in OpenAI's form with extras": (
+        {**audio(data="AAAA", format="wav"), "extras": CACHED},
+        {**audio(data="AAAA", format="wav"), **CACHED},
+    ),
     "odd audio in OpenAI's form": (audio(data="AAAA"), audio(data="AAAA")),
     "video url": (create_video_block(url=URL), video(URL)),
     "video data": (
