@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+from typing_extensions import TypeIs
 
 from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
@@ -38,7 +42,7 @@ from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -53,6 +57,13 @@ MAX_HOST_LABEL = 63
 """Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
+HIDDEN = "**********"
+"""What stands for a value that nobody may see."""
+# The short spellings of reasoning parameters, and the keys of the map that each of them sets.
+_SHORT_REASONING = {
+    "reasoning_effort": ("effort", "max_tokens"),
+    "include_reasoning": ("exclude",),
+}
 # What langchain-core itself passes to a model's hooks beside the parameters.
 _CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
 _CALL_ARGUMENTS = frozenset({*BODY_PARAMETERS, *CALL_OPTIONS, *_CORE_ARGUMENTS, "n"})
@@ -274,6 +285,81 @@ def first_name(name: str) -> str:
     return ALIASES.get(name, name)
 
 
+def later_wins(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Join bound arguments with later ones, which win under any of their names.
+
+    Args:
+        earlier: As they were bound.
+        later: As they were bound after that, or given to a call. What contradicts itself in
+            here stays, and is refused when it is sent.
+    """
+    named = {first_name(name) for name in later}
+    kept = {name: value for name, value in earlier.items() if first_name(name) not in named}
+    return {**_without_overridden_reasoning(kept, named), **later}
+
+
+def _without_overridden_reasoning(kept: dict[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """Take out what a later spelling of the reasoning parameters says anew."""
+    if "reasoning" in named:
+        return {name: value for name, value in kept.items() if name not in _SHORT_REASONING}
+    lost = {key for name in named for key in _SHORT_REASONING.get(name, ())}
+    reasoning = kept.get("reasoning")
+    if isinstance(reasoning, Reasoning):
+        reasoning = reasoning.to_wire()
+    if lost and is_object(reasoning):
+        rest = {key: value for key, value in reasoning.items() if key not in lost}
+        return {**kept, "reasoning": rest}
+    return kept
+
+
+def is_header_argument(name: str) -> bool:
+    """Whether an argument holds headers, any of which may be a credential."""
+    return first_name(name) == "default_headers"
+
+
+def masked_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as others may see them: the names of headers without their values."""
+    return {
+        name: _masked(value) if value and is_header_argument(name) else value
+        for name, value in kwargs.items()
+    }
+
+
+def _masked(headers: Any) -> Any:
+    return dict.fromkeys(headers, HIDDEN) if _is_mapping(headers) else HIDDEN
+
+
+def _is_mapping(value: Any) -> TypeIs[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def without_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are not headers."""
+    return {name: value for name, value in kwargs.items() if not is_header_argument(name)}
+
+
+def headers_digest(defaults: Any, kwargs: Mapping[str, Any]) -> str | None:
+    """Return what keeps calls with different headers apart and tells nothing of them.
+
+    Args:
+        defaults: The model's own headers.
+        kwargs: The call's arguments, among which may be more headers.
+
+    Returns:
+        A hash of all headers; None if there are none.
+    """
+    given = (defaults, *(value for name, value in kwargs.items() if is_header_argument(name)))
+    headers: dict[str, Any] = {}
+    for each in given:
+        # What is not a mapping is refused when it is sent.
+        pairs = each if _is_mapping(each) else {"": each}
+        headers |= {str(name).lower(): value for name, value in pairs.items()} if each else {}
+    if not headers:
+        return None
+    written = json.dumps(sorted(headers.items()), default=repr)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
 def check_api_key(key: SecretStr | None) -> SecretStr | None:
     """Strip a key and refuse one that no header can carry, without repeating it.
 
@@ -404,9 +490,14 @@ def _build_headers(
 
 
 def _merge_headers(
-    model: ChatOpenRouterO3, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
+    model: ChatOpenRouterO3, extra: Any, own: object | None, *, stream: bool
 ) -> RequestHeaders:
-    callers = {**(model.default_headers or {}), **(extra or {})}
+    if extra and not _is_mapping(extra):
+        raise OpenRouterInputError(
+            "extra_headers is a dictionary of headers; those of a model that was written down are "
+            "not written, bind them again."
+        )
+    callers: dict[str, Any] = {**(model.default_headers or {}), **(extra or {})}
     check_headers(callers, "extra_headers")
     if model.api_key is None and own is None and not _carries_credentials(callers):
         raise OpenRouterAuthenticationError(

@@ -16,8 +16,9 @@ from langchain_core.language_models import (
     ModelProfile,
 )
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
+from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import (
     ConfigDict,
     Field,
@@ -41,13 +42,20 @@ from langchain_openrouter_o3._http.timeouts import (
     default_timeout,
     plain_timeout,
 )
-from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire import content_blocks
+from langchain_openrouter_o3._wire.parts import protect_blocks
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.results import (
+    combine_llm_outputs,
+    finish_result,
+    message_to_result,
+    run_id_of,
+)
 from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3.bound_model import BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.life_cycle import SharedConnections
 from langchain_openrouter_o3.profiles import (
@@ -358,14 +366,15 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        # Callbacks and tracers see these; a header may carry credentials.
-        shown = {
-            name: dict.fromkeys(value, "**********")
-            if arguments.first_name(name) == "default_headers" and is_object(value)
-            else value
-            for name, value in kwargs.items()
-        }
-        return super()._get_invocation_params(stop=stop, **shown)
+        # Callbacks and tracers see these.
+        return super()._get_invocation_params(stop=stop, **arguments.masked_headers(kwargs))
+
+    @override
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        # The key of LangChain's cache. Two tenants behind a gateway may differ in headers only.
+        key = super()._get_llm_string(stop=stop, **arguments.without_headers(kwargs))
+        digest = arguments.headers_digest(self.default_headers, kwargs)
+        return key if digest is None else f"{key}---headers:{digest}"
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
@@ -400,6 +409,14 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     # --- Calls ---
 
     @override
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        prompt = super()._convert_input(model_input)
+        if isinstance(prompt, StringPromptValue):
+            return prompt
+        protected = protect_blocks(prompt.to_messages())
+        return prompt if protected is None else ChatPromptValue(messages=protected)
+
+    @override
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -413,7 +430,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         flow = call.flow(MessageReader, self._sources)
         performer = call.performer(self.http_client, self._pools)
         with closing(SyncDriver(flow, performer)) as received:
-            return _result([message for messages in received for message in messages])
+            (message,) = [message for messages in received for message in messages]
+        return message_to_result(message)
 
     @override
     async def _agenerate(
@@ -429,7 +447,8 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         flow = call.flow(MessageReader, self._sources)
         performer = await call.async_performer(self.http_async_client, self._pools)
         async with aclosing(AsyncDriver(flow, performer)) as received:
-            return _result([message async for messages in received for message in messages])
+            (message,) = [message async for messages in received for message in messages]
+        return message_to_result(message)
 
     @override
     def _stream(
@@ -446,6 +465,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
             for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
+                        chunk.message.id = run_id_of(run_manager.run_id)
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
 
@@ -466,10 +486,49 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
             async for chunks in received:
                 for chunk in chunks:
                     if run_manager is not None:
+                        chunk.message.id = run_id_of(run_manager.run_id)
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
 
-    # --- Tools and structured output ---
+    @override
+    def _generate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = super()._generate_with_cache(messages, stop, run_manager, **kwargs)
+        return finish_result(result, run_manager.run_id if run_manager is not None else None)
+
+    @override
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        result = await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
+        return finish_result(result, run_manager.run_id if run_manager is not None else None)
+
+    @override
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        return combine_llm_outputs(llm_outputs)
+
+    # --- Arguments, tools and structured output that are bound ---
+
+    @override
+    def bind(self, **kwargs: Any) -> BoundModel:
+        """Bind arguments of a call; binding more keeps them, and a later one wins."""
+        return BoundModel(bound=self, kwargs=kwargs, config={})
+
+    @override
+    def with_config(
+        self, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind a configuration; binding tools or a schema after that keeps it."""
+        return self.bind().with_config(config, **kwargs)
 
     @override
     def bind_tools(
@@ -540,6 +599,27 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
 
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
+        return self._structured_output(
+            self.bind_tools,
+            schema,
+            method=method,
+            strict=strict,
+            include_raw=include_raw,
+            tools=tools,
+            **kwargs,
+        )
+
+    def _structured_output(  # noqa: PLR0913 - the arguments of `with_structured_output`
+        self,
+        bind_tools: Callable[..., Runnable[LanguageModelInput, AIMessage]],
+        schema: dict[str, Any] | type,
+        *,
+        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        strict: bool | None = None,
+        include_raw: bool = False,
+        tools: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
         from langchain_openrouter_o3.output_schema import build_output_schema  # noqa: PLC0415
 
@@ -553,14 +633,14 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         problem = None
         if method == "function_calling":
             tool, problem = target.tool(strict=strict)
-            llm = self.bind_tools([tool], tool_choice=target.name, **bound)
+            llm = bind_tools([tool], tool_choice=target.name, **bound)
         elif method == "json_schema":
             form, problem = target.response_format(strict=strict, parsed_here=True)
             bound["response_format"] = form
             beside = tools_to_wire(tools, strict=strict, prefer_strict=True)
-            llm = self.bind_tools(beside, **bound)
+            llm = bind_tools(beside, **bound)
         else:
-            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
+            llm = bind_tools([], response_format={"type": "json_object"}, **bound)
         if problem:
             warn_not_strict(f"schema {target.name!r}", problem)
         return llm | parser
@@ -587,8 +667,3 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(list(messages))
         return count_message_tokens(messages, tools)
-
-
-def _result(received: Any) -> ChatResult:
-    (message,) = received
-    return ChatResult(generations=[ChatGeneration(message=message)])

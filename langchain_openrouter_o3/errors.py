@@ -22,7 +22,7 @@ retry, fallback and summarization middleware act on it):
     ├── OpenRouterConnectionError        [ModelConnectionError]        cannot connect, lost
     │   └── OpenRouterStreamCutError                                   ended without a finish
     └── OpenRouterOutputError            [OutputParserException]       not the wanted object
-        ├── OpenRouterRefusalError                                     the model refused
+        ├── OpenRouterRefusalError       [ModelRefusalError]           the model refused
         └── OpenRouterTruncatedError                                   cut by a token limit
 
 One function, `error_from_payload`, serves an HTTP status, an error inside a 200 body (top
@@ -47,10 +47,11 @@ from langchain_core.exceptions import (
     ModelNotFoundError,
     ModelPermissionDeniedError,
     ModelRateLimitError,
+    ModelRefusalError,
     ModelTimeoutError,
     OutputParserException,
 )
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from langchain_openrouter_o3._wire.failure import ELLIPSIS, Failure, conceal, read_failure, redact
 
@@ -297,8 +298,33 @@ class OpenRouterOutputError(OpenRouterError, OutputParserException):
     """The answer is not the object that was asked for; `partial` is the message as it came."""
 
 
-class OpenRouterRefusalError(OpenRouterOutputError):
-    """The model refused to answer."""
+class OpenRouterRefusalError(OpenRouterOutputError, ModelRefusalError):
+    """The model refused to answer; `partial` is the message with the refusal, if one came."""
+
+    def __init__(
+        self,
+        message: str = "The model refused to answer.",
+        *,
+        raw_message: BaseMessage | None = None,
+        **facts: Any,
+    ) -> None:
+        """Keep the facts of a refusal.
+
+        Args:
+            message: One sentence that a person can act on.
+            raw_message: langchain-core's name for `partial`.
+            facts: See `OpenRouterError`.
+        """
+        if raw_message is not None:
+            facts.setdefault("partial", raw_message)
+        super().__init__(message, **facts)
+        # Core adds a link to its help on output parsers, which is no help here.
+        self.args = (message,)
+
+    @property
+    def raw_message(self) -> BaseMessage | None:  # type: ignore[override] # it cannot be set
+        """The message with the refusal, under langchain-core's name."""
+        return self.partial
 
 
 class OpenRouterTruncatedError(OpenRouterOutputError):
@@ -323,7 +349,7 @@ _BY_ERROR_TYPE: dict[str, type[OpenRouterError]] = {
     "payload_too_large": OpenRouterInvalidRequestError,
     "unprocessable": OpenRouterInvalidRequestError,
     "content_policy_violation": OpenRouterModerationError,
-    "refusal": OpenRouterModerationError,
+    "refusal": OpenRouterRefusalError,
     "invalid_image": OpenRouterInvalidRequestError,
     "image_too_large": OpenRouterInvalidRequestError,
     "image_too_small": OpenRouterInvalidRequestError,
@@ -358,6 +384,10 @@ _ADVICE: dict[type[OpenRouterError], str] = {
     OpenRouterContextOverflowError: "Shorten the conversation (trim_messages, summarization).",
     OpenRouterAuthenticationError: "Check api_key or OPENROUTER_API_KEY.",
     OpenRouterModerationError: "Change the flagged text; the same text will be flagged again.",
+    OpenRouterRefusalError: (
+        "Change the request, or name fallback models with models=; the same request will be "
+        "refused again."
+    ),
     OpenRouterPermissionError: (
         "The key is valid: see https://openrouter.ai/settings/privacy and the provider's terms, "
         "or choose other providers with provider= or another model."

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, CUSTOM_KEY, ToolCalls
 from langchain_openrouter_o3._wire.usage import usage_from_wire
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import (
@@ -50,7 +51,14 @@ _MESSAGE = frozenset(
 )
 # Names that mean something to LangChain; a server's unknown field must not take their place.
 _RESERVED = frozenset(
-    {"model_provider", "output_version", "finish_reason", "stop_sequence", ARGUMENTS_KEY}
+    {
+        "model_provider",
+        "output_version",
+        "finish_reason",
+        "stop_sequence",
+        ARGUMENTS_KEY,
+        CUSTOM_KEY,
+    }
 )
 _METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in _RESERVED}}
 
@@ -64,7 +72,6 @@ class Delta(NamedTuple):
 
     text: str
     reasoning: str
-    refusal: str
     tool_call_chunks: list[ToolCallChunk]
 
 
@@ -143,7 +150,7 @@ class Answer:
         chunks = self._calls.close(self.generation_id or "", truncated=self.cut_short)
         if held := self.stop.flush():
             self._text.append(held)
-        return Delta(held, "", "", chunks)
+        return Delta(held, "", chunks)
 
     def check(self) -> None:
         """Refuse an answer that only looks like one.
@@ -180,9 +187,8 @@ class Answer:
         tool_calls, invalid_tool_calls = self._calls.parsed(truncated=truncated)
         usage, metadata = self.summary()
         additional = self.closing_kwargs()
-        for key, parts in (("reasoning_content", self._reasoning), ("refusal", self._refusal)):
-            if parts:
-                additional[key] = "".join(parts)
+        if self._reasoning:
+            additional["reasoning_content"] = "".join(self._reasoning)
         return AIMessage(
             content="".join(self._text),
             tool_calls=tool_calls,
@@ -190,7 +196,6 @@ class Answer:
             additional_kwargs=additional,
             response_metadata=metadata,
             usage_metadata=usage,
-            id=self.generation_id,
         )
 
     def summary(self) -> tuple[UsageMetadata | None, dict[str, Any]]:
@@ -222,13 +227,17 @@ class Answer:
         and would fuse a summary with the ciphertext beside it.
         """
         kwargs = dict(self._extras)
+        if self._refusal:
+            kwargs["refusal"] = "".join(self._refusal)
         if self._details.present:
             kwargs["reasoning_details"] = self._details.entries
         if self._annotations:
             kwargs["annotations"] = self._annotations
         if raw := self._calls.raw_arguments():
             kwargs[ARGUMENTS_KEY] = raw
-        return kwargs
+        if custom := self._calls.custom_ids():
+            kwargs[CUSTOM_KEY] = custom
+        return {key: keep_apart(value) for key, value in kwargs.items()}
 
     def has_content(self) -> bool:
         """Whether anything has come that a message can hold."""
@@ -263,7 +272,7 @@ class Answer:
             raise OpenRouterMalformedResponseError(
                 f"Malformed answer: {len(choices)} choices came where one was asked for."
             )
-        delta = Delta("", "", "", [])
+        delta = Delta("", "", [])
         if choices:
             delta = self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
         if (counts := payload.get("usage")) is not None:
@@ -318,7 +327,7 @@ class Answer:
         ):
             if piece:
                 parts.append(piece)
-        return Delta(text, reasoning, refusal, chunks)
+        return Delta(text, reasoning, chunks)
 
     def _add_extra(self, key: str, value: Any) -> None:
         before = self._extras.get(key)

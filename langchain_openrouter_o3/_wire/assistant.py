@@ -6,9 +6,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import encode, is_array, is_object
+from langchain_openrouter_o3._wire.merging import as_sent
 from langchain_openrouter_o3._wire.parts import part_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments
+from langchain_openrouter_o3._wire.tool_calls import (
+    ARGUMENTS_KEY,
+    CUSTOM_KEY,
+    TEXT_ARGUMENT,
+    custom_input,
+    parse_arguments,
+)
 from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
@@ -58,7 +65,7 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
         wire["refusal"] = refusal
     if extra or thoughts:
         wire |= _reasoning(extra, thoughts)
-        wire |= {key: extra[key] for key in _RETURNED if extra.get(key) is not None}
+        wire |= {key: as_sent(extra[key]) for key in _RETURNED if extra.get(key) is not None}
     return wire
 
 
@@ -76,7 +83,7 @@ def _split_content(
         elif kind in _TEXT_BLOCKS:
             text = _block_text(block, kind, place)
             thoughts += text if kind != "refusal" else ""
-            refusal = refusal or (text if kind == "refusal" else "")
+            refusal += text if kind == "refusal" else ""
         elif block.get("call_id", block.get("id")) not in known:
             raise OpenRouterInputError(
                 f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
@@ -106,7 +113,7 @@ def _reasoning(extra: dict[str, Any], thoughts: str) -> dict[str, Any]:
     details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):
-        wire["reasoning_details"] = reasoning_details_to_wire(details)
+        wire["reasoning_details"] = reasoning_details_to_wire(as_sent(details))
     # The details already hold the text; it goes alone only where they do not.
     if text and (not is_array(details) or text_of(details) != text):
         wire["reasoning"] = text
@@ -128,14 +135,34 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
     if len(calls) > 1:
         order = {identity: position for position, identity in enumerate(raw)}
         calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
+    custom = _custom_ids(message, place)
     return [
         {
             "id": ids.call(identity, position, place),
-            "type": "function",
-            "function": {"name": name, "arguments": arguments},
+            **_call(name, arguments, custom=identity in custom),
         }
         for position, (identity, name, arguments) in enumerate(calls)
     ]
+
+
+def _custom_ids(message: AIMessage, place: Place) -> list[Any]:
+    """Return the ids of custom calls, whose only argument must still be a text."""
+    found = message.additional_kwargs.get(CUSTOM_KEY)
+    custom = found if is_array(found) else []
+    for call in message.tool_calls if custom else ():
+        text = call["args"].get(TEXT_ARGUMENT) if len(call["args"]) == 1 else None
+        if call["id"] in custom and not isinstance(text, str):
+            raise OpenRouterInputError(
+                f"{place.name}: the custom tool call {call['id']!r} takes one text, as "
+                f"{{{TEXT_ARGUMENT!r}: …}}."
+            )
+    return custom
+
+
+def _call(name: str, arguments: str, *, custom: bool) -> dict[str, Any]:
+    if custom:
+        return {"type": "custom", "custom": {"name": name, "input": custom_input(arguments)}}
+    return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:

@@ -20,6 +20,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.results import generation_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCallChunk
 
     BuildDelta = Callable[
-        [str, dict[str, Any], dict[str, Any], list[ToolCallChunk], str | None],
+        [str, dict[str, Any], dict[str, Any], list[ToolCallChunk]],
         ChatGenerationChunk,
     ]
 
@@ -42,7 +43,6 @@ def build_last(
     additional_kwargs: dict[str, Any],
     response_metadata: dict[str, Any],
     usage_metadata: UsageMetadata | None,
-    identity: str | None,
 ) -> ChatGenerationChunk:
     """Build the last chunk of a stream, which carries all that is known only at the end."""
     position: Literal["last"] = "last"
@@ -52,10 +52,10 @@ def build_last(
         response_metadata=response_metadata,
         tool_call_chunks=[],
         usage_metadata=usage_metadata,
-        id=identity,
         chunk_position=position,
     )
-    return ChatGenerationChunk(message=message)
+    info = generation_info(response_metadata)
+    return ChatGenerationChunk(message=message, generation_info=info)
 
 
 def build_delta(
@@ -63,18 +63,16 @@ def build_delta(
     additional_kwargs: dict[str, Any],
     response_metadata: dict[str, Any],
     tool_call_chunks: list[ToolCallChunk],
-    identity: str | None,
 ) -> ChatGenerationChunk:
     """Build a chunk of a stream; it keeps the lists and dictionaries that it is given.
 
     Args:
         text: What the delta adds to the text.
-        additional_kwargs: Reasoning or a refusal; no key `tool_calls`, which core would parse.
+        additional_kwargs: Reasoning; no key `tool_calls`, which core would parse.
         response_metadata: Of every chunk.
         tool_call_chunks: Pieces of tool calls, as `create_tool_call_chunk` makes them.
-        identity: The generation id.
     """
-    return _builder()(text, additional_kwargs, response_metadata, tool_call_chunks, identity)
+    return _builder()(text, additional_kwargs, response_metadata, tool_call_chunks)
 
 
 def validated_delta(
@@ -82,7 +80,6 @@ def validated_delta(
     additional_kwargs: dict[str, Any],
     response_metadata: dict[str, Any],
     tool_call_chunks: list[ToolCallChunk],
-    identity: str | None,
 ) -> ChatGenerationChunk:
     """Build the same chunk as `direct_delta`, validated."""
     message = AIMessageChunk(
@@ -90,7 +87,6 @@ def validated_delta(
         additional_kwargs=additional_kwargs,
         response_metadata=response_metadata,
         tool_call_chunks=tool_call_chunks,
-        id=identity,
     )
     return ChatGenerationChunk(message=message)
 
@@ -100,10 +96,9 @@ def direct_delta(
     additional_kwargs: dict[str, Any],
     response_metadata: dict[str, Any],
     tool_call_chunks: list[ToolCallChunk],
-    identity: str | None,
 ) -> ChatGenerationChunk:
     """Build the same chunk as `validated_delta`, without validating."""
-    given = {"content", "additional_kwargs", "response_metadata", "tool_call_chunks", "id"}
+    given = {"content", "additional_kwargs", "response_metadata", "tool_call_chunks"}
     tool_calls: list[ToolCall] = []
     invalid_tool_calls: list[InvalidToolCall] = []
     if tool_call_chunks:
@@ -117,7 +112,7 @@ def direct_delta(
         "response_metadata": response_metadata,
         "type": "AIMessageChunk",
         "name": None,
-        "id": identity,
+        "id": None,
         "tool_calls": tool_calls,
         "invalid_tool_calls": invalid_tool_calls,
         "usage_metadata": None,
@@ -154,7 +149,7 @@ def choose_builder(direct: BuildDelta = direct_delta) -> BuildDelta:
     for text, kwargs, chunks in samples:
         metadata = {"model_provider": "openrouter"}
         built = [
-            build(text, dict(kwargs), dict(metadata), [chunk.copy() for chunk in chunks], "gen-1")
+            build(text, dict(kwargs), dict(metadata), [chunk.copy() for chunk in chunks])
             for build in (direct, validated_delta)
         ]
         if state_of(built[0]) != state_of(built[1]):

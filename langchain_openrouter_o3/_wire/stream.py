@@ -2,7 +2,10 @@
 
 Rules that langchain-core's merging forces on chunks: scalar metadata, usage and finished
 lists once, on the last chunk; `model_provider` on each; text and tool-call deltas in separate
-chunks; the last chunk says so and carries no tool-call chunk.
+chunks; the last chunk says so and carries no tool-call chunk. A refusal rides on the last chunk,
+too: core's protocol events keep only the last piece of a refusal block.
+
+Chunks have no id of their own: LangChain gives them the id of its run.
 """
 
 from __future__ import annotations
@@ -38,25 +41,21 @@ class ChunkReader(AnswerReader):
         chunks = self._chunks(held_back)
         usage, metadata = self.answer.summary()
         kwargs = self.answer.closing_kwargs()
-        return [*chunks, build_last(kwargs, metadata, usage, self.answer.generation_id)]
+        return [*chunks, build_last(kwargs, metadata, usage)]
 
     def _chunks(self, delta: Delta) -> list[ChatGenerationChunk]:
-        text, reasoning, refusal, tool_call_chunks = delta
+        text, reasoning, tool_call_chunks = delta
         chunks: list[ChatGenerationChunk] = []
-        extra: dict[str, Any] = {}
-        if reasoning:
-            extra["reasoning_content"] = reasoning
-        if refusal:
-            extra["refusal"] = refusal
+        extra = {"reasoning_content": reasoning} if reasoning else {}
         if text or extra:
-            chunks.append(self._chunk(text, extra, []))
+            chunks.append(_chunk(text, extra, []))
         if tool_call_chunks:
-            chunks.append(self._chunk("", {}, tool_call_chunks))
+            chunks.append(_chunk("", {}, tool_call_chunks))
         return chunks
 
-    def _chunk(
-        self, text: str, additional_kwargs: dict[str, Any], tool_call_chunks: list[ToolCallChunk]
-    ) -> ChatGenerationChunk:
-        metadata = {"model_provider": MODEL_PROVIDER}
-        identity = self.answer.generation_id
-        return build_delta(text, additional_kwargs, metadata, tool_call_chunks, identity)
+
+def _chunk(
+    text: str, additional_kwargs: dict[str, Any], tool_call_chunks: list[ToolCallChunk]
+) -> ChatGenerationChunk:
+    metadata = {"model_provider": MODEL_PROVIDER}
+    return build_delta(text, additional_kwargs, metadata, tool_call_chunks)

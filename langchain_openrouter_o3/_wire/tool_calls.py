@@ -27,25 +27,52 @@ ARGUMENTS_KEY = "tool_call_arguments"
 Sending the same bytes back keeps the prompt cache warm and alters nothing.
 """
 
+CUSTOM_KEY = "custom_tool_calls"
+"""Key of `additional_kwargs`: the ids of calls of OpenAI's custom tools, which take one text.
+
+LangChain's tools of one text have an argument of this name, and so have these calls:
+"""
+TEXT_ARGUMENT = "__arg1"
+_TEXT_BEGIN = f'{{"{TEXT_ARGUMENT}":"'
+_TEXT_END = '"}'
+
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
 _SPOILERS = ("]", "}", '"]', '"}', '""]', '""}')
 
 
 class _Call:
-    def __init__(self, position: int, index: Any) -> None:
+    def __init__(self, position: int, index: Any, *, custom: bool) -> None:
         self.position = position
         self.index = index
+        self.custom = custom
+        self.ended = not custom  # whether the text of a custom call is whole
         self.id = ""
         self.wire_id = ""
         self.name = ""
-        self.pieces: list[str] = []  # joining at each delta is quadratic
+        # Joining at each delta is quadratic.
+        self.pieces: list[str] = [_TEXT_BEGIN] if custom else []
         self.named = False  # whether id and name have been sent on
 
     @property
     def arguments(self) -> str:
         self.pieces = ["".join(self.pieces)]
         return self.pieces[0]
+
+    def add(self, text: str) -> str:
+        """Take the next piece and return what it adds to the arguments."""
+        piece = json.dumps(text, ensure_ascii=False)[1:-1] if self.custom else text
+        if piece:
+            self.pieces.append(piece)
+        return piece if self.named or not self.custom else f"{_TEXT_BEGIN}{piece}"
+
+    def end(self) -> str:
+        """Take the end of a custom call's text and return what it adds to the arguments."""
+        if self.ended:
+            return ""
+        self.ended = True
+        self.pieces.append(_TEXT_END)
+        return _TEXT_END
 
 
 class ToolCalls:
@@ -72,14 +99,14 @@ class ToolCalls:
         chunks: dict[int, ToolCallChunk] = {}
         for item in parse_list(value, "tool_calls"):
             delta = parse_mapping(item, "tool_calls[]")
-            function = parse_mapping(delta.get("function"), "tool_calls[].function")
+            custom = _is_custom(delta)
+            kind, content = ("custom", "input") if custom else ("function", "arguments")
+            function = parse_mapping(delta.get(kind), f"tool_calls[].{kind}")
             identity = parse_text(delta.get("id"), "tool_calls[].id")
-            name = parse_text(function.get("name"), "tool_calls[].function.name")
+            name = parse_text(function.get("name"), f"tool_calls[].{kind}.name")
             call = None if whole else self._find(delta.get("index"), identity, name)
-            call = call or self._begin(delta.get("index"))
-            arguments = _arguments(function.get("arguments"))
-            if arguments:
-                call.pieces.append(arguments)
+            call = call or self._begin(delta.get("index"), custom=custom)
+            arguments = call.add(_arguments(function.get(content)))
             new_id = self._adopt_id(call, identity)
             new_name = name if name and not call.name else None
             call.name = call.name or name
@@ -98,7 +125,8 @@ class ToolCalls:
         chunks: list[ToolCallChunk] = []
         for call in self._calls:
             new_id = None if call.id else self._adopt_id(call, _synthetic_id(seed, call.position))
-            suffix = self._suffix(call, truncated=truncated)
+            cut = truncated and call is self._calls[-1]
+            suffix = ("" if cut else call.end()) + self._suffix(call, truncated=truncated)
             if new_id or suffix:
                 chunks.append(_chunk(call, suffix, new_id, None))
         return chunks
@@ -124,9 +152,15 @@ class ToolCalls:
         """Return the model's own argument strings by call id."""
         return {call.id: call.arguments for call in self._calls if call.id}
 
+    def custom_ids(self) -> list[str]:
+        """Return the ids of the calls of custom tools."""
+        return [call.id for call in self._calls if call.custom and call.id]
+
     def _complete_args(self, call: _Call, *, truncated: bool) -> dict[str, Any] | None:
         cut = truncated and call is self._calls[-1]
-        return parse_arguments(call.arguments, cut=cut) if call.name else None
+        if not call.name or (call.custom and cut):  # nothing tells half a text from a whole one
+            return None
+        return parse_arguments(call.arguments, cut=cut)
 
     def _suffix(self, call: _Call, *, truncated: bool) -> str:
         if self._complete_args(call, truncated=truncated) is None:
@@ -151,8 +185,8 @@ class ToolCalls:
             continues = False  # without index and id, a name begins the next call
         return latest if continues else None
 
-    def _begin(self, index: Any) -> _Call:
-        call = _Call(len(self._calls), index)
+    def _begin(self, index: Any, *, custom: bool) -> _Call:
+        call = _Call(len(self._calls), index, custom=custom)
         self._calls.append(call)
         return call
 
@@ -189,6 +223,15 @@ def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | No
     return value if is_object(value) else None
 
 
+def custom_input(arguments: str) -> str:
+    """Return the text of a custom call from its arguments, also where they break off."""
+    for end in ("", _TEXT_END):
+        value = parse_arguments(f"{arguments}{end}") or {}
+        if isinstance(text := value.get(TEXT_ARGUMENT), str):
+            return text
+    return arguments
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON and could not be sent back")
 
@@ -209,6 +252,11 @@ def _completable(arguments: str) -> bool:
         return not arguments or is_object(parse_partial_json(arguments))
     except (ValueError, RecursionError):
         return False
+
+
+def _is_custom(delta: dict[str, Any]) -> bool:
+    function, custom = delta.get("function"), delta.get("custom")
+    return custom is not None or (delta.get("type") == "custom" and function is None)
 
 
 def _arguments(value: Any) -> str:

@@ -212,7 +212,7 @@ def test_no_failure_is_silent_or_half_an_object(
         outcome = MODES[mode](reader, prompt)
         assert outcome["parsed"] is None
         assert isinstance(outcome["parsing_error"], kind)
-        assert outcome["raw"].id == wire.GENERATION
+        assert outcome["raw"].response_metadata["id"] == wire.GENERATION
 
 
 @every_mode

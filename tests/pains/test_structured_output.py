@@ -126,7 +126,7 @@ def test_p19_half_an_object_is_an_error(
     outcome = ask(model, method=method, include_raw=True)
     assert outcome["parsed"] is None
     assert isinstance(outcome["parsing_error"], OpenRouterTruncatedError)
-    assert outcome["raw"].id == wire.GENERATION
+    assert outcome["raw"].response_metadata["id"] == wire.GENERATION
 
 
 @every_mode

@@ -29,14 +29,14 @@ tool_chunks = st.builds(
     index=st.none() | st.integers(),
 )
 kwargs = st.dictionaries(st.sampled_from(["reasoning_content", "refusal"]), texts)
-deltas = st.tuples(texts, kwargs, st.lists(tool_chunks, max_size=3), st.none() | texts)
+deltas = st.tuples(texts, kwargs, st.lists(tool_chunks, max_size=3))
 
 
 def build(builder: Any, delta: tuple[Any, ...]) -> Any:
-    text, additional, calls, identity = delta
+    text, additional, calls = delta
     metadata = {"model_provider": "openrouter"}
     fresh = [call.copy() for call in calls]
-    return builder(text, dict(additional), metadata, fresh, identity)
+    return builder(text, dict(additional), metadata, fresh)
 
 
 @given(delta=deltas)
@@ -60,11 +60,11 @@ def test_both_ways_add_up_to_the_same_message(
 
 
 def test_chunks_share_nothing() -> None:
-    one, other = (build(build_delta, ("a", {}, [], "gen-1")) for _ in range(2))
+    one, other = (build(build_delta, ("a", {}, [])) for _ in range(2))
     one.message.additional_kwargs["x"] = 1
     one.message.response_metadata["x"] = 1
     one.message.tool_calls.append({"name": "f", "args": {}, "id": "1"})
-    assert state_of(other) == state_of(build(validated_delta, ("a", {}, [], "gen-1")))
+    assert state_of(other) == state_of(build(validated_delta, ("a", {}, [])))
 
 
 def test_the_direct_way_is_taken_with_the_installed_langchain_core() -> None:

@@ -48,7 +48,7 @@ class Heard:
         arguments: The arguments of tool calls so far.
         messages: How many messages or chunks came.
         lasts: How many of them said that they are the last; of whole messages, all.
-        ids: The generation ids that they carried.
+        ids: The generation ids that they told.
         usage: Whether one of them had token counts.
         calls: The parsed arguments of the tool calls of a whole message.
         object: The parsed object.
@@ -74,7 +74,8 @@ class Heard:
         assert isinstance(message, AIMessage)
         self.messages += 1
         self.text += message.text
-        self.ids.add(message.id)
+        if (identity := message.response_metadata.get("id")) is not None:
+            self.ids.add(identity)
         self.usage = self.usage or message.usage_metadata is not None
         if isinstance(message, AIMessageChunk):
             self.arguments += "".join(each["args"] or "" for each in message.tool_call_chunks)

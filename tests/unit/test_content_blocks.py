@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.content_blocks import message_to_blocks
@@ -102,3 +102,86 @@ def test_chunks_show_their_deltas_and_the_sum_shows_the_whole() -> None:
         {"type": "text", "text": "hi", "index": "lc_text"},
         {"type": "tool_call", "name": "f", "args": {"a": 1}, "id": "call_1"},
     ]
+
+
+# --- Messages of other packages that say "openrouter", too ---
+
+FOREIGN: list[Any] = [
+    {"type": "image", "url": "https://e.org/a.png", "extras": {"detail": "low"}},
+    {"type": "image", "base64": "AAAA", "mime_type": "image/png", "id": "lc_1"},
+    {"type": "image", "source_type": "url", "url": "https://e.org/a.png"},
+    {"type": "audio", "base64": "AAAA", "mime_type": "audio/wav"},
+    {"type": "file", "file_id": "file-1"},
+    {"type": "video", "url": "https://e.org/a.mp4"},
+    {"type": "text-plain", "text": "x", "mime_type": "text/plain"},
+    {"type": "text", "text": "x", "annotations": [{"type": "citation", "url": "https://e.org"}]},
+    {"type": "text", "text": "x", "extras": {"cache_control": {}}},
+    {"type": "reasoning", "reasoning": "hm", "extras": {"signature": "s"}},
+    {"type": "refusal", "refusal": "no"},
+    {"type": "tool_call", "name": "f", "args": {}, "id": "1"},
+    {"type": "invalid_tool_call", "name": "f", "args": "{", "id": "1", "error": None},
+    {"type": "server_tool_call", "name": "web_search", "args": {}, "id": "1"},
+    {"type": "server_tool_call_chunk", "name": "web_search", "args": "{", "id": "1"},
+    {"type": "server_tool_result", "tool_call_id": "1", "status": "success"},
+    {"type": "non_standard", "value": {"type": "odd"}},
+    {"type": "image_url", "image_url": {"url": "https://e.org/a.png", "detail": "low"}},
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+    {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA", "filename": "a"}},
+    {"type": "document", "source": {"type": "url", "url": "https://e.org/a.pdf"}},
+    {"type": "tool_use", "id": "1", "name": "f", "input": {}},
+    {"text": "without a type"},
+    {"type": "odd", "x": 1},
+    "plain",
+]
+OPENROUTER = {"model_provider": "openrouter"}
+
+
+def comparable(blocks: Any) -> list[dict[str, Any]]:
+    """Leave out ids that core makes up."""
+    return [
+        {k: v for k, v in block.items() if k != "id" or not str(v).startswith("lc_")}
+        for block in blocks
+    ]
+
+
+@pytest.mark.parametrize("kind", [AIMessage, AIMessageChunk])
+@pytest.mark.parametrize("position", range(len(FOREIGN)))
+@pytest.mark.parametrize("beside", [{}, {"reasoning_content": "Hm."}])
+def test_a_block_of_another_package_is_read_as_core_reads_it(
+    kind: type[AIMessage], position: int, beside: dict[str, Any]
+) -> None:
+    content = [FOREIGN[position], {"type": "text", "text": "end"}]
+    ours = kind(content, additional_kwargs=beside, response_metadata=OPENROUTER)
+    core = kind(content, additional_kwargs=beside, response_metadata={})
+    assert comparable(ours.content_blocks) == comparable(core.content_blocks)
+    assert ours.content == content
+
+
+@pytest.mark.parametrize("kind", [AIMessage, AIMessageChunk])
+def test_all_blocks_and_calls_of_another_package_are_read_as_core_reads_them(
+    kind: type[AIMessage],
+) -> None:
+    calls = [{"name": "f", "args": {"a": 1}, "id": identity} for identity in ("1", "2")]
+    ours = kind(FOREIGN, tool_calls=calls, response_metadata=OPENROUTER)
+    core = kind(FOREIGN, tool_calls=calls)
+    assert comparable(ours.content_blocks) == comparable(core.content_blocks)
+
+
+def test_fragments_of_calls_beside_blocks_are_read_as_core_reads_them() -> None:
+    fragments: list[Any] = [
+        {"name": "f", "args": '{"a":', "id": "1", "index": 0},
+        {"name": None, "args": "1}", "id": None, "index": 1},
+    ]
+    blocks: Any = [{"type": "text", "text": "x"}]
+    ours = AIMessageChunk(content=blocks, tool_call_chunks=fragments, response_metadata=OPENROUTER)
+    core = AIMessageChunk(content=blocks, tool_call_chunks=fragments)
+    assert ours.content_blocks == core.content_blocks
+    bare = AIMessageChunk(content=[], tool_call_chunks=fragments, response_metadata=OPENROUTER)
+    assert [block["type"] for block in bare.content_blocks] == ["tool_call_chunk"] * 2
+
+
+def test_a_texts_own_citations_are_not_replaced() -> None:
+    own = {"type": "text", "text": "x", "annotations": [CITATION]}
+    message = AIMessage([own], additional_kwargs={"annotations": [CITED, CITED]})
+    assert message_to_blocks(message) == [own]

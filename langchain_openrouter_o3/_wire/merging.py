@@ -1,0 +1,48 @@
+"""Lists that survive the sum of two messages.
+
+langchain-core takes list items of two messages that have the same integer `index` for pieces of one
+item: it joins their texts, and the reasoning of one answer gets the ciphertext of another. This
+package joins the pieces of a stream itself, so core has nothing to join. It looks for integers
+only, and to Python and to JSON `0.0` is the same number as `0`. So an index is kept as a float,
+which survives JSON and checkpoints, and goes back as an integer.
+
+Source: `langchain_core.utils._merge.merge_lists`
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_openrouter_o3._json import is_array, is_object
+
+_INDEX = "index"
+_EXACT = 2**53
+"""Below this, every integer is a float, too."""
+
+
+def keep_apart(value: Any) -> Any:
+    """Return JSON-like data whose list items core cannot join with those of another message."""
+    if is_array(value):
+        return [_with_float(item) for item in value]
+    if is_object(value):
+        return {key: keep_apart(item) for key, item in value.items()}
+    return value
+
+
+def as_sent(value: Any) -> Any:
+    """Return the data of `keep_apart` as they came from the server."""
+    if is_array(value):
+        return [_with_integer(item) for item in value]
+    if is_object(value):
+        return {key: as_sent(item) for key, item in value.items()}
+    return value
+
+
+def _with_float(item: Any) -> Any:
+    index = item.get(_INDEX) if is_object(item) else None
+    return {**item, _INDEX: float(index)} if type(index) is int and abs(index) < _EXACT else item
+
+
+def _with_integer(item: Any) -> Any:
+    index = item.get(_INDEX) if is_object(item) else None
+    return {**item, _INDEX: int(index)} if type(index) is float and index.is_integer() else item

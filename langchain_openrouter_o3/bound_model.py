@@ -1,0 +1,181 @@
+"""A chat model with arguments bound to it, which binding more does not forget.
+
+langchain-core's own binding hands `bind_tools` and `with_structured_output` on to the bare model,
+so that everything bound before is lost. It also joins bound and later arguments by name, so that
+one parameter under two names is there twice. Here the later one wins, whatever its name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableBinding
+from typing_extensions import Self, override
+
+from langchain_openrouter_o3.arguments import (
+    HIDDEN,
+    is_header_argument,
+    later_wins,
+    masked_headers,
+)
+from langchain_openrouter_o3.tools import tool_name, tools_to_wire
+
+if TYPE_CHECKING:
+    # It only narrows the types of protocol events.
+    from langchain_core.language_models.chat_models import (
+        _ChatModelBinding as Binding,  # pyright: ignore[reportPrivateUsage]
+    )
+    from langchain_core.tools import BaseTool
+else:
+    Binding = RunnableBinding[LanguageModelInput, AIMessage]
+    BaseTool = Any  # importing it takes time; whoever binds tools has done so
+
+
+def _calling(name: str) -> Callable[..., Any]:
+    """Make a method that binds the arguments of a call before it makes the call."""
+    method = getattr(Binding, name)
+    own = inspect.signature(method).parameters.keys()
+
+    @wraps(method)
+    def call(self: BoundModel, *args: Any, **kwargs: Any) -> Any:
+        options = {key: kwargs.pop(key) for key in own & kwargs.keys()}
+        return method(self.bind(**kwargs) if kwargs else self, *args, **options)
+
+    return call
+
+
+class BoundModel(Binding):
+    """What `bind`, `bind_tools` and `with_config` of a chat model return."""
+
+    if TYPE_CHECKING:
+        pass  # the types of core's methods are right
+    else:
+        invoke = _calling("invoke")
+        ainvoke = _calling("ainvoke")
+        batch = _calling("batch")
+        abatch = _calling("abatch")
+        batch_as_completed = _calling("batch_as_completed")
+        abatch_as_completed = _calling("abatch_as_completed")
+        stream = _calling("stream")
+        astream = _calling("astream")
+        stream_events = _calling("stream_events")
+        astream_events = _calling("astream_events")
+        transform = _calling("transform")
+        atransform = _calling("atransform")
+
+    @override
+    def bind(self, **kwargs: Any) -> Self:
+        """Bind more arguments; a later one wins, under any of its names."""
+        return self._with(later_wins(self.kwargs, kwargs))
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | bool | dict[str, Any] | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools beside what is bound; they replace tools that were bound before.
+
+        Args:
+            tools: See `ChatOpenRouterO3.bind_tools`; an empty list changes no tools.
+            tool_choice: See there.
+            strict: See there.
+            kwargs: Any other parameter of a call.
+
+        Raises:
+            OpenRouterInputError: A tool cannot be sent or `tool_choice` names none of them.
+        """
+        before = self._tools()
+        later = self._chat_model.bind_tools(
+            tools or before, tool_choice=tool_choice, strict=strict, **kwargs
+        ).kwargs
+        # The choice that came with the tools goes with them.
+        gone = ("tool_choice",) if tools and before else ()
+        kept = {name: value for name, value in self.kwargs.items() if name not in gone}
+        return self._with(later_wins(kept, later))
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, **options: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Make the answer an object of a schema; what is bound, tools too, stays bound.
+
+        Args:
+            schema: See `ChatOpenRouterO3.with_structured_output`.
+            options: See there.
+
+        Raises:
+            OpenRouterInputError: The schema cannot be strict (the text names the path).
+        """
+        build = self._chat_model._structured_output  # noqa: SLF001 - the two are one
+        structured: Runnable[LanguageModelInput, Any] = build(self._add_tools, schema, **options)
+        return structured
+
+    @classmethod
+    @override
+    def lc_id(cls) -> list[str]:
+        """Be written as core's own binding, which every program can read."""
+        return RunnableBinding.lc_id()
+
+    @property
+    @override
+    def lc_attributes(self) -> dict[str, Any]:
+        """Headers are written as a text that no call takes: any of them may be a credential."""
+        hidden = {name: HIDDEN for name in self.kwargs if is_header_argument(name)}
+        return {"kwargs": {**self.kwargs, **hidden}} if hidden else {}
+
+    @override
+    def __repr_args__(self) -> Any:
+        """Show the names of headers, never their values."""
+        shown = {"kwargs": masked_headers(self.kwargs)}
+        return [(name, shown.get(name, value)) for name, value in super().__repr_args__()]
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Pickle without headers.
+
+        Raises:
+            TypeError: Headers are bound: any of them may carry credentials.
+        """
+        if any(value for name, value in self.kwargs.items() if is_header_argument(name)):
+            raise TypeError(
+                "extra_headers may carry credentials, which do not travel in a pickle; bind them "
+                "where the model is used."
+            )
+        return super().__getstate__()
+
+    @property
+    def _chat_model(self) -> Any:
+        """The chat model, also below what `with_retry` puts around it."""
+        bound: Any = self.bound
+        while not isinstance(bound, BaseChatModel):
+            bound = bound.bound
+        return bound
+
+    def _tools(self) -> list[dict[str, Any]]:
+        return tools_to_wire(self.kwargs.get("tools") or ())
+
+    def _add_tools(self, tools: Sequence[Any], **arguments: Any) -> Self:
+        """Bind tools beside those that are bound; of two with one name the later one stays."""
+        later: dict[str, Any] = dict(self._chat_model.bind_tools(tools, **arguments).kwargs)
+        added = later.get("tools", [])
+        names = {tool_name(tool) for tool in added} - {None}
+        kept = [tool for tool in self._tools() if tool_name(tool) not in names]
+        if kept or added:
+            later["tools"] = [*kept, *added]
+        return self.bind(**later)
+
+    def _with(self, kwargs: Mapping[str, Any]) -> Self:
+        return self.__class__(
+            bound=self.bound,
+            kwargs=kwargs,
+            config=self.config,
+            config_factories=self.config_factories,
+            custom_input_type=self.custom_input_type,
+            custom_output_type=self.custom_output_type,
+        )
