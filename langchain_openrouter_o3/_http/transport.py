@@ -19,11 +19,12 @@ import time
 from collections import deque
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import anyio
 import httpcore
 import httpx
+from typing_extensions import NamedTuple
 
 from langchain_openrouter_o3._http.stream import (
     OPENED,
@@ -57,7 +58,7 @@ _LOST = (
 _HTTPCORE = str(Path(httpcore.__file__).parent)
 
 
-class _Idle(NamedTuple, Generic[C]):
+class _Idle(NamedTuple, Generic[C]):  # Python 3.10's own cannot be generic
     connection: C
     stream: Stream
     ends_at: float
