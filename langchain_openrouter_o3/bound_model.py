@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 else:
     Binding = RunnableBinding[LanguageModelInput, AIMessage]
     BaseTool = Any  # importing it takes time; whoever binds tools has done so
+
+T = TypeVar("T")
 
 
 def _calling(name: str) -> Callable[..., Any]:
@@ -100,6 +102,16 @@ class BoundModel(Binding):
         gone = ("tool_choice",) if tools and before else ()
         kept = {name: value for name, value in self.kwargs.items() if name not in gone}
         return self._with(later_wins(kept, later))
+
+    @overload
+    def with_structured_output(  # pyright: ignore[reportOverlappingOverload] - the first that fits
+        self, schema: type[T], *, include_raw: Literal[False] = False, **options: Any
+    ) -> Runnable[LanguageModelInput, T]: ...
+
+    @overload
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **options: Any
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, **options: Any

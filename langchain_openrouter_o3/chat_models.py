@@ -6,7 +6,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import (
@@ -80,6 +80,9 @@ else:
 
 
 content_blocks.register()
+
+T = TypeVar("T")
+Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
 class ChatOpenRouterO3(BaseChatModel, SharedConnections):
@@ -565,12 +568,36 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
             raise OpenRouterInputError(f"tool_choice={tool_choice!r} needs tools; none are bound.")
         return self.bind(**bound)
 
+    @overload
+    def with_structured_output(  # pyright: ignore[reportOverlappingOverload] - the first that fits
+        self,
+        schema: type[T],
+        *,
+        method: Method = ...,
+        strict: bool | None = ...,
+        include_raw: Literal[False] = False,
+        tools: Sequence[Any] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, T]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        method: Method = ...,
+        strict: bool | None = ...,
+        include_raw: bool = ...,
+        tools: Sequence[Any] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, dict[str, Any]]: ...
+
     @override
     def with_structured_output(
         self,
         schema: dict[str, Any] | type,
         *,
-        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        method: Method = "json_schema",
         strict: bool | None = None,
         include_raw: bool = False,
         tools: Sequence[Any] = (),
@@ -614,7 +641,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         bind_tools: Callable[..., Runnable[LanguageModelInput, AIMessage]],
         schema: dict[str, Any] | type,
         *,
-        method: Literal["json_schema", "function_calling", "json_mode"] = "json_schema",
+        method: Method = "json_schema",
         strict: bool | None = None,
         include_raw: bool = False,
         tools: Sequence[Any] = (),

@@ -112,7 +112,7 @@ def test_tools_given_to_a_bare_call_are_converted_too(
 
 def test_a_method_that_does_not_exist_is_refused(model: ChatOpenRouterO3) -> None:
     with pytest.raises(OpenRouterInputError, match="'function_calling'"):
-        model.with_structured_output(Person, method="json")  # type: ignore[arg-type]
+        model.with_structured_output(Person, method="json")  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
