@@ -112,16 +112,21 @@ def tool_choice_to_wire(
 
 
 def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, Any]:  # noqa: FBT001
-    convert = _remembered_tool if is_object(tool) else _tool_to_wire
-    converted = convert(tool, strict, prefer_strict)
+    # What langchain-core makes of a class or function is remembered by content, too.
+    given = tool if is_object(tool) else _to_openai(tool)
+    converted = _remembered_tool(given, strict, prefer_strict)
     if converted["problem"]:
         warn_not_strict(f"tool {tool_name(converted['wire'])!r}", converted["problem"])
     wire: dict[str, Any] = converted["wire"]
     return wire
 
 
-def _tool_to_wire(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, Any]:  # noqa: FBT001
-    if is_object(tool) and tool.get("type") not in (None, "function", "object", ["object"]):
+def _tool_to_wire(
+    tool: dict[str, Any],
+    strict: bool | None,  # noqa: FBT001 - `remembered` hands on positions
+    prefer_strict: bool,  # noqa: FBT001
+) -> dict[str, Any]:
+    if tool.get("type") not in (None, "function", "object", ["object"]):
         return {"wire": dict(tool), "problem": None}
     converted = _to_openai(tool)
     function = without_invented_words(converted["function"])

@@ -190,12 +190,15 @@ def resolve_ref(reference: str, root: Schema) -> Schema:
 
 def is_recursive(schema: Schema) -> bool:
     """Whether a definition holds itself, however far below."""
+    finished: set[str] = set()  # definitions below which nothing holds itself
 
     def holds(node: Schema, above: tuple[str, ...]) -> bool:
-        references = {each["$ref"] for _, each in walk(node) if "$ref" in each}
-        return bool(references & {"#", *above}) or any(
-            holds(resolve_ref(each, schema), (*above, each)) for each in references
-        )
+        references = {each["$ref"] for _, each in walk(node) if "$ref" in each} - finished
+        if references & {"#", *above}:
+            return True
+        found = any(holds(resolve_ref(each, schema), (*above, each)) for each in references)
+        finished.update(references)
+        return found
 
     return holds({key: schema[key] for key in schema if key not in ("$defs", "definitions")}, ())
 

@@ -153,6 +153,13 @@ def test_an_object_that_does_not_come_is_an_error(server: Emulator, schema_file:
     assert "cut by a token limit" in done.stderr
 
 
+def test_half_an_object_is_an_error(server: Emulator, schema_file: str) -> None:
+    server.play(Canned(headers=STREAM, pieces=sse(chunk("{}"), *ending())))
+    done = run("--schema", schema_file, "Ada")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "does not fit" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

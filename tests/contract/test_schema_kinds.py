@@ -778,3 +778,71 @@ def test_several_calls_at_once_share_a_schema(emulator: Emulator, model: ChatOpe
         return await asyncio.gather(*(chain.ainvoke(PROMPT) for _ in range(4)))
 
     assert asyncio.run(ask()) == [Account(balance=1)] * 4
+
+
+# --- What is rare ---
+
+
+def test_a_schema_that_holds_itself_is_refused(model: ChatOpenRouterO3) -> None:
+    endless: dict[str, Any] = {"type": "object", "properties": {}}
+    endless["properties"]["again"] = endless
+    with pytest.raises(OpenRouterInputError, match="nested too deep"):
+        model.with_structured_output(endless)
+
+
+@pytest.mark.parametrize("parameters", [True, "text", [1], {"type": 5}])
+def test_parameters_that_are_not_a_schema_are_refused(
+    model: ChatOpenRouterO3, parameters: Any
+) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"tool.*JSON schema"):
+        model.bind_tools([{"name": "f", "parameters": parameters}])
+
+
+FOREIGN = {
+    "type": "object",
+    "properties": {"a": {"type": "string", "pattern": r"^\p{L}+$"}},
+    "patternProperties": {r"^\p{Lu}": {"type": "integer"}, "^x": {"type": "integer"}},
+}
+
+
+def test_a_pattern_of_javascript_is_not_checked_here(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    chain = model.with_structured_output(FOREIGN, strict=False)
+    play(emulator, {"a": "1", "x": 1})
+    assert chain.invoke(PROMPT) == {"a": "1", "x": 1}
+    play(emulator, {"a": "1", "x": "y"})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
+def test_an_answer_that_no_json_can_hold_is_an_error(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    play(emulator, r'{"name":"\ud83d","born":1}', "function_calling", "PlainModel")
+    chain = model.with_structured_output(PlainModel, method="function_calling")
+    with pytest.raises(OpenRouterOutputError):
+        chain.invoke(PROMPT)
+
+
+class Parts(TypedDict):
+    parts: list[Wide2 | Tall2]
+
+
+class Wide2(TypedDict):
+    value: str
+    width: NotRequired[int]
+
+
+class Tall2(TypedDict):
+    value: str
+    height: NotRequired[int]
+
+
+def test_a_growing_union_shows_no_null_that_stands_for_absence(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    stream_of(emulator, '{"parts":[{"height":null', ',"val', 'ue":"x"}', "]}")
+    shown = list(model.with_structured_output(Parts).stream(PROMPT))
+    assert "null" not in json.dumps(shown)
+    assert shown[-1] == {"parts": [{"value": "x"}]}
