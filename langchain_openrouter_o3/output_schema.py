@@ -23,7 +23,6 @@ from langchain_openrouter_o3._wire.schema import (
     Schema,
     clean_name,
     read_schema,
-    without_foreign_patterns,
     without_invented_words,
 )
 from langchain_openrouter_o3._wire.strict_schema import StrictSchema, compile_strict, schema_to_wire
@@ -267,7 +266,7 @@ def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
     import jsonschema  # noqa: PLC0415 - takes 45 ms
 
     checks: Any = jsonschema
-    validator = checks.Draft202012Validator(without_foreign_patterns(schema))
+    validator = checks.Draft202012Validator(schema)
 
     def validate(text: str | bytes) -> Any:
         value = decode(text)

@@ -16,7 +16,7 @@ from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 Schema = dict[str, Any]
 
@@ -43,12 +43,11 @@ def read_schema(schema: Any, what: str) -> Schema:
     Raises:
         OpenRouterInputError: It is no JSON schema, or refers to nothing; the text names the path.
     """
-    from jsonschema import Draft202012Validator, FormatChecker, SchemaError  # noqa: PLC0415 - takes 45 ms
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - takes 45 ms
 
     try:
         read: Any = _modernise(schema)
-        # No format is checked: a pattern of JavaScript need not be one of Python.
-        Draft202012Validator.check_schema(read, format_checker=FormatChecker([]))
+        Draft202012Validator.check_schema(read)
     except SchemaError as error:
         raise OpenRouterInputError(
             f"{what}: {error.json_path} is no JSON schema: {error.message}"
@@ -114,15 +113,14 @@ def without_keyword(schema: Schema, keyword: str) -> Schema:
     return {key: value for key, value in cleaned.items() if key != keyword}
 
 
-def without_foreign_patterns(schema: Schema) -> Schema:
-    """Leave out patterns that only JavaScript's expressions have; Python cannot check them."""
-    cleaned = _map_children(schema, without_foreign_patterns)
-    if not _compiles(cleaned.get("pattern", "")):
-        del cleaned["pattern"]
-    named = cleaned.get("patternProperties")
-    if is_object(named):
-        cleaned["patternProperties"] = {k: v for k, v in named.items() if _compiles(k)}
-    return cleaned
+def add_to_description(schema: Schema, sentences: Sequence[str]) -> Schema:
+    """Tell the model more in a schema's description."""
+    if not sentences:
+        return schema
+    written = str(schema.get("description", "")).rstrip()
+    if written and not written.endswith((".", "!", "?", ":")):
+        written += "."
+    return {**schema, "description": " ".join([*([written] if written else []), *sentences])}
 
 
 def walk(schema: Any, path: str = "$") -> Iterator[tuple[str, Schema]]:
@@ -233,6 +231,12 @@ def _modernise(schema: Any) -> Any:
             read["items"] = read.pop("additionalItems")
     if is_array(read.get("type")) and len(read["type"]) == 1:
         (read["type"],) = read["type"]
+    if isinstance(read.get("pattern"), str) and not _compiles(read["pattern"]):
+        # One of JavaScript, such as \p{L}: OpenAI reads patterns as Python does.
+        read = add_to_description(read, [f"Matches the pattern {read.pop('pattern')}."])
+    if is_object(read.get("patternProperties")):
+        named = read["patternProperties"]
+        read["patternProperties"] = {k: v for k, v in named.items() if _compiles(k)}
     for bound in ("minimum", "maximum"):
         exclusive = f"exclusive{bound.capitalize()}"  # OpenAPI 3.0 and draft-04: true or false
         if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:

@@ -15,6 +15,7 @@ from langchain_openrouter_o3._json import encode, is_object
 from langchain_openrouter_o3._wire.schema import (
     Schema,
     accepts_null,
+    add_to_description,
     clean_name,
     nullable,
     repair_schema,
@@ -266,13 +267,8 @@ def _describe(converted: Schema, schema: Schema) -> Schema:
     if "const" in converted:
         schema = {key: value for key, value in schema.items() if key != "default"}
     told = list(_tell(schema))
-    if not told:
-        return converted
     kept = {k: v for k, v in converted.items() if k not in schema or k not in _TOLD}
-    written = str(schema.get("description", "")).rstrip()
-    if written and not written.endswith((".", "!", "?", ":")):
-        written += "."
-    return {**kept, "description": " ".join([*filter(None, [written]), *told])}
+    return add_to_description(kept, told) if told else converted
 
 
 def _tell(schema: Schema) -> Iterable[str]:

@@ -580,7 +580,10 @@ PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
         ({"type": "number", "default": float("inf")}, {"type": "number"}),
         ({"type": "number", "default": float("nan")}, {"type": "number"}),
         ({"type": "string", "default": object()}, {"type": "string"}),
-        ({"type": "string", "pattern": r"^\p{L}+$"}, {"type": "string", "pattern": r"^\p{L}+$"}),
+        (
+            {"type": "string", "pattern": r"^\p{L}+$"},
+            {"type": "string", "description": r"Matches the pattern ^\p{L}+$."},
+        ),
     ],
 )
 def test_older_dialects_are_read(

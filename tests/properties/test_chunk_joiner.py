@@ -147,6 +147,7 @@ def test_whole_chunks_become_one(bodies: list[bytes]) -> None:
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nx: y\r\n folded\r\ntransfer-encoding: chunked\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: +3\r\n\r\n",
     ],
 )
 def test_below_an_odd_head_nothing_is_joined(head: bytes) -> None:

@@ -234,3 +234,13 @@ def test_a_connection_that_was_reset_before_tls_is_closed() -> None:
         with pytest.raises(httpcore.ConnectError):
             HTTPStream(connected, None).start_tls(ssl.create_default_context(), "nobody")
         assert connection.fileno() == -1
+
+
+async def test_a_size_line_in_two_pieces_is_read_on() -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    pieces = [head, b"1", b"\r\na\r\n0\r\n\r\n"]
+    blocking = HTTPStream(httpcore.MockStream([*pieces]), None)
+    asynchronous = AsyncHTTPStream(httpcore.AsyncMockStream([*pieces]), None)
+    assert [blocking.read(100), blocking.read(100)] == [head, b"1\r\na\r\n0\r\n\r\n"]
+    read = [await asynchronous.read(100), await asynchronous.read(100)]
+    assert read == [head, b"1\r\na\r\n0\r\n\r\n"]
