@@ -12,8 +12,10 @@ from typing import Annotated, Any, get_origin
 
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import is_typeddict
+from pydantic_core import core_schema
+from typing_extensions import is_typeddict, override
 
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3._warn import warn_not_strict
@@ -33,6 +35,8 @@ _MAX_QUOTE = 300
 _WRAPPERS = ("schema", "parameters", "input_schema", "inputSchema")
 """Where envelopes, functions of OpenAI and Anthropic, and MCP tools hold their schema."""
 
+_EMPTY_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool)
+_MODEL_JSON_SCHEMA: Any = BaseModel.model_json_schema
 _MARKS_OF_A_SCHEMA = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"})
 
 
@@ -151,6 +155,8 @@ class OutputSchema:
         LangChain converts it anew for each call, and some of its own conversions fail.
         """
         ours = {"title": self.name, **self.schema}
+        if is_dataclass(schema):
+            return ours  # of which langchain-core's conversion warns when it meets a factory
         try:
             return convert_to_json_schema(schema)
         except Exception:  # noqa: BLE001 - what is only traced can never break a call
@@ -229,13 +235,35 @@ def _take_class(schema: type[Any]) -> tuple[Schema, Callable[[str | bytes], Any]
     if issubclass(schema, BaseModelV1):
         return schema.schema(), lambda text: schema.parse_obj(decode(text))
     if issubclass(schema, BaseModel):
-        return schema.model_json_schema(), schema.model_validate_json
+        return _read_model(schema), schema.model_validate_json
     if not is_dataclass(schema) and not is_typeddict(schema):
         raise _no_schema(schema)
     adapter: TypeAdapter[Any] = TypeAdapter(
         rebuild_typed_dict(schema) if is_typeddict(schema) else schema
     )
-    return adapter.json_schema(), adapter.validate_json
+    return adapter.json_schema(schema_generator=_SchemaGenerator), adapter.validate_json
+
+
+def _read_model(schema: type[BaseModel]) -> Schema:
+    theirs: Any = schema.model_json_schema
+    if theirs.__func__ is not _MODEL_JSON_SCHEMA.__func__:
+        read: Schema = theirs()  # the caller's own method, which may take no arguments
+        return read
+    return schema.model_json_schema(schema_generator=_SchemaGenerator)
+
+
+class _SchemaGenerator(GenerateJsonSchema):
+    """Tells the default of a factory that can make one thing only, such as `list`.
+
+    The model needs it where null is not invited, and a union's member is chosen by it.
+    """
+
+    @override
+    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        factory: Any = schema.get("default_factory")
+        if any(factory is each for each in _EMPTY_FACTORIES):
+            return factory()
+        return super().get_default_value(schema)
 
 
 def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:

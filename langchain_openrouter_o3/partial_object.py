@@ -95,10 +95,10 @@ class PartialObjectStream:
         first, *others = self._chunks
         total: Any = first + others if others else first
         if not self._include_raw:
-            yield from self._show(self._parse(total))
+            yield from self._show_last(self._parse(total))
             return
         try:
-            yield from self._show(self._parse(total))
+            yield from self._show_last(self._parse(total))
         except OpenRouterOutputError as error:
             yield Outcome(parsed=None, parsing_error=error)
         else:
@@ -118,6 +118,12 @@ class PartialObjectStream:
         if value is not None and value != self._shown:
             self._shown = value
             yield Outcome(parsed=value) if self._include_raw else value
+
+    def _show_last(self, value: Any) -> Iterator[Any]:
+        # Only now a TypedDict's values have their types: 1 may have become True or Decimal(1).
+        if repr(value) != repr(self._shown):
+            self._shown = None
+        yield from self._show(value)
 
 
 class _PartialJSON:

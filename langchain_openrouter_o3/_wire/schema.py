@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 Schema = dict[str, Any]
 
+ABSENT = "x-null-is-absent"
+"""Marks a property whose null stands for its absence.
+
+It holds the property without null, and its default, if that is known. It is never sent.
+"""
+
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = (
@@ -231,17 +237,24 @@ def _modernise(schema: Any) -> Any:
             read["items"] = read.pop("additionalItems")
     if is_array(read.get("type")) and len(read["type"]) == 1:
         (read["type"],) = read["type"]
-    if isinstance(read.get("pattern"), str) and not _compiles(read["pattern"]):
-        # One of JavaScript, such as \p{L}: OpenAI reads patterns as Python does.
-        read = add_to_description(read, [f"Matches the pattern {read.pop('pattern')}."])
-    if is_object(read.get("patternProperties")):
-        named = read["patternProperties"]
-        read["patternProperties"] = {k: v for k, v in named.items() if _compiles(k)}
+    read = _tell_foreign_patterns(read)
     for bound in ("minimum", "maximum"):
         exclusive = f"exclusive{bound.capitalize()}"  # OpenAPI 3.0 and draft-04: true or false
         if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
             read[exclusive] = read.pop(bound)
     return nullable(read) if read.pop("nullable", None) is True else read
+
+
+def _tell_foreign_patterns(schema: Schema) -> Schema:
+    r"""Tell patterns that only JavaScript has, such as \p{L}: OpenAI reads them as Python does."""
+    named = schema.get("patternProperties")
+    if is_object(named):
+        schema = {**schema, "patternProperties": {k: v for k, v in named.items() if _compiles(k)}}
+    pattern = schema.get("pattern")
+    if not isinstance(pattern, str) or _compiles(pattern):
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "pattern"}
+    return add_to_description(rest, [f"Matches the pattern {pattern}."])
 
 
 def _compiles(pattern: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._json import encode, is_object
 from langchain_openrouter_o3._wire.schema import (
+    ABSENT,
     Schema,
     accepts_null,
     add_to_description,
@@ -29,12 +30,6 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-ABSENT = "x-null-is-absent"
-"""Marks a property whose null stands for its absence, and holds its default, if that is known.
-
-It is never sent.
-"""
 
 _TAKEN = frozenset(
     {
@@ -157,6 +152,7 @@ class _Compiler:
         converted = {key: value for key, value in schema.items() if key in _TAKEN}
         if "object" in types_of(schema):
             self._close(converted, path)
+        converted.pop("items", None)
         if "array" in types_of(schema):
             self._fill_items(converted, schema, path)
         if "anyOf" in schema:
@@ -229,7 +225,8 @@ class _Compiler:
         if not is_object(schema) or accepts_null(schema, self._schema):
             return converted
         default = schema.get("default")
-        return {**nullable(converted), ABSENT: {} if default is None else {"default": default}}
+        known = {} if default is None else {"default": default}
+        return {**nullable(converted), ABSENT: {"present": converted, **known}}
 
     def _is_constant(self, schema: Schema) -> bool:
         """Whether there is one value only: the tag of a union, which null would untag."""
