@@ -135,7 +135,9 @@ class PythonKind:
         return written
 
     def factory(self, written: str, field: Field) -> str:
-        made = "list" if field.default == [] else f"lambda: {written}"
+        kind = self.annotation(field.type).partition("[")[0]
+        is_empty = field.default == [] and kind in ("list", "set")
+        made = kind if is_empty else f"lambda: {written}"
         return f"Field(default_factory={made})"
 
     def annotation(self, type_: Type) -> str:
