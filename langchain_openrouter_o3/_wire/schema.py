@@ -121,8 +121,6 @@ def without_keyword(schema: Schema, keyword: str) -> Schema:
 
 def add_to_description(schema: Schema, sentences: Sequence[str]) -> Schema:
     """Tell the model more in a schema's description."""
-    if not sentences:
-        return schema
     written = str(schema.get("description", "")).rstrip()
     if written and not written.endswith((".", "!", "?", ":")):
         written += "."

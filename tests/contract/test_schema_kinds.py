@@ -104,6 +104,7 @@ class PersonDict(typing.TypedDict):
     address: NotRequired[Address]
     colour: NotRequired[Literal["red", "blue"]]
     unit: Annotated[str, "piece", "What is counted"]
+    home: NotRequired[Annotated[str, "The town"]]
 
 
 class Tree(TypedDict):
@@ -149,6 +150,7 @@ def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRout
     assert properties["age"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
     assert properties["unit"]["description"] == 'What is counted. Default: "piece".'
     assert "null" in properties["unit"]["type"]
+    assert properties["home"]["description"] == "The town"
 
 
 @pytest.mark.parametrize("schema", [PersonDict, Tree])
@@ -784,6 +786,37 @@ def test_several_calls_at_once_share_a_schema(emulator: Emulator, model: ChatOpe
 
 
 # --- What is rare ---
+
+
+@dataclass
+class Foreign:
+    what: ConsoleCallbackHandler
+
+
+class Lost(TypedDict):
+    a: NoSuchType  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+
+
+@pytest.mark.parametrize("schema", [Foreign, Lost])
+def test_a_class_that_pydantic_cannot_read_is_refused(model: ChatOpenRouterO3, schema: Any) -> None:
+    with pytest.raises(OpenRouterInputError, match=f"schema '{schema.__name__}'"):
+        model.with_structured_output(schema)
+
+
+class Rows(BaseModel):
+    rows: list[PlainModel]
+
+
+@pytest.mark.parametrize("schema", [Rows, Rows.model_json_schema()])
+def test_a_long_object_shows_fewer_states_and_ends_whole(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any
+) -> None:
+    rows = [{"name": f"Row {n}", "born": n} for n in range(100)]
+    stream_of(emulator, *json.dumps({"rows": rows}))
+    shown = list(model.with_structured_output(schema, method="json_mode").stream(PROMPT))
+    last = shown[-1]
+    assert (last if isinstance(last, dict) else last.model_dump()) == {"rows": rows}
+    assert 2 < len(shown) < 1_000
 
 
 def test_a_schema_that_holds_itself_is_refused(model: ChatOpenRouterO3) -> None:

@@ -74,11 +74,14 @@ def test_a_pydantic_schema_becomes_complete() -> None:
         ({"type": "array", "prefixItems": [STRING, STRING]},
          {"type": "array", "items": STRING, "minItems": 2, "maxItems": 2}),
         ({"type": "array", "items": obj(x=STRING)}, {"type": "array", "items": closed(x=STRING)}),
+        ({"properties": {"x": STRING}, "required": ["x"]}, closed(x=STRING)),
+        ({"$ref": "#"}, {"$ref": "#"}),
     ],
 )  # fmt: skip
 def test_a_required_property_is_converted(child: dict[str, Any], converted: dict[str, Any]) -> None:
     schema = {**obj(a=child), "$defs": {"A": obj(x=STRING)}}
-    definitions = {"$defs": {"A": closed(x=STRING)}} if "$ref" in child else {}
+    is_defined = child.get("$ref") == "#/$defs/A"
+    definitions = {"$defs": {"A": closed(x=STRING)}} if is_defined else {}
 
     assert strict_schema(schema, "s") == {**closed(a=converted), **definitions}
 
@@ -247,6 +250,8 @@ def test_parameters_with_a_union_on_top_are_refused(key: str) -> None:
         ({"a": None}, obj([], a={"const": None}), {"a": None}),
         ({"a": None}, obj([], a={}), {"a": None}),
         ({"a": None}, obj([], a=True), {"a": None}),
+        ({"a": None}, obj([], a={"anyOf": [STRING, True]}), {"a": None}),
+        ({"a": None}, obj([], a={"anyOf": [STRING, False]}), {}),
         ({"b": None}, obj([], a=STRING), {"b": None}),
         ({"a": [{"x": None}]}, obj(a={"type": "array", "items": obj([], x=STRING)}), {"a": [{}]}),
         ({"a": [{"x": None}]},
@@ -281,6 +286,25 @@ def test_a_null_meant_by_a_definition_of_a_definition_is_kept() -> None:
     }
 
     assert drop_absent({"a": None}, schema) == {"a": None}
+
+
+def test_definitions_of_one_name_are_kept_apart() -> None:
+    schema = {
+        **obj(a={"$ref": "#/$defs/A"}, b={"$ref": "#/definitions/A"}),
+        "$defs": {"A": STRING},
+        "definitions": {"A": {"type": "integer"}},
+    }
+    strict = strict_schema(schema, "s")
+    kinds = [resolve_ref(strict["properties"][name]["$ref"], strict)["type"] for name in ("a", "b")]
+    assert kinds == ["string", "integer"]
+
+
+def test_a_union_that_no_order_separates_is_given_up() -> None:
+    properties: dict[str, Any] = {f"k{n}": STRING for n in range(8)}
+    alike = obj(None, **properties)
+    members = [{**alike, "description": str(n)} for n in range(9)]
+    with pytest.raises(OpenRouterInputError, match=r"\$\.properties\.a: members of a union begin"):
+        strict_schema(obj(a={"anyOf": members}), "s")
 
 
 def test_a_definition_of_itself_does_not_loop() -> None:
