@@ -794,7 +794,7 @@ class Foreign:
 
 
 class Lost(TypedDict):
-    a: NoSuchType  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+    a: NoSuchType  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 
 
 @pytest.mark.parametrize("schema", [Foreign, Lost])
