@@ -54,9 +54,7 @@ def _calling(name: str) -> Callable[..., Any]:
 class BoundModel(Binding):
     """What `bind`, `bind_tools` and `with_config` of a chat model return."""
 
-    if TYPE_CHECKING:
-        pass  # the types of core's methods are right
-    else:
+    if not TYPE_CHECKING:  # the types of core's methods are right
         invoke = _calling("invoke")
         ainvoke = _calling("ainvoke")
         batch = _calling("batch")

@@ -57,6 +57,13 @@ _CONSTRAINING = _TAKEN - {"title", "description"} | _IMPOSSIBLE | {"oneOf", "all
 _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
 )
+_TYPE_NAMES = {
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
 _LOOK_AROUND = re.compile(r"\(\?(?:[=!]|<[=!])")
 
 
@@ -143,8 +150,7 @@ class _Compiler:
             self._report(path, f"{key!r} is not supported")
         if "$ref" in schema:
             return self._reference(schema, path)
-        if "properties" in schema and not schema.keys() & {"type", "anyOf"}:
-            schema = {**schema, "type": "object"}
+        schema = _with_type(schema)
         if not schema.keys() & {"type", "anyOf", "enum", "const"}:
             self._report(path, "a value of any type")
         if "properties" in schema and "object" not in types_of(schema):
@@ -253,6 +259,20 @@ class _Compiler:
             schema["items"] = self._node(items, f"{path}.items")
         else:
             self._report(path, "a list whose items are of any type")
+
+
+def _with_type(schema: Schema) -> Schema:
+    """Name the type where it is plain: OpenAI refuses an enum or a const without one."""
+    if schema.keys() & {"type", "anyOf"}:
+        return schema
+    if "properties" in schema:
+        return {**schema, "type": "object"}
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    names = [_TYPE_NAMES.get(type(value)) for value in values]
+    if not names or None in names:
+        return schema
+    kinds = [*dict.fromkeys(names)]
+    return {**schema, "type": kinds if len(kinds) > 1 else kinds[0]}
 
 
 def _describe(converted: Schema, schema: Schema) -> Schema:

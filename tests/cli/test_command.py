@@ -154,7 +154,7 @@ def test_an_object_that_does_not_come_is_an_error(server: Emulator, schema_file:
 
 
 def test_half_an_object_is_an_error(server: Emulator, schema_file: str) -> None:
-    server.play(Canned(headers=STREAM, pieces=sse(chunk("{}"), *ending())))
+    server.play(Canned(headers=STREAM, pieces=sse(chunk('{"name": 5}'), *ending())))
     done = run("--schema", schema_file, "Ada")
     assert (done.returncode, done.stdout) == (1, "")
     assert "does not fit" in done.stderr

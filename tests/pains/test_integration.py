@@ -65,8 +65,8 @@ def test_p65_no_generated_sdk_stands_in_between(emulator: Emulator) -> None:
     required = importlib.metadata.requires("langchain-openrouter-o3") or []
     names = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     http = {"anyio", "httpcore", "httpx"}
-    ours = {"langchain-core", "langchain-openai", "orjson", "pydantic", "typing-extensions"}
-    assert names == {*http, *ours}
+    ours = {"langchain-core", "langchain-openai", "jsonschema", "orjson", "pydantic"}
+    assert names == {*http, *ours, "typing-extensions"}
     script = """
         import asyncio, sys
         from langchain_openrouter_o3 import ChatOpenRouterO3
