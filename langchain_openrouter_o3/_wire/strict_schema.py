@@ -267,7 +267,8 @@ def _with_type(schema: Schema) -> Schema:
         return schema
     if "properties" in schema:
         return {**schema, "type": "object"}
-    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    constant = [schema["const"]] if "const" in schema else []
+    values: list[Any] = schema.get("enum", constant)
     names = [_TYPE_NAMES.get(type(value)) for value in values]
     if not names or None in names:
         return schema
