@@ -268,7 +268,7 @@ def _with_type(schema: Schema) -> Schema:
     if "properties" in schema:
         return {**schema, "type": "object"}
     constant = [schema["const"]] if "const" in schema else []
-    values: list[Any] = schema.get("enum", constant)
+    values: list[object] = schema.get("enum", constant)
     names = [_TYPE_NAMES.get(type(value)) for value in values]
     if not names or None in names:
         return schema
