@@ -57,7 +57,7 @@ _CONSTRAINING = _TAKEN - {"title", "description"} | _IMPOSSIBLE | {"oneOf", "all
 _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "uuid"}
 )
-_TYPE_NAMES = {
+_TYPE_NAMES: dict[Any, str] = {
     str: "string",
     bool: "boolean",
     int: "integer",
