@@ -99,7 +99,8 @@ class _Rebuilder:
 
 def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
     annotated: Any = Annotated
-    return annotated.__class_getitem__((hint, *metadata))
+    parts = (hint, *metadata)
+    return annotated[parts]
 
 
 def _read_metadata(metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], str | None]:
