@@ -54,7 +54,9 @@ def _calling(name: str) -> Callable[..., Any]:
 class BoundModel(Binding):
     """What `bind`, `bind_tools` and `with_config` of a chat model return."""
 
-    if not TYPE_CHECKING:  # the types of core's methods are right
+    if TYPE_CHECKING:
+        pass  # the types of core's methods are right
+    else:
         invoke = _calling("invoke")
         ainvoke = _calling("ainvoke")
         batch = _calling("batch")

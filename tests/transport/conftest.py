@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_openrouter_o3._http import shared_clients
+from langchain_openrouter_o3._http import pool_manager, shared_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,12 +38,20 @@ def no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust the certificate that the test makes."""
+def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trust the certificate that the test makes.
+
+    The kernel may give out again the port of an earlier test, whose client trusts nobody: what is
+    shared is shared among this test's models alone.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     monkeypatch.setattr(shared_clients, "tls_context", lambda: context)
+    pools = pool_manager.PoolManager()
+    monkeypatch.setattr(pool_manager, "POOLS", pools)
+    yield
+    pools.close_all()
 
 
 @pytest.fixture
