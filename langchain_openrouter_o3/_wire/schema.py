@@ -206,14 +206,27 @@ def is_recursive(schema: Schema) -> bool:
 
 
 def _check_reference(reference: str, root: Schema, where: str) -> None:
+    seen: list[Any] = []
+    found: Any = {"$ref": reference}
     try:
-        found: Any = resolve_ref(reference, root) if reference.startswith("#") else None
-        while is_object(found) and found.keys() == {"$ref"} and found["$ref"] != reference:
-            found = resolve_ref(found["$ref"], root)
+        while is_object(found) and (step := _sole_reference(found)) is not None:
+            is_new = step not in seen and step.startswith("#")
+            found = resolve_ref(step, root) if is_new else None
+            seen.append(step)
     except (KeyError, IndexError, ValueError, TypeError):
         found = None
-    if not is_object(found) or found.get("$ref") == reference:
+    if not is_object(found):
         raise OpenRouterInputError(f"{where}: the reference {reference!r} points nowhere.")
+
+
+def _sole_reference(schema: Schema) -> str | None:
+    """Return the reference that a schema is, also as the only member of a union."""
+    while len(members := [each for key in _UNIONS for each in schema.get(key, ())]) == 1:
+        if not is_object(members[0]):
+            return None
+        (schema,) = members
+    reference: str | None = schema.get("$ref")
+    return reference
 
 
 def _modernise(schema: Any) -> Any:

@@ -153,21 +153,29 @@ class _FirstKeys:
         return bool(tags and others and not tags & others)
 
     def _tags(self, member: Schema, name: str) -> set[bytes]:
-        schema = _without_invitation(member["properties"][name])
-        while "$ref" in schema or len(schema.get("anyOf", ())) == 1:
-            is_reference = "$ref" in schema
-            schema = resolve_ref(schema["$ref"], self._root) if is_reference else schema["anyOf"][0]
+        schema = self._unwrapped(member["properties"][name])
         values = [schema["const"]] if "const" in schema else schema.get("enum", ())
         return {encode(value) for value in values}
 
     def _put_first(self, member: Schema) -> None:
         first = self._first(member)
         properties = {
-            name: _without_invitation(child) if self._is_tag(name, member) else child
+            name: self._unwrapped(child) if self._is_tag(name, member) else child
             for name, child in member["properties"].items()
         }
         member["properties"] = {first: properties[first], **properties}
         member["required"] = list(member["properties"])
+
+    def _unwrapped(self, schema: Schema) -> Schema:
+        """Return a property without what hides its values: null for a default, references."""
+        mark = schema.get(ABSENT, {})
+        schema = mark["present"] if "default" in mark else schema
+        while "$ref" in schema or len(schema.get("anyOf", ())) == 1:
+            around = {key: value for key, value in schema.items() if key not in ("$ref", "anyOf")}
+            is_reference = "$ref" in schema
+            inner = resolve_ref(schema["$ref"], self._root) if is_reference else schema["anyOf"][0]
+            schema = {**inner, **around}
+        return schema
 
     def _is_tag(self, name: str, member: Schema) -> bool:
         """Whether the values of a property tell an object from another of its unions."""
@@ -176,10 +184,3 @@ class _FirstKeys:
 
     def _first(self, member: Schema) -> str:
         return self._chosen[id(member)]
-
-
-def _without_invitation(schema: Schema) -> Schema:
-    """Return a property without the null that stands for a default that the model is told."""
-    mark = schema.get(ABSENT, {})
-    present: Schema = mark["present"] if "default" in mark else schema
-    return present

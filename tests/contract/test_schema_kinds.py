@@ -205,6 +205,28 @@ class Tall(BaseModel):
     height: int = 1
 
 
+class Shade(Enum):
+    DARK = "dark"
+    LIGHT = "light"
+
+
+class Size(Enum):
+    SMALL = "small"
+    LARGE = "large"
+
+
+class Lamp(BaseModel):
+    value: Shade = Field(Shade.DARK, description="How dark it is.")
+
+
+class Table(BaseModel):
+    value: Size = Size.SMALL
+
+
+class Furniture(BaseModel):
+    piece: Lamp | Table
+
+
 class Shape(BaseModel):
     either: Wide | Tall | None = None
 
@@ -224,6 +246,8 @@ UNIONS: list[tuple[Any, Any, Any]] = [
     (Shape, {"either": {"height": None, "value": "x"}}, Shape(either=Tall(value="x"))),
     (Shape, {"either": {"width": 3, "value": "x"}}, Shape(either=Wide(value="x", width=3))),
     (Shape, {"either": None}, Shape()),
+    (Furniture, {"piece": {"value": "small"}}, Furniture(piece=Table())),
+    (Furniture, {"piece": {"value": "light"}}, Furniture(piece=Lamp(value=Shade.LIGHT))),
 ]
 
 
@@ -243,6 +267,15 @@ def test_a_tag_is_never_null_and_comes_first(emulator: Emulator, model: ChatOpen
         definition = sent_schema(emulator)["$defs"][fruit]
         assert list(definition["properties"]) == definition["required"] == ["kind", "ripe"]
         assert definition["properties"]["kind"]["const"] == fruit.lower()
+
+
+def test_enums_tell_members_apart_although_they_are_described(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    model.with_structured_output(Furniture).invoke("A piece of furniture.")  # not refused
+    value = sent_schema(emulator)["$defs"]["Lamp"]["properties"]["value"]
+    assert value["enum"] == ["dark", "light"]
+    assert value["description"] == 'How dark it is. Default: "dark".'
 
 
 def test_members_without_a_tag_begin_with_different_keys(

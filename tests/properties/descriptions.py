@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Union
@@ -15,6 +15,7 @@ Presence = Literal["required", "default", "factory", "optional"]
 
 MAX_FIELDS = 4
 MAX_DEPTH = 2
+MAX_RECORDS = 8
 
 VALUES: dict[str, tuple[Json, ...]] = {
     "text": ("", "x", "null", 'a "quoted" é\n', "5", "true", "2026-01-01"),
@@ -151,6 +152,11 @@ def may_be_absent(field: Field) -> bool:
     return field.presence != "required" and not accepts_null(field.type) and not is_constant
 
 
+def is_empty_list(field: Field) -> bool:
+    """Whether a factory is a type, which makes the same empty value each time."""
+    return field.default == [] and (isinstance(field.type, ListOf) or field.type == Leaf("set"))
+
+
 # --- Values ---
 
 
@@ -197,7 +203,7 @@ def objects(draw: st.DrawFn, record: Record, description: Description, depth: in
     made: dict[str, Json] = {}
     for field in record.fields:
         if may_be_absent(field) and (depth <= 0 or draw(st.booleans())):
-            is_known = field.presence != "factory" or field.default == []
+            is_known = field.presence != "factory" or is_empty_list(field)
             made[field.name] = Absent(record.name, field.name, field.default, is_known)
         else:
             made[field.name] = draw(values(field.type, description, depth))
@@ -226,12 +232,12 @@ class Builder:
         self._has_defaults = has_defaults
         self._leaves = st.sampled_from(leaves).map(Leaf)
         self._has_nulls = has_nulls
-        self._names = iter(string.ascii_uppercase)
+        self._numbers = itertools.count()
         self.records: dict[str, Record] = {}
 
     def record(self, depth: int, *extra: Field) -> Ref:
         """Draw a record with some more fields, at any place, and what it is made of."""
-        name = f"Record{next(self._names)}"
+        name = f"Record{next(self._numbers)}"
         names = self._draw(st.lists(st.sampled_from(NAMES), max_size=MAX_FIELDS, unique=True))
         fields = [self._field(each, depth, name) for each in names or ([] if extra else NAMES[:1])]
         for field in extra:
@@ -251,20 +257,14 @@ class Builder:
     def _holds(self, type_: Type, name: str) -> bool:
         return Ref(name) in types_within(type_)
 
+    def _ways(self, depth: int) -> list[str]:
+        if len(self.records) > MAX_RECORDS:
+            return ["leaf", "choice", "again"]
+        below = ["list", "nullable", "record", "again", "scalars", "tagged", "members", "itself"]
+        return ["leaf", "choice", *(below if depth else [])]
+
     def _type(self, depth: int, around: str) -> Type:  # noqa: PLR0911 - one way each
-        ways = ["leaf", "choice"]
-        if depth:
-            ways += [
-                "list",
-                "nullable",
-                "record",
-                "again",
-                "scalars",
-                "tagged",
-                "members",
-                "itself",
-            ]
-        match self._draw(st.sampled_from(ways)):
+        match self._draw(st.sampled_from(self._ways(depth))):
             case "leaf":
                 return self._draw(self._leaves)
             case "choice":

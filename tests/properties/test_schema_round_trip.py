@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -43,6 +43,11 @@ Kind = PythonKind | JSONSchema
 Method = Literal["json_schema", "function_calling"]
 PROMPT = "Answer as JSON."
 EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "40"))
+WRONG: list[Json] = [
+    *(None, True, 7, -0.5, "?", [], {}, [None], {"?": None}),
+    *("tag0", "tag1", "word1"),  # of other members
+]
+every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 EVENTS = {"content-type": "text/event-stream"}
 
 
@@ -190,6 +195,50 @@ class FirstKeys:
         return {*field.type.values} if is_given else set()
 
 
+@dataclass
+class Damage:
+    """Something else at one place of a JSON value.
+
+    Attributes:
+        path: Where.
+        wrong: What is written there; None drops the key or the item.
+    """
+
+    path: tuple[str | int, ...]
+    wrong: tuple[Json] | None
+
+    def done(self, value: Json) -> Json:
+        """Return a damaged copy of a value."""
+        if not self.path:
+            return self.wrong[0] if self.wrong else None
+        whole = json.loads(json.dumps(value))
+        part = whole
+        for step in self.path[:-1]:
+            part = part[step]
+        if self.wrong is None:
+            del part[self.path[-1]]
+        else:
+            part[self.path[-1]] = self.wrong[0]
+        return whole
+
+
+def places(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Give the paths of all parts of a JSON value."""
+    yield path
+    parts: list[tuple[str | int, Json]] = []
+    if isinstance(value, (dict, list)):
+        parts = [*(value.items() if isinstance(value, dict) else enumerate(value))]
+    for key, part in parts:
+        yield from places(part, (*path, key))
+
+
+@st.composite
+def damages(draw: st.DrawFn, value: Json) -> Damage:
+    """Draw some damage of a value."""
+    path = draw(st.sampled_from([*places(value)]))
+    return Damage(path, draw(st.none() | st.sampled_from(WRONG).map(lambda wrong: (wrong,))))
+
+
 def refused(case: Case, made: Any, meant: dict[str, Json]) -> Iterator[str]:
     """Give the keys without which the caller's own class refuses an object."""
     for field in case.description.root.fields:
@@ -200,40 +249,81 @@ def refused(case: Case, made: Any, meant: dict[str, Json]) -> Iterator[str]:
             yield field.name
 
 
-@pytest.mark.parametrize("kind", KINDS)
+class Exchange:
+    """What a case sends, and the right answer to it.
+
+    Attributes:
+        schema: As it was sent.
+        is_strict: Whether it was sent as strict.
+        meant: The object without its absent properties.
+        answer: The same as the server writes it.
+    """
+
+    def __init__(self, case: Case, kind: Kind, conversation: Conversation) -> None:
+        conversation.look()
+        self.schema: Schema = conversation.sent["schema"]
+        self.is_strict = conversation.sent["strict"]
+        if not self.is_strict:
+            self.meant = self.answer = without_absent(with_tags(case.value))
+            return
+        value = told(case.value, self.schema)
+        self.answer = in_order(with_nulls(value), self.schema, self.schema)
+        # A class chooses a union's member by what is there: it is asked with all of it.
+        self.meant = without_absent(value if kind.is_dictionary else with_defaults(value))
+
+    def fits(self, answer: Json) -> bool:
+        """Whether an answer is valid under what was sent."""
+        return Draft202012Validator(self.schema).is_valid(answer)
+
+
+@every_kind
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_what_goes_out_is_strict_and_what_comes_back_is_what_was_meant(
-    server: Emulator, kind: str, data: st.DataObject
+    server: Emulator, kind: Kind, data: st.DataObject
 ) -> None:
-    case = data.draw(cases(KINDS[kind]))
-    with KINDS[kind].make(case.description, case.choice) as made:
-        note(made.text)
+    case = data.draw(cases(kind))
+    with kind.make(case.description, case.choice) as made:
         conversation = Conversation(server, case, made.target)
-        conversation.look()
-        schema = conversation.sent["schema"]
-        is_strict = conversation.sent["strict"]
-        note(json.dumps(schema, indent=1))
-        first_keys = FirstKeys(case.description, has_defaults=KINDS[kind].has_defaults)
-        assert is_strict or not first_keys.exist()
-        assert is_strict == (not conversation.warnings)
-        if not is_strict:
-            meant = without_absent(with_tags(case.value))
-            answer = meant
-        else:
-            assert broken_rules(schema) == []
-            value = told(case.value, schema)
-            answer = in_order(with_nulls(value), schema, schema)
-            Draft202012Validator(schema).validate(answer)
-            # A class chooses a union's member by what is there: it is asked with all of it.
-            meant = without_absent(value if KINDS[kind].is_dictionary else with_defaults(value))
-        expected = made.own(json.dumps(meant))
-        text = json.dumps(answer)
-        note(text)
-        got = conversation.ask(text)
-        assert seen(got) == seen(expected), (got, expected)
+        exchange = Exchange(case, kind, conversation)
+        text = json.dumps(exchange.answer)
+        note(f"{made.text}\n{json.dumps(exchange.schema)}\n{text}")
+        can_be_strict = FirstKeys(case.description, has_defaults=kind.has_defaults).exist()
+        assert exchange.is_strict or not can_be_strict
+        assert exchange.is_strict == (not conversation.warnings)
+        if exchange.is_strict:
+            assert broken_rules(exchange.schema) == []
+            assert exchange.fits(exchange.answer)
+        expected = made.own(json.dumps(exchange.meant))
+        assert seen(conversation.ask(text)) == seen(expected)
         assert seen(conversation.stream(text)) == seen(expected)
-        for name in refused(case, made, meant):
-            broken = {key: value for key, value in answer.items() if key != name}
+        for name in refused(case, made, exchange.meant):
+            broken = {key: value for key, value in exchange.answer.items() if key != name}
             with pytest.raises(OpenRouterOutputError, match="does not fit"):
                 conversation.ask(json.dumps(broken))
+
+
+@every_kind
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_an_answer_that_does_not_fit_is_an_error_and_never_another_object(
+    server: Emulator, kind: Kind, data: st.DataObject
+) -> None:
+    case = data.draw(cases(kind))
+    with kind.make(case.description, case.choice) as made:
+        conversation = Conversation(server, case, made.target)
+        exchange = Exchange(case, kind, conversation)
+        damage = data.draw(damages(without_absent(case.value)))
+        answer, meant = damage.done(exchange.answer), damage.done(exchange.meant)
+        assume(not exchange.fits(answer))
+        # Models write null for optional properties even where nothing invites it.
+        assume(exchange.is_strict or damage.wrong != (None,))
+        text = json.dumps(answer)
+        note(f"{made.text}\n{json.dumps(exchange.schema)}\n{text}")
+        for ask in (conversation.ask, conversation.stream):
+            try:
+                found = seen(ask(text))
+            except OpenRouterOutputError:
+                continue
+            # The caller's own class may take what OpenAI's mode would not have written.
+            assert found == seen(made.own(json.dumps(meant)))

@@ -337,6 +337,23 @@ def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
         strict_schema(schema, "s")
 
 
+@pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_definition_of_nothing_but_itself_is_refused(union: str, depth: int) -> None:
+    itself: Any = {"$ref": "#/$defs/Me"}
+    for _ in range(depth):
+        itself = {union: [itself]}
+    schema = {**obj(b={"$ref": "#/$defs/Me"}), "$defs": {"Me": itself}}
+    with pytest.raises(OpenRouterInputError, match="points nowhere"):
+        strict_schema(schema, "s")
+
+
+def test_a_reference_to_anything_is_no_reference_to_nowhere() -> None:
+    schema = {**obj(b={"$ref": "#/$defs/Any"}), "$defs": {"Any": {"anyOf": [True]}}}
+    with pytest.raises(OpenRouterInputError, match="accepts anything"):
+        strict_schema(schema, "s")
+
+
 def test_words_that_nobody_wrote_are_left_out() -> None:
     invented = {"type": "string", "description": "An enumeration."}
     schema = obj(a=invented, b={"type": "string", "description": "Mine."})
