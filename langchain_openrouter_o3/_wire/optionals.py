@@ -80,9 +80,12 @@ class OptionalsRestorer:
         """Choose the members of a union that a value fits as a whole."""
         fitting = [each for each in options if self._whole.evolve(schema=each).is_valid(value)]
         # An answer that is still growing, or was not held to the schema, lacks properties.
-        return fitting or [
+        fitting = fitting or [
             each for each in options if self._partial.evolve(schema=each).is_valid(value)
         ]
+        # Where one value is wrong the keys tell the member, so that its class judges that value
+        # alone: one of pydantic's first version would take another member for a null elsewhere.
+        return fitting or [each for each in options if _names_all_keys(each, value)]
 
     def _options(self, schema: Schema, seen: tuple[str, ...]) -> Iterator[Schema]:
         """Give a schema, or the members of its unions, references followed."""
@@ -115,3 +118,7 @@ class OptionalsRestorer:
 def _let_pass(*_: Any) -> tuple[()]:
     """Find no errors. A keyword without a function would be called all the same."""
     return ()
+
+
+def _names_all_keys(schema: Schema, value: Any) -> bool:
+    return is_object(value) and value.keys() <= schema.get("properties", {}).keys()

@@ -295,6 +295,28 @@ class PlainModel(BaseModel):
     born: int
 
 
+class OldLeaf(BaseModelV1):
+    size: tuple[int, str]
+    note: str = "none"
+
+
+class OldTwig(BaseModelV1):
+    size: Optional[int] = None  # noqa: UP045 - pydantic's first version reads it so
+
+
+class OldBranch(BaseModelV1):
+    colour: Literal["red", "blue"] = "red"
+    end: OldLeaf | OldTwig
+
+
+class OldStump(BaseModelV1):
+    rings: int = 1
+
+
+class OldTree(BaseModelV1):
+    part: OldBranch | OldStump
+
+
 class OldModel(BaseModelV1):
     name: str
     born: int
@@ -331,6 +353,15 @@ def test_half_an_object_is_an_error(
         play(emulator, half, method, getattr(schema, "__name__", "PlainModel"))
         with pytest.raises(OpenRouterOutputError, match="does not fit"):
             run(model.with_structured_output(schema, method=method), PROMPT)
+
+
+def test_a_wrong_value_within_makes_no_other_object(
+    emulator: Emulator, model: ChatOpenRouterO3, run: Run
+) -> None:
+    """A class that passes other keys would take what is left for a member without any."""
+    play(emulator, {"part": {"colour": None, "end": {"size": None, "note": "x"}}})
+    found = run(model.with_structured_output(OldTree), PROMPT)
+    assert found == OldTree(part=OldBranch(end=OldTwig()))  # as the class itself reads it
 
 
 @pytest.mark.parametrize(
