@@ -17,12 +17,12 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableBinding
 from typing_extensions import Self, override
 
-from langchain_openrouter_o3.arguments import (
+from langchain_openrouter_o3._arguments.headers import (
     HIDDEN,
     is_header_argument,
-    later_wins,
     masked_headers,
 )
+from langchain_openrouter_o3._arguments.parameters import later_wins
 from langchain_openrouter_o3.tools import tool_name, tools_to_wire
 
 if TYPE_CHECKING:
@@ -53,22 +53,6 @@ def _calling(name: str) -> Callable[..., Any]:
 
 class BoundModel(Binding):
     """What `bind`, `bind_tools` and `with_config` of a chat model return."""
-
-    if TYPE_CHECKING:
-        pass  # the types of core's methods are right
-    else:
-        invoke = _calling("invoke")
-        ainvoke = _calling("ainvoke")
-        batch = _calling("batch")
-        abatch = _calling("abatch")
-        batch_as_completed = _calling("batch_as_completed")
-        abatch_as_completed = _calling("abatch_as_completed")
-        stream = _calling("stream")
-        astream = _calling("astream")
-        stream_events = _calling("stream_events")
-        astream_events = _calling("astream_events")
-        transform = _calling("transform")
-        atransform = _calling("atransform")
 
     @override
     def bind(self, **kwargs: Any) -> Self:
@@ -191,3 +175,20 @@ class BoundModel(Binding):
             custom_input_type=self.custom_input_type,
             custom_output_type=self.custom_output_type,
         )
+
+
+for _name in (
+    "invoke",
+    "ainvoke",
+    "batch",
+    "abatch",
+    "batch_as_completed",
+    "abatch_as_completed",
+    "stream",
+    "astream",
+    "stream_events",
+    "astream_events",
+    "transform",
+    "atransform",
+):
+    setattr(BoundModel, _name, _calling(_name))

@@ -1,16 +1,13 @@
-"""`ChatOpenRouterO3`: its fields, and LangChain's hooks, which only delegate."""
+"""`ChatOpenRouterO3`: LangChain's hooks, which only delegate; its fields are in `_arguments`."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import (
-    BaseChatModel,
     LangSmithParams,
     LanguageModelInput,
     ModelProfile,
@@ -19,34 +16,26 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import (
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
-from typing_extensions import Self, Unpack, override
+from pydantic import ConfigDict
+from typing_extensions import override
 
-from langchain_openrouter_o3 import arguments
-from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
-from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
-from langchain_openrouter_o3._http.timeouts import (
-    check_limit,
-    check_timeout,
-    default_timeout,
-    plain_timeout,
+from langchain_openrouter_o3._arguments.call import build_call
+from langchain_openrouter_o3._arguments.fields import ModelFields
+from langchain_openrouter_o3._arguments.headers import (
+    headers_digest,
+    masked_headers,
+    without_headers,
 )
-from langchain_openrouter_o3._version import __version__
+from langchain_openrouter_o3._arguments.parameters import (
+    default_parameters,
+    first_name,
+    read_call,
+    serializable_attributes,
+)
+from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
 from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.parts import protect_blocks
-from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.results import (
     combine_llm_outputs,
@@ -57,26 +46,17 @@ from langchain_openrouter_o3._wire.results import (
 from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.bound_model import BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.life_cycle import SharedConnections
-from langchain_openrouter_o3.profiles import (
-    MODEL_PARAMETERS,
-    is_builtin_profile,
-    langchain_profile,
-    model_facts,
-)
-from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3.profiles import langchain_profile
 from langchain_openrouter_o3.tokens import count_message_tokens, count_text_tokens, encode_text
 from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
-    from httpx import AsyncClient, Client, Timeout
     from langchain_core.tools import BaseTool
+    from typing_extensions import Unpack
 
-    from langchain_openrouter_o3.signature import Arguments
+    from langchain_openrouter_o3._arguments.signature import Arguments
 else:
-    # Annotations must resolve at run time (`typing.get_type_hints`), and importing these takes
-    # time: httpx is imported on first use, tools by whoever binds them. `arguments` checks them.
-    Timeout = Client = AsyncClient = BaseTool = Any
+    BaseTool = Any  # annotations must resolve at run time, and whoever binds tools imports them
 
 
 content_blocks.register()
@@ -85,7 +65,7 @@ T = TypeVar("T")
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
-class ChatOpenRouterO3(BaseChatModel, SharedConnections):
+class ChatOpenRouterO3(ModelFields):
     """OpenAI's o3-mini through OpenRouter.
 
     Every parameter of the request can also be given per call or with `.bind(…)`, under any of
@@ -106,245 +86,12 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         ```
     """
 
-    model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
-        arbitrary_types_allowed=True,
-        protected_namespaces=(),
-    )
-
-    # --- Model and connection ---
-
-    model: str = Field(default="openai/o3-mini", min_length=1)
-    """Slug of the model. Also `model_name`."""
-
-    api_key: SecretStr | None = Field(
-        default_factory=arguments.key_from_environment, validate_default=True
-    )
-    """OpenRouter's key. Also `openrouter_api_key`; environment: `OPENROUTER_API_KEY`."""
-
-    base_url: str = Field(
-        default_factory=arguments.base_url_from_environment, validate_default=True
-    )
-    """Where OpenRouter is. Also `openrouter_api_base`; environment: `OPENROUTER_API_BASE`."""
-
-    timeout: float | Timeout | None = Field(default_factory=default_timeout)
-    """Seconds, an `httpx.Timeout`, or None for no limit. Default: connect 10 s, read 600 s."""
-
-    idle_timeout: float | None = None
-    """Longest wait for data, in seconds; keep-alive comments are not data. None: no limit."""
-
-    total_timeout: float | None = None
-    """Longest duration of a call in seconds, with its retries. None: no limit."""
-
-    max_retries: int = Field(default=2, ge=0)
-    """Attempts beyond the first; 0 means exactly one request."""
-
-    http_client: Client | None = Field(default=None, exclude=True)
-    """Your own `httpx.Client` (proxy, TLS, transport); never closed by this package."""
-
-    http_async_client: AsyncClient | None = Field(default=None, exclude=True)
-    """Your own `httpx.AsyncClient`; never closed by this package."""
-
-    # --- What the model does ---
-
-    reasoning: Reasoning | None = None
-    """The reasoning map: effort, max_tokens, exclude, enabled, summary."""
-
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
-        None
-    )
-    """Shorthand for `reasoning.effort`; o3-mini accepts low, medium and high."""
-
-    include_reasoning: bool | None = None
-    """Older spelling of `not reasoning.exclude`."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    """Longest answer in tokens, hidden reasoning included. Also `max_completion_tokens`."""
-
-    seed: int | None = None
-    """Asks for a repeatable answer."""
-
-    response_format: Any = None
-    """Class, TypedDict, dataclass, JSON schema or envelope that every answer must fit."""
-
-    structured_outputs: bool | None = None
-    """Tells OpenRouter to route to providers with structured output."""
-
-    stop: list[str] | None = None
-    """Text ends before the first of these. Also `stop_sequences`; enforced by the client."""
-
-    n: int | None = None
-    """Number of answers; OpenRouter gives one, so only 1 is accepted."""
-
-    # --- Parameters that o-series models do not have: accepted, withheld, named in a warning ---
-
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    top_a: float | None = None
-    min_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    repetition_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    parallel_tool_calls: bool | None = None
-    verbosity: str | None = None
-
-    # --- Routing and bookkeeping of OpenRouter ---
-
-    models: list[str] | None = None
-    """Fallback models, in order."""
-
-    provider: ProviderPreferences | None = None
-    """Which providers may serve the request. Also `openrouter_provider`."""
-
-    route: str | None = None
-    """OpenRouter's older switch for fallbacks."""
-
-    plugins: list[dict[str, Any]] | None = None
-    """OpenRouter's plugins, such as `{"id": "web"}`."""
-
-    session_id: str | None = Field(default=None, max_length=256)
-    """Groups requests; at most 256 characters."""
-
-    trace: dict[str, Any] | None = None
-    """Metadata for OpenRouter's broadcast destinations."""
-
-    user: str | None = None
-    """A stable pseudonym of the end user."""
-
-    service_tier: str | None = None
-    """Service tier to ask for, such as "flex"."""
-
-    app_url: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_URL"))
-    """Sent as `HTTP-Referer`; nothing is sent unless set."""
-
-    app_title: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_TITLE"))
-    """Sent as `X-Title`; nothing is sent unless set."""
-
-    app_categories: list[str] | None = None
-    """Sent as `X-OpenRouter-Categories`; nothing is sent unless set."""
-
-    # --- Escape hatches ---
-
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    """Headers of every request; they win over this package's. Per call: `extra_headers`."""
-
-    extra_body: dict[str, Any] | None = None
-    """Keys of the body, verbatim; they win over everything. Also `model_kwargs`."""
-
-    # --- LangChain ---
-
-    # Not False by default: core takes an explicit False, which `configurable_fields` would
-    # make of the default, as an order never to stream.
-    streaming: bool | None = None
-    """Whether `invoke` streams under the hood."""
+    model_config = ConfigDict(defer_build=False)
 
     if TYPE_CHECKING:
 
         def __init__(self, **arguments: Unpack[Arguments]) -> None:
             """See the class."""
-
-    _sources: Sources = PrivateAttr(default_factory=lambda: REAL_SOURCES)
-
-    # --- Validation ---
-
-    @field_validator("api_key")
-    @classmethod
-    def _usable_key(cls, key: SecretStr | None) -> SecretStr | None:
-        return arguments.check_api_key(key)
-
-    @field_validator("base_url")
-    @classmethod
-    def _usable_base_url(cls, url: str) -> str:
-        return arguments.check_base_url(url)
-
-    @field_validator("http_client", "http_async_client", mode="before")
-    @classmethod
-    def _right_kind_of_client(cls, value: Any, info: ValidationInfo) -> Any:
-        return arguments.check_client(value, str(info.field_name))
-
-    @field_validator("timeout", mode="before")
-    @classmethod
-    def _seconds(cls, value: Any) -> Any:
-        return check_timeout(value)
-
-    @field_validator("idle_timeout", "total_timeout", mode="before")
-    @classmethod
-    def _limit(cls, value: Any, info: ValidationInfo) -> Any:
-        return check_limit(value, str(info.field_name))
-
-    @field_validator("stop", mode="before")
-    @classmethod
-    def _stop_list(cls, value: Any) -> Any:
-        return arguments.check_stop(value)
-
-    @field_validator("n")
-    @classmethod
-    def _one_answer(cls, value: int | None) -> int | None:
-        return arguments.check_n(value)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        defaults = {
-            "reasoning": self.reasoning.to_wire() if self.reasoning else None,
-            "reasoning_effort": self.reasoning_effort,
-            "include_reasoning": self.include_reasoning,
-        }
-        check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
-        check_headers(self.default_headers or {}, "default_headers")
-        check_headers(arguments.attribution(self), "app_url, app_title or app_categories")
-        if self.response_format is not None:
-            arguments.response_format_to_wire(self.response_format)
-        self._renew_profile()
-        self._warn_withheld()
-        return self
-
-    def _renew_profile(self) -> None:
-        """Replace the profile of another model, which `configurable_fields` hands on."""
-        if self.profile is None:
-            return
-        facts = model_facts(self.model)
-        own = facts is not None and self.profile.get("name") == facts.name
-        if not own and is_builtin_profile(self.profile):
-            self.profile = langchain_profile(self.model)
-
-    def _warn_withheld(self) -> None:
-        given = MODEL_PARAMETERS & self.model_fields_set
-        names = sorted(name for name in given if getattr(self, name) is not None)
-        if names and model_facts(self.model) is not None:
-            arguments.warn_withheld(self.model, names)
-
-    @model_validator(mode="after")
-    def _check_profile_keys(self) -> Self:
-        # Core reads its own annotations here, which takes longer than all the rest; the keys of
-        # our own profiles are checked by a test.
-        if self.profile is not None and not is_builtin_profile(self.profile):
-            super()._check_profile_keys()  # type: ignore[operator] # pydantic makes it a method
-        return self
-
-    @model_validator(mode="after")
-    def _set_openrouter_o3_version(self) -> Self:
-        self._add_version("langchain-openrouter-o3", __version__)
-        return self
-
-    # Defined last, so that it surrounds all other validators.
-    @model_validator(mode="wrap")
-    @classmethod
-    def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(arguments.read_constructor(data, cls.model_fields))
-        except ValidationError as error:
-            raise arguments.without_inputs(cls.__name__, error) from None
-        except OpenRouterInputError as error:
-            raise arguments.refused(cls.__name__, str(error)) from None
-
-    @field_serializer("timeout")
-    def _plain_timeout(self, value: Any) -> Any:
-        return plain_timeout(value)
 
     # --- Identity ---
 
@@ -362,7 +109,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     @override
     def _identifying_params(self) -> dict[str, Any]:
         named = {"base_url": self.base_url, "stop": self.stop, "extra_body": self.extra_body}
-        parameters = {**arguments.default_parameters(self), **named}
+        parameters = {**default_parameters(self), **named}
         return {name: value for name, value in parameters.items() if value is not None}
 
     @override
@@ -370,19 +117,19 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         # Callbacks and tracers see these.
-        return super()._get_invocation_params(stop=stop, **arguments.masked_headers(kwargs))
+        return super()._get_invocation_params(stop=stop, **masked_headers(kwargs))
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # The key of LangChain's cache. Two tenants behind a gateway may differ in headers only.
-        key = super()._get_llm_string(stop=stop, **arguments.without_headers(kwargs))
-        digest = arguments.headers_digest(self.default_headers, kwargs)
+        key = super()._get_llm_string(stop=stop, **without_headers(kwargs))
+        digest = headers_digest(self.default_headers, kwargs)
         return key if digest is None else f"{key}---headers:{digest}"
 
     @override
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         call = {"stop": stop or self.stop}
-        call |= {arguments.first_name(name): value for name, value in kwargs.items()}
+        call |= {first_name(name): value for name, value in kwargs.items()}
         params = super()._get_ls_params(**call)
         params["ls_provider"] = "openrouter"
         return params
@@ -403,7 +150,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
     @override
     def lc_attributes(self) -> dict[str, Any]:
         """Fields whose values need another form to be written."""
-        return arguments.serializable_attributes(self)
+        return serializable_attributes(self)
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -427,9 +174,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = arguments.build_call(
-            self, messages, stop, kwargs, own=self.http_client, stream=False
-        )
+        call = build_call(self, messages, stop, kwargs, own=self.http_client, stream=False)
         flow = call.flow(MessageReader, self._sources)
         performer = call.performer(self.http_client, self._pools)
         with closing(SyncDriver(flow, performer)) as received:
@@ -444,9 +189,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = arguments.build_call(
-            self, messages, stop, kwargs, own=self.http_async_client, stream=False
-        )
+        call = build_call(self, messages, stop, kwargs, own=self.http_async_client, stream=False)
         flow = call.flow(MessageReader, self._sources)
         performer = await call.async_performer(self.http_async_client, self._pools)
         async with aclosing(AsyncDriver(flow, performer)) as received:
@@ -461,7 +204,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        call = arguments.build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
+        call = build_call(self, messages, stop, kwargs, own=self.http_client, stream=True)
         flow = call.flow(ChunkReader, self._sources)
         performer = call.performer(self.http_client, self._pools)
         with closing(SyncDriver(flow, performer)) as received:
@@ -480,9 +223,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call = arguments.build_call(
-            self, messages, stop, kwargs, own=self.http_async_client, stream=True
-        )
+        call = build_call(self, messages, stop, kwargs, own=self.http_async_client, stream=True)
         flow = call.flow(ChunkReader, self._sources)
         performer = await call.async_performer(self.http_async_client, self._pools)
         async with aclosing(AsyncDriver(flow, performer)) as received:
@@ -557,7 +298,7 @@ class ChatOpenRouterO3(BaseChatModel, SharedConnections):
 
         Source: https://openrouter.ai/docs/features/tool-calling
         """
-        bound = arguments.read_call(kwargs)
+        bound = read_call(kwargs)
         wire = tools_to_wire(tools, strict=strict)
         choice = tool_choice_to_wire(tool_choice, wire)
         if wire:

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3._cli.terminal import open_terminal
+from langchain_openrouter_o3._cli.open_terminal import open_terminal
 from langchain_openrouter_o3._cli.text import one_line
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 

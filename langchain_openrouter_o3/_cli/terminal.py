@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -177,21 +175,6 @@ class PlainTerminal(Terminal):
     def _emit(self, text: str, style: Style) -> None:  # noqa: ARG002 - the interface's
         self._stream.write(text)
         self._stream.flush()
-
-
-def open_terminal(stream: TextIO) -> Terminal:
-    """Choose how to write to a stream.
-
-    With rich on a terminal that understands it, unless `NO_COLOR` (https://no-color.org) is set.
-    """
-    simple = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    if simple or not stream.isatty() or not is_utf_8(stream):
-        return PlainTerminal(stream)
-    if importlib.util.find_spec("rich") is None:
-        return PlainTerminal(stream)
-    from langchain_openrouter_o3._cli.rich_terminal import RichTerminal  # noqa: PLC0415 - an extra
-
-    return RichTerminal(stream)
 
 
 def is_utf_8(stream: TextIO) -> bool:

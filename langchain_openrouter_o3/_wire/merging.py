@@ -11,9 +11,12 @@ Source: `langchain_core.utils._merge.merge_lists`
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _INDEX = "index"
 _EXACT = 2**53
@@ -22,19 +25,20 @@ _EXACT = 2**53
 
 def keep_apart(value: Any) -> Any:
     """Return JSON-like data whose list items core cannot join with those of another message."""
-    if is_array(value):
-        return [_with_float(item) for item in value]
-    if is_object(value):
-        return {key: keep_apart(item) for key, item in value.items()}
-    return value
+    return _map_items(value, _with_float)
 
 
 def as_sent(value: Any) -> Any:
     """Return the data of `keep_apart` as they came from the server."""
+    return _map_items(value, _with_integer)
+
+
+def _map_items(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change the items of lists, also of those in objects."""
     if is_array(value):
-        return [_with_integer(item) for item in value]
+        return [change(item) for item in value]
     if is_object(value):
-        return {key: as_sent(item) for key, item in value.items()}
+        return {key: _map_items(item, change) for key, item in value.items()}
     return value
 
 

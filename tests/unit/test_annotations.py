@@ -25,10 +25,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "langchain_openrouter_o3"
 INTERNAL = {  # named like public modules, but only this package imports them
-    f"{PACKAGE}.arguments",
-    f"{PACKAGE}.life_cycle",
     f"{PACKAGE}.partial_object",
-    f"{PACKAGE}.signature",
     f"{PACKAGE}.emulator",  # of its modules only what it names itself is public; see below
 }
 

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.arguments import build_call
+from langchain_openrouter_o3._arguments.call import build_call
 from tests.fuzz.conversations import call_arguments, conversation
 from tests.fuzz.source import ByteSource
 

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import BaseModel, PrivateAttr, SecretStr
 from typing_extensions import Self
 
+from langchain_openrouter_o3._arguments.checks import check_api_key, key_from_environment
 from langchain_openrouter_o3._http.pool_reference import PoolReference
-from langchain_openrouter_o3.arguments import check_api_key, key_from_environment
 
 
 class SharedConnections(BaseModel):

@@ -1,0 +1,155 @@
+"""Single values: checked, and brought into one form."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from langchain_openrouter_o3._warn import warn_caller
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_HOST_LABEL = 63
+"""Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
+
+DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
+
+
+def key_from_environment() -> SecretStr | None:
+    """Read the key from `OPENROUTER_API_KEY`; a blank one is none."""
+    key = os.environ.get("OPENROUTER_API_KEY", "").strip()
+    return SecretStr(key) if key else None
+
+
+def base_url_from_environment() -> str:
+    """Read the base URL from `OPENROUTER_API_BASE`; OpenRouter's own if that is blank."""
+    return os.environ.get("OPENROUTER_API_BASE", "").strip() or DEFAULT_BASE_URL
+
+
+def check_api_key(key: SecretStr | None) -> SecretStr | None:
+    """Strip a key and refuse one that no header can carry, without repeating it.
+
+    Raises:
+        ValueError: It is empty, or has white space or other than printable ASCII inside.
+    """
+    if key is None:
+        return None
+    value = key.get_secret_value().strip()
+    if not value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError(
+            "api_key is empty or has characters that an HTTP header cannot carry (white space "
+            "inside, control or non-ASCII characters); copy it again from openrouter.ai/keys"
+        )
+    return SecretStr(value)
+
+
+@lru_cache(maxsize=64)
+def check_base_url(url: str) -> str:
+    """Check that a base URL is one, and return it without the slash at its end.
+
+    Raises:
+        ValueError: It has no http(s) scheme or no host, or carries credentials or a query.
+    """
+    parts = urlsplit(url.strip())
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url must not carry credentials; pass api_key or default_headers")
+    _ = parts.port  # raises ValueError itself when it is no number below 65536
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an http(s) URL such as https://openrouter.ai/api/v1")
+    labels = parts.hostname.removesuffix(".").split(".")
+    if not all(0 < len(label) <= MAX_HOST_LABEL for label in labels):
+        raise ValueError(
+            "base_url: a part of its host name is empty, or longer than "
+            f"{MAX_HOST_LABEL} characters"
+        )
+    if parts.query or parts.fragment:
+        raise ValueError("base_url must not have a query or fragment")
+    return url.strip().rstrip("/")
+
+
+def check_client(value: Any, field: str) -> Any:
+    """Check that one's own client is httpx's or httpx2's, and of the right kind.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    if value is None:
+        return None
+    name = "Client" if field == "http_client" else "AsyncClient"
+    loaded = (sys.modules.get(each) for each in ("httpx", "httpx2"))
+    libraries = [library for library in loaded if library is not None]
+    if not isinstance(value, tuple(getattr(library, name) for library in libraries)):
+        module = type(value).__module__
+        raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError
+            f"{field} must be an httpx.{name} or httpx2.{name}, not {module}.{type(value).__name__}"
+        )
+    return value
+
+
+def check_stop(value: Any) -> list[str] | None:
+    """Bring stop sequences into a list.
+
+    Raises:
+        OpenRouterInputError: One is not a string, or is empty and would stop everything.
+    """
+    if value is None:
+        return None
+    sequences: list[Any] | None = [value] if isinstance(value, str) else value
+    if not isinstance(sequences, (list, tuple)) or not all(
+        isinstance(sequence, str) and sequence for sequence in sequences
+    ):
+        raise OpenRouterInputError("stop takes non-empty strings.")
+    return [str(sequence) for sequence in sequences]
+
+
+def check_n(value: int | None) -> int | None:
+    """Refuse more than one answer: OpenRouter ignores `n` and gives one.
+
+    Raises:
+        OpenRouterInputError: It is not 1.
+    """
+    if value not in (None, 1):
+        raise OpenRouterInputError(
+            f"n={value}: OpenRouter gives one answer a request; use batch() for more."
+        )
+    return value
+
+
+def check_retries(value: Any) -> int | None:
+    """Check a number of repetitions.
+
+    Raises:
+        OpenRouterInputError: It is not a whole number from 0.
+    """
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise OpenRouterInputError(f"max_retries={value!r} is not a number of attempts from 0.")
+    return value
+
+
+def warn_withheld(model: str, names: Sequence[str]) -> None:
+    """Name the parameters that are not sent because the model does not have them."""
+    warn_caller(
+        f"{model} does not support {', '.join(names)}; not sent. (extra_body sends anything.)"
+    )
+
+
+def attribution(
+    app_url: str | None, app_title: str | None, app_categories: Sequence[str] | None
+) -> dict[str, str]:
+    """Return the headers that tell OpenRouter which app asks; only what is set.
+
+    Source: https://openrouter.ai/docs/app-attribution
+    """
+    headers = {
+        "http-referer": app_url,
+        "x-title": app_title,
+        "x-openrouter-categories": ",".join(app_categories or ()),
+    }
+    return {name: value for name, value in headers.items() if value}

@@ -1,0 +1,51 @@
+"""The constructor: its names, and its errors, which do not repeat what was passed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.request import canonical_names
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def read_constructor(data: Any, fields: Collection[str]) -> Any:
+    """Bring a constructor's arguments under their first names and hide the key.
+
+    Raises:
+        OpenRouterInputError: A name is unknown, or one argument came twice.
+    """
+    if not is_object(data):
+        return data  # an instance, or something that pydantic refuses itself
+    values = canonical_names(data, fields)
+    if isinstance(values.get("api_key"), str):
+        values["api_key"] = SecretStr(values["api_key"])
+    for name in ("api_key", "base_url"):
+        if name in values and values[name] is None:
+            del values[name]  # None means "not given": the environment or the default decides
+    return values
+
+
+def without_inputs(title: str, error: ValidationError) -> ValidationError:
+    """Rebuild a validation error without the arguments, among which is the key."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("argument", "{text}", {"text": item["msg"]}),
+            loc=item["loc"],
+            input=None,
+        )
+        for item in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return ValidationError.from_exception_data(title, details, hide_input=True)
+
+
+def refused(title: str, text: str) -> ValidationError:
+    """Make the validation error of an argument that this package refuses itself."""
+    kind = PydanticCustomError("argument", "{text}", {"text": text})
+    details = [InitErrorDetails(type=kind, input=None)]
+    return ValidationError.from_exception_data(title, details, hide_input=True)

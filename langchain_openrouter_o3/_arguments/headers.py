@@ -1,0 +1,113 @@
+"""Headers, of which any may be a credential: merged, checked, and hidden."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import TypeIs
+
+from langchain_openrouter_o3._arguments.checks import attribution
+from langchain_openrouter_o3._arguments.parameters import first_name
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
+from langchain_openrouter_o3._wire.request import build_headers, check_headers
+from langchain_openrouter_o3.errors import (
+    OpenRouterAuthenticationError,
+    OpenRouterError,
+    OpenRouterInputError,
+)
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3._arguments.fields import ModelFields
+
+HIDDEN = "**********"
+"""What stands for a value that nobody may see."""
+
+
+def is_header_argument(name: str) -> bool:
+    """Whether an argument holds headers, any of which may be a credential."""
+    return first_name(name) == "default_headers"
+
+
+def masked_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as others may see them: the names of headers without their values."""
+    return {
+        name: _masked(value) if value and is_header_argument(name) else value
+        for name, value in kwargs.items()
+    }
+
+
+def without_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are not headers."""
+    return {name: value for name, value in kwargs.items() if not is_header_argument(name)}
+
+
+def headers_digest(defaults: Any, kwargs: Mapping[str, Any]) -> str | None:
+    """Return what keeps calls with different headers apart and tells nothing of them.
+
+    Args:
+        defaults: The model's own headers.
+        kwargs: The call's arguments, among which may be more headers.
+
+    Returns:
+        A hash of all headers; None if there are none.
+    """
+    given = (defaults, *(value for name, value in kwargs.items() if is_header_argument(name)))
+    headers: dict[str, Any] = {}
+    for each in given:
+        # What is not a mapping is refused when it is sent.
+        pairs = each if _is_mapping(each) else {"": each}
+        headers |= {str(name).lower(): value for name, value in pairs.items()} if each else {}
+    if not headers:
+        return None
+    written = json.dumps(sorted(headers.items()), default=repr)
+    return hashlib.sha256(written.encode()).hexdigest()
+
+
+def request_headers(
+    model: ModelFields, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
+) -> RequestHeaders:
+    try:
+        return _merge_headers(model, extra, own, stream=stream)
+    except OpenRouterError as error:
+        raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
+
+
+def _merge_headers(
+    model: ModelFields, extra: Any, own: object | None, *, stream: bool
+) -> RequestHeaders:
+    if extra and not _is_mapping(extra):
+        raise OpenRouterInputError(
+            "extra_headers is a dictionary of headers; those of a model that was written down are "
+            "not written, bind them again."
+        )
+    callers: dict[str, Any] = {**(model.default_headers or {}), **(extra or {})}
+    check_headers(callers, "extra_headers")
+    if model.api_key is None and own is None and not _carries_credentials(callers):
+        raise OpenRouterAuthenticationError(
+            "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
+            "https://openrouter.ai/keys."
+        )
+    key = model.api_key.get_secret_value() if model.api_key is not None else None
+    return RequestHeaders(
+        build_headers(
+            key,
+            attribution(model.app_url, model.app_title, model.app_categories),
+            callers,
+            stream=stream,
+        )
+    )
+
+
+def _carries_credentials(headers: Mapping[str, str]) -> bool:
+    return any(name.lower() == "authorization" for name in headers)
+
+
+def _masked(headers: Any) -> Any:
+    return dict.fromkeys(headers, HIDDEN) if _is_mapping(headers) else HIDDEN
+
+
+def _is_mapping(value: Any) -> TypeIs[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)

@@ -1,0 +1,112 @@
+"""Parameters: their names, and which of several places wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from langchain_openrouter_o3._arguments.checks import check_n
+from langchain_openrouter_o3._arguments.conversions import CONVERSIONS, FIELD_CONVERSIONS
+from langchain_openrouter_o3._http.timeouts import plain_timeout
+from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.request import (
+    ALIASES,
+    BODY_PARAMETERS,
+    CALL_OPTIONS,
+    canonical_names,
+)
+from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.settings import Reasoning
+from langchain_openrouter_o3.tools import tool_choice_to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from langchain_openrouter_o3._arguments.fields import ModelFields
+
+CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
+"""What langchain-core itself passes to a model's hooks beside the parameters."""
+
+_CALL_ARGUMENTS = frozenset({*BODY_PARAMETERS, *CALL_OPTIONS, *CORE_ARGUMENTS, "n"})
+_MODEL_FIELDS = tuple(sorted(BODY_PARAMETERS - {"tools", "tool_choice"}))
+# The short spellings of reasoning parameters, and the keys of the map that each of them sets.
+_SHORT_REASONING = {
+    "reasoning_effort": ("effort", "max_tokens"),
+    "include_reasoning": ("exclude",),
+}
+
+
+def first_name(name: str) -> str:
+    """Return the first name of an argument."""
+    return ALIASES.get(name, name)
+
+
+def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring a call's arguments under their first names and check their values.
+
+    Raises:
+        OpenRouterInputError: A name is unknown, or a value cannot be sent.
+    """
+    arguments = canonical_names(kwargs, _CALL_ARGUMENTS)
+    check_n(arguments.pop("n", None))
+    slug = arguments.get("model")
+    if slug is not None and not (isinstance(slug, str) and slug):
+        raise OpenRouterInputError(f"model={slug!r} is no name of a model.")
+    for name, convert in CONVERSIONS.items():
+        if arguments.get(name) is not None:
+            try:
+                arguments[name] = convert(arguments[name])
+            except ValidationError as error:
+                raise OpenRouterInputError(f"{name}: {error}") from None
+    if arguments.get("tool_choice") is not None and arguments.get("tools"):
+        arguments["tool_choice"] = tool_choice_to_wire(arguments["tool_choice"], arguments["tools"])
+    return arguments
+
+
+def default_parameters(model: ModelFields) -> dict[str, Any]:
+    """Collect the body parameters that are set on a model, as they go out."""
+    values = {name: getattr(model, name) for name in _MODEL_FIELDS}
+    for name, convert in FIELD_CONVERSIONS.items():
+        if values.get(name) is not None:
+            values[name] = convert(values[name])
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def serializable_attributes(model: ModelFields) -> dict[str, Any]:
+    """Collect the fields that need another form to survive LangChain's serialisation."""
+    attributes = {
+        name: value
+        for name, value in default_parameters(model).items()
+        if name in ("reasoning", "provider", "response_format")
+    }
+    if model.timeout is not None:
+        attributes["timeout"] = plain_timeout(model.timeout)
+    return attributes
+
+
+def later_wins(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Join bound arguments with later ones, which win under any of their names.
+
+    Args:
+        earlier: As they were bound.
+        later: As they were bound after that, or given to a call. What contradicts itself in
+            here stays, and is refused when it is sent.
+    """
+    named = {first_name(name) for name in later}
+    kept = {name: value for name, value in earlier.items() if first_name(name) not in named}
+    return {**_without_overridden_reasoning(kept, named), **later}
+
+
+def _without_overridden_reasoning(kept: dict[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """Take out what a later spelling of the reasoning parameters says anew."""
+    if "reasoning" in named:
+        return {name: value for name, value in kept.items() if name not in _SHORT_REASONING}
+    lost = {key for name in named for key in _SHORT_REASONING.get(name, ())}
+    reasoning = kept.get("reasoning")
+    if isinstance(reasoning, Reasoning):
+        reasoning = reasoning.to_wire()
+    if lost and is_object(reasoning):
+        rest = {key: value for key, value in reasoning.items() if key not in lost}
+        return {**kept, "reasoning": rest}
+    return kept
