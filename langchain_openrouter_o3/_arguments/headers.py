@@ -69,6 +69,18 @@ def headers_digest(defaults: Any, kwargs: Mapping[str, Any]) -> str | None:
 def request_headers(
     model: ModelFields, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
 ) -> RequestHeaders:
+    """Build the headers of a request.
+
+    Args:
+        model: Whose key, app and headers are the defaults.
+        extra: The call's own headers, which win.
+        own: The caller's HTTP client, which may carry credentials itself.
+        stream: Whether the answer is to be streamed.
+
+    Raises:
+        OpenRouterAuthenticationError: There is no key.
+        OpenRouterInputError: A header cannot be sent.
+    """
     try:
         return _merge_headers(model, extra, own, stream=stream)
     except OpenRouterError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3._json import decode, is_object
-from langchain_openrouter_o3._wire.failure import ELLIPSIS, redact
+from langchain_openrouter_o3._redaction import ELLIPSIS, redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:

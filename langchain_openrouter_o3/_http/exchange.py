@@ -16,11 +16,11 @@ from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
+from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
     OpenRouterTotalTimeoutError,
-    error_from_payload,
 )
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
@@ -22,7 +23,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterEmptyResponseError,
     OpenRouterError,
     OpenRouterMalformedResponseError,
-    error_from_payload,
 )
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Reading the body of an error: whose words, which code, and nothing that must not be shown.
+"""Reading the body of an error: whose words, which code.
 
 Source: https://openrouter.ai/docs/api-reference/errors
 """
@@ -6,20 +6,16 @@ Source: https://openrouter.ai/docs/api-reference/errors
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._redaction import MAX_DEPTH, redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MAX_DEPTH = 64
 MAX_SECONDS = 10.0**9
 MAX_MODELS = 20
-MIN_BEGINNING = 8
-ELLIPSIS = "…"
-"""Where a long text was clipped."""
 
 _HOPELESS = ("no_endpoints", "constraint_filtered")
 _STATUS_OF_WORD = {
@@ -40,30 +36,6 @@ _STATUS_OF_WORD = {
     "overloaded_error": 503,
     "service_unavailable": 503,
 }
-
-# Compiled (by `re`, once) when there is an error: importing is for everybody.
-_ID_OR_KEY = (
-    r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
-    r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
-)
-_PRIVATE_KEYS = frozenset({"user_id", "org_id", "organization_id", "api_key", "authorization"})
-
-
-def redact(value: Any, depth: int = 0) -> Any:
-    """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
-    if depth > MAX_DEPTH:
-        return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
-    if isinstance(value, str):
-        return re.sub(_ID_OR_KEY, "[redacted]", value)
-    if is_object(value):
-        return {
-            redact(key): redact(item, depth + 1)
-            for key, item in value.items()
-            if key not in _PRIVATE_KEYS
-        }
-    if is_array(value):
-        return [redact(item, depth + 1) for item in value]
-    return value
 
 
 class Failure(NamedTuple):
@@ -105,29 +77,6 @@ def _seconds(value: Any) -> float | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
-
-
-def conceal(value: Any, secret: str, depth: int = 0) -> Any:
-    """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it."""
-    if isinstance(value, str):
-        return _without_beginning(value.replace(secret, "[redacted]"), secret)
-    if is_object(value) and depth < MAX_DEPTH:
-        return {
-            conceal(key, secret): conceal(item, secret, depth + 1) for key, item in value.items()
-        }
-    if is_array(value) and depth < MAX_DEPTH:
-        return [conceal(item, secret, depth + 1) for item in value]
-    return value
-
-
-def _without_beginning(text: str, secret: str) -> str:
-    """Take out the beginning of a secret that was clipped in its middle."""
-    *clipped, last = text.split(ELLIPSIS)
-    for number, part in enumerate(clipped):
-        at = part.rfind(secret[:MIN_BEGINNING])
-        if at >= 0 and secret.startswith(part[at:]):
-            clipped[number] = f"{part[:at]}[redacted]"
-    return ELLIPSIS.join([*clipped, last])
 
 
 def read_failure(payload: Any) -> Failure:

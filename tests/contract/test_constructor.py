@@ -16,8 +16,8 @@ from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     ProviderPreferences,
     Reasoning,
-    signature,
 )
+from langchain_openrouter_o3._arguments import signature
 from langchain_openrouter_o3._wire.request import ALIASES
 from tests.conftest import KEY
 

@@ -61,7 +61,7 @@ def annotated() -> Iterator[tuple[str, Any]]:
 def methods(name: str, owner: type, *, private: bool) -> Iterator[tuple[str, Any]]:
     """Give the methods that this package wrote for a class, unwrapped."""
     for base in owner.__mro__:
-        for attribute, value in vars(base).items():
+        for attribute, value in [*vars(base).items()]:  # looking at some builds them first
             if private or not attribute.startswith("_") or attribute == "__init__":
                 yield from (
                     (f"{name}.{attribute}", function)

@@ -13,8 +13,8 @@ from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import errors
+from langchain_openrouter_o3._wire.error_payloads import MAX_MESSAGE_CHARS, error_from_payload
 from langchain_openrouter_o3.errors import (
-    MAX_MESSAGE_CHARS,
     ErrorResponse,
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
@@ -28,7 +28,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterPermissionError,
     OpenRouterRateLimitError,
     OpenRouterTimeoutError,
-    error_from_payload,
 )
 from tests.wire import error
 
