@@ -350,7 +350,8 @@ class ChatOpenRouterO3(ModelFields):
             schema: A Pydantic class (v2 or v1), dataclass, TypedDict or JSON schema.
             method: "json_schema" (the model is held to the schema), "function_calling" (a
                 forced tool call) or "json_mode" (some JSON; say in the prompt which).
-            strict: Whether the schema is enforced to the letter; True unless given. It has no
+            strict: Whether the schema is enforced to the letter. True refuses one that cannot
+                be; None enforces it if that is possible, and warns if it is not. It has no
                 meaning for "json_mode", which enforces nothing.
             include_raw: Return `{"raw", "parsed", "parsing_error"}` instead of raising.
             tools: Tools that the model may call besides (only with "json_schema").
@@ -360,7 +361,8 @@ class ChatOpenRouterO3(ModelFields):
             A runnable that gives the object; its stream gives the object as it grows.
 
         Raises:
-            OpenRouterInputError: The schema cannot be strict (the text names the path).
+            OpenRouterInputError: It is not a schema, or must be strict and cannot be (the text
+                names the path); or tools are given with another method.
 
         The runnable raises `OpenRouterRefusalError`, `OpenRouterTruncatedError` and
         `OpenRouterOutputError`; with `include_raw` they are in `parsing_error`.
@@ -391,6 +393,11 @@ class ChatOpenRouterO3(ModelFields):
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
         from langchain_openrouter_o3.output_schema import build_output_schema  # noqa: PLC0415
 
+        if tools and method != "json_schema":
+            raise OpenRouterInputError(
+                f"tools: with method={method!r} the answer is a forced call, or any JSON; use "
+                'method="json_schema" to let the model call tools besides.'
+            )
         target = build_output_schema(schema)
         parser = structured_output.build_parser(target, method, include_raw=include_raw)
         traced = {

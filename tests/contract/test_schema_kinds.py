@@ -849,6 +849,14 @@ def test_several_calls_at_once_share_a_schema(emulator: Emulator, model: ChatOpe
     assert asyncio.run(ask()) == [Account(balance=1)] * 4
 
 
+@pytest.mark.parametrize("method", ["function_calling", "json_mode"])
+def test_tools_beside_an_object_need_the_method_that_allows_them(
+    model: ChatOpenRouterO3, method: Any
+) -> None:
+    with pytest.raises(OpenRouterInputError, match="json_schema"):
+        model.with_structured_output(PlainModel, method=method, tools=[lookup])
+
+
 # --- What is rare ---
 
 
