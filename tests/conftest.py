@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from langchain_openrouter_o3.emulator import Emulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PACKAGE = "langchain_openrouter_o3"
 KEY = "sk-or-v1-test-key-that-must-never-show"
 
 
@@ -32,6 +34,31 @@ def emulator(_emulator_of_the_session: Emulator) -> Emulator:
 def model(emulator: Emulator) -> ChatOpenRouterO3:
     """A model that talks to the emulator over a real socket."""
     return ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, max_retries=0)
+
+
+@pytest.fixture
+def own_pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Share clients among the models of one test alone.
+
+    The kernel may give out again the port of an earlier test, whose client knew other certificates
+    and other proxies.
+    """
+    # Not above: some tests need a process that has not imported the transport yet.
+    from langchain_openrouter_o3._http import pool_manager
+
+    pools = pool_manager.PoolManager()
+    monkeypatch.setattr(pool_manager, "POOLS", pools)
+    yield
+    pools.close_all()
+
+
+@pytest.fixture
+def trusting(monkeypatch: pytest.MonkeyPatch, own_pools: None) -> None:  # noqa: ARG001 - shared
+    """Trust every certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    monkeypatch.setattr(f"{PACKAGE}._http.shared_clients.tls_context", lambda: context)
 
 
 @pytest.fixture(autouse=True)

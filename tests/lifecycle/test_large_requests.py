@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from tests.lifecycle.scenes import build, run_on
-from tests.lifecycle.test_tls import encrypted, trusting  # noqa: F401 - a fixture
+from tests.lifecycle.test_tls import encrypted
 from tests.replay.players import MODES
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,6 @@ from langchain_openrouter_o3 import (
     OpenRouterIdleTimeoutError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator import Canned
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
 from tests import wire
@@ -30,15 +28,6 @@ if TYPE_CHECKING:
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
-
-
-@pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trust the certificate that the test makes."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    monkeypatch.setattr(shared_clients, "tls_context", lambda: context)
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from langchain_openrouter_o3._http import pool_manager, shared_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,21 +34,9 @@ def no_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", look_up_others)
 
 
-@pytest.fixture
-def trusting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Trust the certificate that the test makes.
-
-    The kernel may give out again the port of an earlier test, whose client trusts nobody: what is
-    shared is shared among this test's models alone.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    monkeypatch.setattr(shared_clients, "tls_context", lambda: context)
-    pools = pool_manager.PoolManager()
-    monkeypatch.setattr(pool_manager, "POOLS", pools)
-    yield
-    pools.close_all()
+@pytest.fixture(autouse=True)
+def _share_with_nobody(own_pools: None) -> None:
+    """Let no test meet a client of an earlier one."""
 
 
 @pytest.fixture
