@@ -29,6 +29,7 @@ from langchain_openrouter_o3._arguments.headers import (
 from langchain_openrouter_o3._arguments.parameters import (
     default_parameters,
     first_name,
+    later_wins,
     read_call,
     serializable_attributes,
 )
@@ -265,7 +266,7 @@ class ChatOpenRouterO3(ModelFields):
     @override
     def bind(self, **kwargs: Any) -> BoundModel:
         """Bind arguments of a call; binding more keeps them, and a later one wins."""
-        return BoundModel(bound=self, kwargs=kwargs, config={})
+        return BoundModel(bound=self, kwargs=later_wins({}, kwargs), config={})
 
     @override
     def with_config(
@@ -424,12 +425,12 @@ class ChatOpenRouterO3(ModelFields):
 
     @override
     def get_token_ids(self, text: str) -> list[int]:
-        """Return o3-mini's token ids of a text; they cannot be estimated offline."""
+        """Return o3-mini's token ids of a text."""
         return (self.custom_get_token_ids or encode_text)(text)
 
     @override
     def get_num_tokens(self, text: str) -> int:
-        """Count a text's tokens; offline it is an estimate, and a warning says so."""
+        """Count a text's tokens, exactly and without a network."""
         if self.custom_get_token_ids is not None:
             return len(self.custom_get_token_ids(text))
         return count_text_tokens(text)
@@ -438,7 +439,7 @@ class ChatOpenRouterO3(ModelFields):
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """Count a conversation's tokens; offline it is an estimate, and a warning says so."""
+        """Count a conversation's tokens: its texts exactly, what surrounds them as documented."""
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(list(messages))
         return count_message_tokens(messages, tools)

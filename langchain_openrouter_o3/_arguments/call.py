@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from langchain_openrouter_o3._arguments.checks import check_retries, check_stop, warn_withheld
+from langchain_openrouter_o3._arguments.checks import (
+    check_retries,
+    check_stop,
+    warn_of_hours,
+    warn_withheld,
+)
+from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._arguments.parameters import (
     CORE_ARGUMENTS,
@@ -111,6 +118,7 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     extra: Any = options["extra_body"] or {}
     if not is_object(extra):
         raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
+    check_body_keys(extra)
     body |= {**(model.extra_body or {}), **extra}
     # What the constructor brought was named there, unless the call has changed the model.
     changed = parameters["model"] != model.model
@@ -127,25 +135,28 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
         ),
         policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
         stop=tuple(check_stop(options["stop"]) or model.stop or ()),
-        timeout=_check_call_timeout(model, kwargs, options["timeout"]),
-        limits=_check_call_limits(model, kwargs),
+        timeout=_checked(model, kwargs, "timeout", to_timeout),
+        limits=_check_limits(model, kwargs),
         base_url=model.base_url,
     )
 
 
-def _check_call_timeout(model: ModelFields, kwargs: Mapping[str, Any], value: Any) -> Any:
+def _checked(
+    model: ModelFields, kwargs: Mapping[str, Any], name: str, check: Callable[[Any], T]
+) -> T:
+    """Check a time limit of a call or, if it brings none, of the model."""
     try:
-        return to_timeout(value if "timeout" in kwargs else model.timeout)
+        value = check(kwargs[name] if name in kwargs else getattr(model, name))
     except ValueError as error:
         raise OpenRouterInputError(str(error)) from None
+    if name in kwargs:
+        warn_of_hours(name, value)  # what the constructor brought was warned of there
+    return value
 
 
-def _check_call_limits(model: ModelFields, kwargs: Mapping[str, Any]) -> TimeLimits:
-    try:
-        idle, total = (
-            check_limit(kwargs.get(name, getattr(model, name)), name)
-            for name in ("idle_timeout", "total_timeout")
-        )
-    except ValueError as error:
-        raise OpenRouterInputError(str(error)) from None
+def _check_limits(model: ModelFields, kwargs: Mapping[str, Any]) -> TimeLimits:
+    names = ("idle_timeout", "total_timeout")
+    idle, total = (
+        _checked(model, kwargs, name, partial(check_limit, name=name)) for name in names
+    )
     return TimeLimits(idle, total)

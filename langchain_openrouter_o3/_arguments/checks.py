@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from langchain_openrouter_o3._http.timeouts import plain_timeout
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._warn import warn_caller
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+HOUR = 3_600
 MAX_HOST_LABEL = 63
 """Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
 
@@ -131,6 +134,24 @@ def check_retries(value: Any) -> int | None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
         raise OpenRouterInputError(f"max_retries={value!r} is not a number of attempts from 0.")
     return value
+
+
+def warn_of_hours(name: str, value: Any) -> None:
+    """Warn of a time limit above an hour, which was probably meant in milliseconds.
+
+    Args:
+        name: Of the argument.
+        value: Seconds, an `httpx.Timeout` or None.
+    """
+    plain = plain_timeout(value)
+    parts: dict[str, Any] = plain if is_object(plain) else {name: plain}
+    longest = max((part for part in parts.values() if part is not None), default=0)
+    if longest > HOUR:
+        warn_caller(
+            f"{name} is in seconds, and {longest:.10g} are {longest / HOUR:.1f} hours. If "
+            f"milliseconds were meant, as in ChatOpenRouter, write {name}={longest / 1_000:.10g}; "
+            "None is no limit."
+        )
 
 
 def warn_withheld(model: str, names: Sequence[str]) -> None:

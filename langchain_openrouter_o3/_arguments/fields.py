@@ -23,6 +23,7 @@ from typing_extensions import Self
 
 from langchain_openrouter_o3._arguments import checks, constructor
 from langchain_openrouter_o3._arguments.conversions import response_format_to_wire
+from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.life_cycle import SharedConnections
 from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
 from langchain_openrouter_o3._http.timeouts import (
@@ -211,12 +212,17 @@ class ModelFields(BaseChatModel, SharedConnections):
     @field_validator("timeout", mode="before")
     @classmethod
     def _seconds(cls, value: Any) -> Any:
-        return check_timeout(value)
+        timeout = check_timeout(value)
+        checks.warn_of_hours("timeout", timeout)
+        return timeout
 
     @field_validator("idle_timeout", "total_timeout", mode="before")
     @classmethod
     def _limit(cls, value: Any, info: ValidationInfo) -> Any:
-        return check_limit(value, str(info.field_name))
+        name = str(info.field_name)
+        limit = check_limit(value, name)
+        checks.warn_of_hours(name, limit)
+        return limit
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -237,6 +243,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         }
         check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
         check_headers(self.default_headers or {}, "default_headers")
+        check_body_keys(self.extra_body)
         attribution = checks.attribution(self.app_url, self.app_title, self.app_categories)
         check_headers(attribution, "app_url, app_title or app_categories")
         if self.response_format is not None:

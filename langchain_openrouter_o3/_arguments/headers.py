@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import TypeIs
 
 from langchain_openrouter_o3._arguments.checks import attribution
+from langchain_openrouter_o3._arguments.foreign_names import is_no_body_key
 from langchain_openrouter_o3._arguments.parameters import first_name
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._wire.request import build_headers, check_headers
@@ -33,10 +34,7 @@ def is_header_argument(name: str) -> bool:
 
 def masked_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments as others may see them: the names of headers without their values."""
-    return {
-        name: _masked(value) if value and is_header_argument(name) else value
-        for name, value in kwargs.items()
-    }
+    return {name: _shown(name, value) if value else value for name, value in kwargs.items()}
 
 
 def without_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -115,6 +113,15 @@ def _merge_headers(
 
 def _carries_credentials(headers: Mapping[str, str]) -> bool:
     return any(name.lower() == "authorization" for name in headers)
+
+
+def _shown(name: str, value: Any) -> Any:
+    if is_header_argument(name):
+        return _masked(value)
+    if first_name(name) == "extra_body" and _is_mapping(value):
+        # What is not of a body is refused when it is sent; tracers see it before.
+        return {key: HIDDEN if is_no_body_key(key) else item for key, item in value.items()}
+    return value
 
 
 def _masked(headers: Any) -> Any:

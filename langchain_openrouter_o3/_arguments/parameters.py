@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from langchain_openrouter_o3._arguments.checks import check_n
 from langchain_openrouter_o3._arguments.conversions import CONVERSIONS, FIELD_CONVERSIONS
+from langchain_openrouter_o3._arguments.foreign_names import check_bodies
 from langchain_openrouter_o3._http.timeouts import plain_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import (
@@ -92,7 +93,11 @@ def later_wins(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str
         earlier: As they were bound.
         later: As they were bound after that, or given to a call. What contradicts itself in
             here stays, and is refused when it is sent.
+
+    Raises:
+        OpenRouterInputError: Options or headers are in `extra_body`, where all could read them.
     """
+    check_bodies(later, ALIASES)
     named = {first_name(name) for name in later}
     kept = {name: value for name, value in earlier.items() if first_name(name) not in named}
     return {**_without_overridden_reasoning(kept, named), **later}

@@ -182,7 +182,9 @@ def _image(block: dict[str, Any], place: Place) -> dict[str, Any]:
     if not place.image_inputs:
         raise OpenRouterInputError(
             f"{place.name}: the model has no image input; remove the {block['type']} block or "
-            "choose a model that sees images, such as openai/o4-mini."
+            "choose a model that sees images, such as openai/o4-mini. An agent whose thread keeps "
+            "the image needs a middleware that replaces it before each call: "
+            "UnsupportedContentMiddleware of deepagents, or your own with wrap_model_call."
         )
     return _verbatim(block, place) if block["type"] == "image_url" else _data(block, place)
 

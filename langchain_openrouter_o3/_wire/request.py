@@ -5,11 +5,11 @@ Source: https://openrouter.ai/docs/api-reference/parameters
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._arguments.foreign_names import unknown_argument
 from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
@@ -96,19 +96,14 @@ def canonical_names(arguments: Mapping[str, Any], known: Collection[str]) -> dic
         known: First names that exist.
 
     Raises:
-        OpenRouterInputError: A name is unknown (the text suggests the nearest), or one
+        OpenRouterInputError: A name is unknown (the text says what to write instead), or one
             parameter came under two names.
     """
     canonical: dict[str, Any] = {}
     for name, value in arguments.items():
         first = ALIASES.get(name, name)
         if first not in known:
-            near = difflib.get_close_matches(name, [*known, *ALIASES], n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise OpenRouterInputError(
-                f"{name!r} is not an argument.{hint} What OpenRouter knows and this package does "
-                "not can be sent through extra_body."
-            )
+            raise unknown_argument(name, known, ALIASES)
         if first in canonical:
             raise OpenRouterInputError(f"{first!r} was given twice, also as {name!r}; drop one.")
         canonical[first] = value

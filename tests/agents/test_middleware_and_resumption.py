@@ -17,6 +17,7 @@ from langchain.agents.middleware import (
     HumanInTheLoopMiddleware,
     ModelCallLimitMiddleware,
     ModelFallbackMiddleware,
+    wrap_model_call,
 )
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -24,7 +25,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.types import Command
 from pydantic import BaseModel
 
-from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.emulator import Canned
 from tests import wire
 from tests.conftest import KEY
@@ -224,3 +225,56 @@ def test_an_agent_may_end_its_run_after_a_cut_call(
     assert isinstance(messages[-1], AIMessage)
     for body in bodies(emulator)[1:]:
         assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"a": 17, "b"'
+
+
+IMAGE: Any = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
+
+
+def get_picture(city: str) -> list[Any]:
+    """Get a picture of a city."""
+    return [{"type": "text", "text": f"Here is {city}:"}, IMAGE]
+
+
+def without_images(request: Any) -> Any:
+    def without_image(message: Any) -> Any:
+        if isinstance(message.content, str):
+            return message
+        kept = [block for block in message.content if block != IMAGE]
+        return message.model_copy(update={"content": kept})
+
+    return request.override(messages=[without_image(message) for message in request.messages])
+
+
+@wrap_model_call
+def blind(request: Any, handler: Any) -> Any:
+    return handler(without_images(request))
+
+
+@wrap_model_call
+async def ablind(request: Any, handler: Any) -> Any:
+    return await handler(without_images(request))
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("comes_from", ["tool", "human"])
+async def test_a_thread_with_an_image_goes_on_with_the_middleware_that_the_error_names(
+    model: ChatOpenRouterO3,
+    comes_from: str,
+    sync: bool,  # noqa: FBT001
+) -> None:
+    async def run(middleware: list[Any], question: Any) -> Any:
+        agent: Any = create_agent(
+            model, [get_picture], middleware=middleware, checkpointer=checkpointer
+        )
+        asked = {"messages": [HumanMessage(question)]}
+        return agent.invoke(asked, thread) if sync else await agent.ainvoke(asked, thread)
+
+    checkpointer = InMemorySaver()
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    first = "Use get_picture for Paris" if comes_from == "tool" else ["What is this?", IMAGE]
+    for question in (first, "And in words?"):  # what was checkpointed fails again and again
+        with pytest.raises(OpenRouterInputError, match=r"no image input.*wrap_model_call"):
+            await run([], question)
+    result = await run([blind if sync else ablind], "Go on.")
+    assert result["messages"][-1].text
+    assert any(IMAGE in message.content for message in result["messages"])

@@ -145,7 +145,7 @@ P62 A used model cannot be pickled or copied.
 P63 Each model opens its own connections.
     Models share a pool.
 P64 Tokens cannot be counted without a download or another package.
-    They are estimated offline, with a warning.
+    They are counted exactly: the encoding is installed along.
 P65 A generated SDK before its 1.0 renames arguments and breaks the client.
     There is no SDK in between; httpx sends the request.
 P66 A misspelt argument is accepted, and the caller's dictionary is changed.
