@@ -73,7 +73,7 @@ class ChatOpenRouterO3(ModelFields):
     its names; the call wins. `None` is never sent.
 
     Raises:
-        pydantic.ValidationError: An argument is unknown (the text suggests the nearest name)
+        pydantic.ValidationError: An argument is unknown (the text says what to write instead)
             or has a value that cannot work. Values are not echoed.
 
     Source: https://openrouter.ai/docs/api-reference/parameters

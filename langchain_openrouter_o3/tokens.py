@@ -46,12 +46,16 @@ _PATTERN = "|".join(
     ]
 )
 _BLANKS = re.compile(r"\s+")
-_MAX_BLANKS = 300_000  # tiktoken panics at a million in a row
+_MAX_BLANKS = 990_000  # tiktoken panics near a million in a row
 
 # OpenAI's cookbook: what surrounds each message, and begins the answer.
 _FRAME = 3
 _IMAGE = 85  # of one in low resolution, as langchain-core counts every image
-_ROLES = {HumanMessage: "user", AIMessage: "assistant", SystemMessage: "system"}
+_ROLES: dict[type[BaseMessage], str] = {
+    HumanMessage: "user",
+    AIMessage: "assistant",
+    SystemMessage: "system",
+}
 # Calls are counted from `tool_calls`; the thoughts of earlier turns are not read again.
 _NO_TEXT = frozenset(
     {
@@ -70,7 +74,7 @@ def encode_text(text: str) -> list[int]:
     """Return the token ids of a text; what looks like a special token is text, too.
 
     Raises:
-        OpenRouterInputError: It has hundreds of thousands of blanks in a row.
+        OpenRouterInputError: It has nearly a million blanks in a row, or more.
     """
     if len(text) >= _MAX_BLANKS:
         _check_blanks(text)
@@ -145,8 +149,8 @@ def _write(value: Any) -> str:
 def _check_blanks(text: str) -> None:
     if any(len(blanks.group()) >= _MAX_BLANKS for blanks in _BLANKS.finditer(text)):
         raise OpenRouterInputError(
-            f"The text has {_MAX_BLANKS} blanks in a row, which its tokenizer cannot cut; remove "
-            "some of them."
+            f"The text has more than {_MAX_BLANKS} blanks in a row, which the tokenizer cannot "
+            "cut; remove some of them."
         )
 
 

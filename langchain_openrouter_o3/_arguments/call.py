@@ -156,7 +156,5 @@ def _checked(
 
 def _check_limits(model: ModelFields, kwargs: Mapping[str, Any]) -> TimeLimits:
     names = ("idle_timeout", "total_timeout")
-    idle, total = (
-        _checked(model, kwargs, name, partial(check_limit, name=name)) for name in names
-    )
+    idle, total = (_checked(model, kwargs, name, partial(check_limit, name=name)) for name in names)
     return TimeLimits(idle, total)

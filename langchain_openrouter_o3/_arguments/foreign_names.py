@@ -29,7 +29,7 @@ _QUERY = (
     "write http_client=httpx.Client(params=…), for asynchronous calls "
     "http_async_client=httpx.AsyncClient(params=…)"
 )
-_RESPONSES = "leave it out; it belongs to OpenAI's Responses API, and here the history is sent whole"
+_RESPONSES = "leave it out; it belongs to OpenAI's Responses API; here the history is sent whole"
 _SCHEMA = "write response_format=…, or call with_structured_output(…)"
 _SYSTEM = "send a SystemMessage"
 _TOOLS = "call bind_tools(…)"
@@ -39,6 +39,7 @@ FOREIGN_NAMES = {
     # The connection
     "api_base": _BASE_URL,
     "async_client": _CLIENT,
+    "async_http_client": _CLIENT,
     "authorization": _KEY,
     "client": _CLIENT,
     "cookie": _HEADERS,
@@ -47,6 +48,7 @@ FOREIGN_NAMES = {
     "headers": _HEADERS,
     "http_headers": _HEADERS,
     "http_options": _HEADERS,
+    "max_retry": "write max_retries=…",
     "http_socket_options": (
         "write http_client=httpx.Client(transport=httpx.HTTPTransport(socket_options=…))"
     ),
@@ -102,7 +104,9 @@ FOREIGN_NAMES = {
         "leave it out; o3-mini's encoding is used, and custom_get_token_ids=… is for another"
     ),
     # The request
-    "context_management": "leave it out; trim_messages or SummarizationMiddleware shorten a history",
+    "context_management": (
+        "leave it out; trim_messages and SummarizationMiddleware shorten histories"
+    ),
     "function_call": f"{_TOOLS} with tool_choice=…",
     "functions": _TOOLS,
     "instructions": _SYSTEM,
@@ -212,7 +216,7 @@ _NO_BODY_KEYS = frozenset(
     }
 )
 _HEADER_PREFIX = "x_"
-_LIKE_ENOUGH = 0.8  # a slip of the fingers; below that, names of other things look alike
+_LIKE_ENOUGH = 0.82  # a slip of the fingers; below that, names of other things look alike
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -275,8 +279,8 @@ def _misspelt(name: str, names: Iterable[str]) -> OpenRouterInputError:
     near = difflib.get_close_matches(_plain(name), names, n=1, cutoff=_LIKE_ENOUGH)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return OpenRouterInputError(
-        f"{name!r} is not an argument.{hint} What OpenRouter knows and this package does not can be "
-        "sent through extra_body."
+        f"{name!r} is not an argument.{hint} What OpenRouter knows and this package does not can "
+        "be sent through extra_body."
     )
 
 

