@@ -118,8 +118,9 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     extra: Any = options["extra_body"] or {}
     if not is_object(extra):
         raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
+    extra = {**(model.extra_body or {}), **extra}
     check_body_keys(extra)
-    body |= {**(model.extra_body or {}), **extra}
+    body |= extra
     # What the constructor brought was named there, unless the call has changed the model.
     changed = parameters["model"] != model.model
     asked = [name for name in withheld if changed or arguments.get(name) is not None]

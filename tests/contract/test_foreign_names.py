@@ -267,6 +267,16 @@ def test_an_option_in_the_body_is_refused_by_name(
     assert emulator.requests == []
 
 
+def test_an_option_that_was_assigned_is_refused_when_it_is_sent(emulator: Emulator) -> None:
+    assigned = built(emulator)
+    assigned.extra_body = {"headers": {"Authorization": SECRET}}
+    copied = built(emulator).model_copy(update={"extra_body": {"timeout": 5}})
+    for model in (assigned, copied):
+        with pytest.raises(OpenRouterInputError, match="is no key of the body"):
+            model.invoke("Hello")
+    assert emulator.requests == []
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_no_tracer_sees_a_header_in_the_body(emulator: Emulator, mode: str) -> None:
     seen: list[str] = []
