@@ -16,10 +16,33 @@ ELLIPSIS = "…"
 _MIN_BEGINNING = 8
 # Compiled (by `re`, once) when there is an error: importing is for everybody.
 _ID_OR_KEY = (
-    r"\b(?:user|org)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_-]{6,}|\bBearer\s+[^\s\"']+"
+    r"\b(?:user|org|proj)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_*-]{6,}|\bBearer\s+[^\s\"']+"
+    # OpenAI's ids, which are no words such as user-provided
+    r"|\b(?:user|org|organization|proj|project)[-_]"
+    r"(?:(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,}|[a-z]{16,})(?:-[A-Za-z0-9]+)*\b"
     r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
 )
-_PRIVATE_KEYS = frozenset({"user_id", "org_id", "organization_id", "api_key", "authorization"})
+# Spellings are compared by `plain_key`.
+_PRIVATE_KEYS = frozenset(
+    {
+        "accountid",
+        "apikey",
+        "authorization",
+        "openaiorganization",
+        "openaiproject",
+        "organization",
+        "organizationid",
+        "orgid",
+        "projectid",
+        "teamid",
+        "userid",
+    }
+)
+
+
+def plain_key(key: str) -> str:
+    """Return what spellings of one key have in common: `errorMessage`, `error_message`."""
+    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
 def redact(value: Any, depth: int = 0) -> Any:
@@ -32,7 +55,7 @@ def redact(value: Any, depth: int = 0) -> Any:
         return {
             redact(key): redact(item, depth + 1)
             for key, item in value.items()
-            if key not in _PRIVATE_KEYS
+            if plain_key(key) not in _PRIVATE_KEYS
         }
     if is_array(value):
         return [redact(item, depth + 1) for item in value]

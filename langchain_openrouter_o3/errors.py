@@ -86,6 +86,8 @@ _FACTS = (
     "body",
     "partial",
     "headers",
+    "attempts",
+    "seconds_waited",
 )
 MIN_SECRET_CHARS = 12
 
@@ -120,6 +122,8 @@ class OpenRouterError(LangChainException):
         body: The decoded error body without user ids and keys.
         partial: The message received before the failure, so that nothing is lost.
         headers: The response headers that matter to a client, lower case.
+        attempts: Requests that the call had made when this was raised; 0 before the first.
+        seconds_waited: Between these attempts, in all.
         is_retryable: Whether the same request may succeed later: the server's word, else the
             class's; LangChain's retry middleware reads it.
     """
@@ -172,6 +176,8 @@ class OpenRouterError(LangChainException):
         self.body = body
         self.partial = partial
         self.headers = dict(headers or {})
+        self.attempts = 0
+        self.seconds_waited = 0.0
 
     @property
     def request_id(self) -> str | None:
@@ -235,11 +241,11 @@ class OpenRouterAuthenticationError(ModelAuthenticationError, OpenRouterError):
 
 
 class OpenRouterPermissionError(ModelPermissionDeniedError, OpenRouterError):
-    """The key is valid and this is still not allowed (policy, country, terms)."""
+    """This is not allowed: by the key's limits, a policy, the country, the provider's terms."""
 
 
 class OpenRouterCreditsError(OpenRouterPermissionError):
-    """Not enough credits for this request."""
+    """Not enough credits for this request, or more than the key may spend."""
 
 
 class OpenRouterModerationError(OpenRouterPermissionError):

@@ -39,6 +39,13 @@ _EMPTY_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool)
 _MODEL_JSON_SCHEMA: Any = BaseModel.model_json_schema
 _MARKS_OF_A_SCHEMA = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"})
 
+_KINDS_READ = frozenset(
+    {
+        *("json_schema", "object", "function"),
+        *("array", "boolean", "integer", "null", "number", "string"),  # which are refused by name
+    }
+)
+
 
 class SchemaMismatchError(ValueError):
     """An answer does not fit its schema; the cause says why."""
@@ -205,7 +212,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
 @remembered
 def _read_format(value: dict[str, Any]) -> dict[str, Any]:
     kind = value.get("type")
-    if isinstance(kind, str) and kind not in ("json_schema", "object", "function"):
+    if isinstance(kind, str) and kind not in _KINDS_READ:
         return {"wire": dict(value), "problem": None}
     try:
         read = _read_dictionary(value)

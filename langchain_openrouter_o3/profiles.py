@@ -6,6 +6,7 @@ An unknown slug has no entry, and then nothing is withheld from the request.
 
 from __future__ import annotations
 
+import difflib
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -112,6 +113,20 @@ def model_facts(slug: str) -> ModelFacts | None:
     return next(
         (facts for name, facts in _FACTS.items() if base == f"{name}-{facts.release_date}"), None
     )
+
+
+def nearest_slug(slug: str) -> str | None:
+    """Return the known slug that is likely meant; None for a known one, or one like no other.
+
+    Args:
+        slug: As sent; the author is what people forget (`"o3-mini"`).
+    """
+    if model_facts(slug) is not None:
+        return None
+    whole = slug if "/" in slug else f"openai/{slug}"
+    if model_facts(whole) is not None:
+        return whole
+    return next(iter(difflib.get_close_matches(whole, _FACTS, n=1, cutoff=0.85)), None)
 
 
 def langchain_profile(slug: str) -> ModelProfile | None:

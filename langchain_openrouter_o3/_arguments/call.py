@@ -6,8 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from langchain_openrouter_o3._arguments.checks import (
+    COMPLETIONS_PATH,
     check_retries,
     check_stop,
+    usable_base_url,
     warn_of_hours,
     warn_withheld,
 )
@@ -115,10 +117,9 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     options = {name: arguments.pop(name, None) for name in CALL_OPTIONS}
     parameters = merge_parameters(default_parameters(model), arguments)
     body, withheld = build_body(parameters, messages, stream=stream)
-    extra: Any = options["extra_body"] or {}
-    if not is_object(extra):
-        raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
-    extra = {**(model.extra_body or {}), **extra}
+    extra: dict[str, Any] = {}
+    for each in (model.extra_body or {}, options["extra_body"] or {}):
+        extra |= _check_extra_body(each)
     check_body_keys(extra)
     body |= extra
     # What the constructor brought was named there, unless the call has changed the model.
@@ -126,20 +127,27 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     asked = [name for name in withheld if changed or arguments.get(name) is not None]
     if asked:
         warn_withheld(str(parameters["model"]), asked)
-    retries = check_retries(options["max_retries"])
+    base_url = usable_base_url(model.base_url)
+    retries = options["max_retries"]
     return Call(
         request=Request(
-            url=f"{model.base_url}/chat/completions",
+            url=f"{base_url}{COMPLETIONS_PATH}",
             headers=request_headers(model, options["default_headers"], own, stream=stream),
             body=encode_body(body),
             model=str(parameters["model"]),
         ),
-        policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
-        stop=tuple(check_stop(options["stop"]) or model.stop or ()),
+        policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
+        stop=tuple(check_stop(options["stop"]) or check_stop(model.stop) or ()),
         timeout=_checked(model, kwargs, "timeout", to_timeout),
         limits=_check_limits(model, kwargs),
-        base_url=model.base_url,
+        base_url=base_url,
     )
+
+
+def _check_extra_body(value: Any) -> dict[str, Any]:
+    if not is_object(value):
+        raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
+    return value
 
 
 def _checked(

@@ -23,6 +23,7 @@ MAX_HOST_LABEL = 63
 """Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
+COMPLETIONS_PATH = "/chat/completions"
 
 
 def key_from_environment() -> SecretStr | None:
@@ -57,6 +58,9 @@ def check_api_key(key: SecretStr | None) -> SecretStr | None:
 def check_base_url(url: str) -> str:
     """Check that a base URL is one, and return it without the slash at its end.
 
+    The path of chat completions, which people copy from curl examples, is left out, too: it is
+    added to each request.
+
     Raises:
         ValueError: It has no http(s) scheme or no host, or carries credentials or a query.
     """
@@ -74,7 +78,33 @@ def check_base_url(url: str) -> str:
         )
     if parts.query or parts.fragment:
         raise ValueError("base_url must not have a query or fragment")
-    return url.strip().rstrip("/")
+    return url.strip().rstrip("/").removesuffix(COMPLETIONS_PATH).rstrip("/")
+
+
+def usable_base_url(value: Any) -> str:
+    """Return a base URL that may have been assigned unchecked; see `check_base_url`.
+
+    Raises:
+        OpenRouterInputError: It is none.
+    """
+    try:
+        return check_base_url(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise OpenRouterInputError(str(error)) from None
+
+
+def usable_key(value: Any) -> str | None:
+    """Return the text of a key that may have been assigned unchecked.
+
+    Raises:
+        OpenRouterInputError: It is no `SecretStr`; its value is not repeated.
+    """
+    if value is None or isinstance(value, SecretStr):
+        return None if value is None else value.get_secret_value()
+    raise OpenRouterInputError(
+        f"api_key must be a SecretStr, not {type(value).__name__}; build a new model, or assign "
+        "pydantic.SecretStr(…), which is shown nowhere."
+    )
 
 
 def check_client(value: Any, field: str) -> Any:
@@ -125,13 +155,13 @@ def check_n(value: int | None) -> int | None:
     return value
 
 
-def check_retries(value: Any) -> int | None:
+def check_retries(value: Any) -> int:
     """Check a number of repetitions.
 
     Raises:
         OpenRouterInputError: It is not a whole number from 0.
     """
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise OpenRouterInputError(f"max_retries={value!r} is not a number of attempts from 0.")
     return value
 

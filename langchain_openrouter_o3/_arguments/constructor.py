@@ -9,9 +9,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import canonical_names
+from langchain_openrouter_o3.profiles import EFFORTS, model_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
+
+    from pydantic_core import ErrorDetails
 
 
 def read_constructor(data: Any, fields: Collection[str]) -> Any:
@@ -31,17 +34,49 @@ def read_constructor(data: Any, fields: Collection[str]) -> Any:
     return values
 
 
-def without_inputs(title: str, error: ValidationError) -> ValidationError:
-    """Rebuild a validation error without the arguments, among which is the key."""
+def slug_of(data: Any, default: str) -> Any:
+    """Return the model that a constructor was given, under any of its names."""
+    named = data if is_object(data) else {}
+    return named.get("model", named.get("model_name", default))
+
+
+def without_inputs(title: str, error: ValidationError, slug: Any = None) -> ValidationError:
+    """Rebuild a validation error without the arguments, among which is the key.
+
+    Args:
+        title: What was built.
+        error: What is wrong with it.
+        slug: Of the model whose efforts are offered for one that does not exist.
+    """
+    facts = model_facts(slug) if isinstance(slug, str) else None
+    efforts = facts.efforts if facts is not None else None
     details = [
         InitErrorDetails(
-            type=PydanticCustomError("argument", "{text}", {"text": item["msg"]}),
+            type=PydanticCustomError("argument", "{text}", {"text": _text_of(item, efforts)}),
             loc=item["loc"],
             input=None,
         )
         for item in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     return ValidationError.from_exception_data(title, details, hide_input=True)
+
+
+def refusal_text(error: ValidationError) -> str:
+    """Say in one line what is wrong with an argument, without repeating it."""
+    items = error.errors(include_url=False, include_context=False, include_input=False)
+    places = (".".join(map(str, item["loc"])) for item in items)
+    texts = (_text_of(item, EFFORTS) for item in items)
+    return "; ".join(
+        f"{place}: {text}" if place else text for place, text in zip(places, texts, strict=True)
+    )
+
+
+def _text_of(item: ErrorDetails, efforts: Sequence[str] | None) -> str:
+    """Return the text of a problem; of all efforts only those are offered that can be had."""
+    is_effort = item["type"] == "literal_error" and str(item["loc"][-1]).endswith("effort")
+    if not is_effort or efforts is None:
+        return item["msg"]
+    return f"Input should be {', '.join(efforts)}: o-series models know no other effort"
 
 
 def refused(title: str, text: str) -> ValidationError:

@@ -287,7 +287,8 @@ class ModelFields(BaseChatModel, SharedConnections):
         try:
             return handler(constructor.read_constructor(data, cls.model_fields))
         except ValidationError as error:
-            raise constructor.without_inputs(cls.__name__, error) from None
+            slug = constructor.slug_of(data, cls.model_fields["model"].default)
+            raise constructor.without_inputs(cls.__name__, error, slug) from None
         except OpenRouterInputError as error:
             raise constructor.refused(cls.__name__, str(error)) from None
 

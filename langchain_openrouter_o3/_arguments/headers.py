@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypeIs
 
-from langchain_openrouter_o3._arguments.checks import attribution
+from langchain_openrouter_o3._arguments.checks import attribution, usable_key
 from langchain_openrouter_o3._arguments.foreign_names import is_no_body_key
 from langchain_openrouter_o3._arguments.parameters import first_name
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
@@ -93,14 +93,17 @@ def _merge_headers(
             "extra_headers is a dictionary of headers; those of a model that was written down are "
             "not written, bind them again."
         )
-    callers: dict[str, Any] = {**(model.default_headers or {}), **(extra or {})}
+    own_headers: Any = model.default_headers or {}
+    if not _is_mapping(own_headers):
+        raise OpenRouterInputError("default_headers is a dictionary of headers.")
+    callers: dict[str, Any] = {**own_headers, **(extra or {})}
     check_headers(callers, "extra_headers")
-    if model.api_key is None and own is None and not _carries_credentials(callers):
+    key = usable_key(model.api_key)
+    if key is None and own is None and not _carries_credentials(callers):
         raise OpenRouterAuthenticationError(
             "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
             "https://openrouter.ai/keys."
         )
-    key = model.api_key.get_secret_value() if model.api_key is not None else None
     return RequestHeaders(
         build_headers(
             key,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from langchain_openrouter_o3._arguments.checks import check_n
+from langchain_openrouter_o3._arguments.constructor import refusal_text
 from langchain_openrouter_o3._arguments.conversions import CONVERSIONS, FIELD_CONVERSIONS
 from langchain_openrouter_o3._arguments.foreign_names import check_bodies
 from langchain_openrouter_o3._http.timeouts import plain_timeout
@@ -22,7 +23,7 @@ from langchain_openrouter_o3.settings import Reasoning
 from langchain_openrouter_o3.tools import tool_choice_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from langchain_openrouter_o3._arguments.fields import ModelFields
 
@@ -51,15 +52,9 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """
     arguments = canonical_names(kwargs, _CALL_ARGUMENTS)
     check_n(arguments.pop("n", None))
-    slug = arguments.get("model")
-    if slug is not None and not (isinstance(slug, str) and slug):
-        raise OpenRouterInputError(f"model={slug!r} is no name of a model.")
-    for name, convert in CONVERSIONS.items():
-        if arguments.get(name) is not None:
-            try:
-                arguments[name] = convert(arguments[name])
-            except ValidationError as error:
-                raise OpenRouterInputError(f"{name}: {error}") from None
+    if arguments.get("model") is not None:
+        _check_slug(arguments["model"])
+    _convert(arguments, CONVERSIONS)
     if arguments.get("tool_choice") is not None and arguments.get("tools"):
         arguments["tool_choice"] = tool_choice_to_wire(arguments["tool_choice"], arguments["tools"])
     return arguments
@@ -68,10 +63,28 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def default_parameters(model: ModelFields) -> dict[str, Any]:
     """Collect the body parameters that are set on a model, as they go out."""
     values = {name: getattr(model, name) for name in _MODEL_FIELDS}
-    for name, convert in FIELD_CONVERSIONS.items():
-        if values.get(name) is not None:
-            values[name] = convert(values[name])
+    _check_slug(model.model)
+    _convert(values, FIELD_CONVERSIONS)  # a value may have been assigned unchecked
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _check_slug(slug: Any) -> None:
+    if not (isinstance(slug, str) and slug):
+        raise OpenRouterInputError(f"model={slug!r} is no name of a model.")
+
+
+def _convert(values: dict[str, Any], conversions: Mapping[str, Callable[[Any], Any]]) -> None:
+    """Bring values into the forms of the wire, in place.
+
+    Raises:
+        OpenRouterInputError: One cannot be; the text names it.
+    """
+    for name, convert in conversions.items():
+        if values.get(name) is not None:
+            try:
+                values[name] = convert(values[name])
+            except ValidationError as error:
+                raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
 
 
 def serializable_attributes(model: ModelFields) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The content type is a hint that gateways get wrong, so the first byte that is not white space
 decides: `{` begins a JSON body (OpenRouter pads it with keep-alive lines and may answer a
-stream request this way), a field name or a colon begins server-sent events.
+stream request this way), a field name or a colon begins server-sent events. `<` begins a web page,
+which is read for its title.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
+from langchain_openrouter_o3._http.sse import ErrorEvent, EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3._pages import without_pages
 from langchain_openrouter_o3._redaction import ELLIPSIS, redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Framing = Literal["unknown", "json", "events"]
+Framing = Literal["unknown", "json", "events", "page"]
 
 DONE = b"[DONE]"
 MAX_EXCERPT_CHARS = 200
@@ -27,7 +29,8 @@ MAX_SLICE = 64 * 1024
 """Bytes that are cut into lines at once: a piece that was compressed may have millions of them."""
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-_FIELDS = (b"data", b"event", b"id", b"retry", b":")
+_FIELDS = (b"data", b"event", b"id", b"retry", b"error:", b":")
+MAX_PAGE = 64 * 1024
 
 
 class BodyDecoder:
@@ -38,8 +41,13 @@ class BodyDecoder:
         done: Whether `[DONE]` was seen; what follows it is ignored.
     """
 
-    def __init__(self) -> None:
-        """Start before the first byte."""
+    def __init__(self, url: str = "") -> None:
+        """Start before the first byte.
+
+        Args:
+            url: Of the request, for the error of a body that cannot be OpenRouter's.
+        """
+        self._url = url
         self.framing: Framing = "unknown"
         self.done = False
         self._bytes = bytearray()
@@ -51,6 +59,11 @@ class BodyDecoder:
         Raises:
             OpenRouterMalformedResponseError: The bytes are no answer.
         """
+        if self.framing == "page":
+            self._bytes += piece
+            if len(self._bytes) > MAX_PAGE:
+                raise self._no_page()
+            return
         if self.framing == "unknown":
             self._bytes += piece
             self.framing = _recognise(self._bytes)
@@ -83,6 +96,8 @@ class BodyDecoder:
         """
         if self.framing == "unknown":
             raise OpenRouterMalformedResponseError(f"Malformed answer: {_excerpt(self._bytes)}")
+        if self.framing == "page":
+            raise self._no_page()
         if self.framing == "json":
             return [_parse_object(self._bytes.strip())]
         try:
@@ -99,6 +114,14 @@ class BodyDecoder:
         except (ValueError, RecursionError):
             return {"error": {"message": text}} if text else {}
 
+    def _no_page(self) -> OpenRouterMalformedResponseError:
+        page = self._bytes.decode("utf-8", "replace")
+        where = f" ({self._url})" if self._url else ""
+        return OpenRouterMalformedResponseError(
+            f"Malformed answer: {redact(without_pages(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's API "
+            f"sends no HTML: check base_url and proxy{where}."
+        )
+
     def _forget_padding(self) -> None:
         """Drop lines of white space, which a server may send for as long as it likes."""
         del self._bytes[: self._bytes.rfind(b"\n") + 1]
@@ -109,6 +132,9 @@ class BodyDecoder:
 
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
+            if isinstance(data, ErrorEvent) and not self.done:
+                yield {"error": _decode_leniently(data)}
+                continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE
                 if not data.strip():
@@ -134,10 +160,21 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     return value
 
 
+def _decode_leniently(data: bytes) -> Any:
+    """Decode what an error event says; an error is never lost for its form."""
+    text = data.decode("utf-8", "replace").strip()
+    try:
+        return json.loads(text) or {"message": text}
+    except (ValueError, RecursionError):
+        return {"message": text or "an error event without data"}
+
+
 def _recognise(head: bytearray) -> Framing:
     start = bytes(head).removeprefix(_BOM).lstrip()[:8]
     if start.startswith(b"{"):
         return "json"
+    if start.startswith(b"<"):
+        return "page"
     if start.startswith(_FIELDS):
         return "events"
     if any(field.startswith(start) for field in (*_FIELDS, _BOM)):
@@ -149,7 +186,7 @@ def _recognise(head: bytearray) -> Framing:
 
 def _excerpt(data: bytes | bytearray) -> str:
     text = bytes(data[: MAX_EXCERPT_CHARS * 4]).decode("utf-8", "replace").strip()
-    text = redact(text)
+    text = redact(without_pages(text))
     if len(text) > MAX_EXCERPT_CHARS:
         text = f"{text[:MAX_EXCERPT_CHARS]}{ELLIPSIS}"
     return repr(text) if text else "the body is empty"

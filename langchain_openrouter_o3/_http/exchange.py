@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3._http.frames import without_frames
-from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
+from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
+from langchain_openrouter_o3._wire.remedies import Asked
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
@@ -147,6 +148,10 @@ class Reader(Protocol[T]):
         """Add to an error what is known of the answer: partial message, generation id."""
         ...
 
+    def note_attempts(self, attempts: int, seconds_waited: float) -> None:
+        """Take how often the request was sent, if more than once, and the waits in between."""
+        ...
+
 
 class Sources(NamedTuple):
     """Where chance and time come from; tests substitute them.
@@ -166,8 +171,28 @@ REAL_SOURCES = Sources()
 
 
 class _Progress:
+    """How far a call has come.
+
+    Attributes:
+        attempts: Begun so far.
+        seconds_waited: Between them.
+        delivered: Whether the attempt under way has delivered anything.
+        unsent: Whether its request certainly never left.
+    """
+
+    attempts = 0
+    seconds_waited = 0.0
     delivered = False
     unsent = False
+
+    def start_attempt(self) -> None:
+        self.attempts += 1
+        self.delivered = self.unsent = False
+
+    def note_in(self, error: OpenRouterError) -> OpenRouterError:
+        error.attempts = self.attempts
+        error.seconds_waited = round(self.seconds_waited, 3)
+        return error
 
 
 def exchange(
@@ -193,18 +218,17 @@ def exchange(
         OpenRouterError: The error of the last attempt.
     """
     deadlines = Deadlines(limits, sources.timer)
-    attempt = 0
+    progress = _Progress()
     before: OpenRouterError | None = None
     while True:
-        attempt += 1
-        progress = _Progress()
+        progress.start_attempt()
         try:
             yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
-            request.headers.conceal_in(without_frames(error))
+            request.headers.conceal_in(without_frames(progress.note_in(error)))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
-                attempt,
+                progress.attempts,
                 status=error.status_code,
                 retry_after=error.retry_after,
                 retryable=retryable,
@@ -217,7 +241,8 @@ def exchange(
             if late := deadlines.no_time_to_wait(wait, error):
                 raise late from error
             before = error
-            yield Sleep(wait, attempt, error)
+            progress.seconds_waited += wait
+            yield Sleep(wait, progress.attempts, error)
         else:
             return
 
@@ -236,10 +261,12 @@ def _attempt(
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
-        raise (yield from _read_error(reply, sources, deadlines))
+        raise (yield from _read_error(request, reply, sources, deadlines))
     reader = new_reader(reply)
+    if progress.attempts > 1:
+        reader.note_attempts(progress.attempts, round(progress.seconds_waited, 3))
     try:
-        yield from _read_answer(reader, sources, deadlines, progress)
+        yield from _read_answer(reader, BodyDecoder(request.url), sources, deadlines, progress)
     except OpenRouterError as error:
         raise reader.explain(error) from error.__cause__
 
@@ -263,10 +290,13 @@ def _ask(
 
 
 def _read_answer(
-    reader: Reader[T], sources: Sources, deadlines: Deadlines, progress: _Progress
+    reader: Reader[T],
+    decoder: BodyDecoder,
+    sources: Sources,
+    deadlines: Deadlines,
+    progress: _Progress,
 ) -> Generator[Step[T], StepResult, None]:
     """Read an answer up to its end: `[DONE]`, a stop sequence, or the end of the body."""
-    decoder = BodyDecoder()
     while piece := (yield from _ask(deadlines, Receive)):
         if isinstance(piece, TransportFailure):
             raise piece.error
@@ -328,7 +358,7 @@ def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], StepResu
 
 
 def _read_error(
-    reply: Reply, sources: Sources, deadlines: Deadlines
+    request: Request, reply: Reply, sources: Sources, deadlines: Deadlines
 ) -> Generator[Step[T], StepResult, OpenRouterError]:
     body = bytearray()
     while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(deadlines, Receive))):
@@ -346,5 +376,6 @@ def _read_error(
         BodyDecoder.decode_error(bytes(body)),
         status=reply.status,
         headers=reply.headers,
-        retry_after=retry_after_seconds(reply.headers, sources.clock()),
+        asked=Asked(request.url, request.model),
+        now=sources.clock(),
     )

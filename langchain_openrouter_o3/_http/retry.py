@@ -1,18 +1,16 @@
 """When to try again, and how long to wait first. Pure values: no clock, no I/O.
 
-Sources: https://openrouter.ai/docs/api-reference/errors and RFC 9110 section 10.2.3.
+Source: https://openrouter.ai/docs/api-reference/errors
 """
 
 from __future__ import annotations
 
-from datetime import timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import NamedTuple
 
 RETRIED_STATUSES = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+
+JITTER = 0.25
+"""Share of a wait that chance decides, so that clients do not come back in step."""
 
 
 class RetryPolicy(NamedTuple):
@@ -45,9 +43,9 @@ class RetryPolicy(NamedTuple):
         Args:
             attempt: Number of the attempt that failed, from 1.
             status: Its HTTP status, or the code of an error inside a 200 body.
-            retry_after: Seconds that the server asked for.
+            retry_after: Seconds that the server asked for; zero is no wait, but a back-off.
             retryable: The verdict of the server or of the transport; beats the status.
-            jitter: A random number in [0, 1), so that clients do not come back in step.
+            jitter: A random number in [0, 1).
 
         Returns:
             Seconds, or None.
@@ -55,43 +53,9 @@ class RetryPolicy(NamedTuple):
         wanted = retryable if retryable is not None else status in RETRIED_STATUSES
         if not wanted or attempt > self.max_retries:
             return None
-        if retry_after is not None:
-            return retry_after if retry_after <= self.max_retry_after else None
+        if retry_after:  # none, or a moment that is past: a server that says so is busy all the same
+            named = retry_after * (1 + JITTER * jitter)  # never sooner than it asks for
+            return named if retry_after <= self.max_retry_after else None
         backoff = min(self.max_delay, self.initial_delay * 2.0 ** min(attempt - 1, 32))
-        return float(backoff * (1 - 0.25 * jitter))
+        return float(backoff * (1 - JITTER * jitter))
 
-
-def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
-    """Read how long the server asks to wait, in seconds.
-
-    Args:
-        headers: Response headers with lower-case names.
-        now: Seconds since the epoch, for `Retry-After` as a date.
-
-    Returns:
-        Seconds, never negative; None when the headers do not say, or say nonsense.
-    """
-    milliseconds = _number(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
-    value = headers.get("retry-after")
-    seconds = _number(value)
-    if seconds is not None:
-        return max(0.0, seconds)
-    if value is None:
-        return None
-    try:
-        date = parsedate_to_datetime(value)
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=timezone.utc)  # RFC 9110: HTTP dates are in GMT
-        return max(0.0, date.timestamp() - now)
-    except (ValueError, OverflowError):
-        return None  # neither a number nor a date: the same as no header at all
-
-
-def _number(value: str | None) -> float | None:
-    try:
-        number = float(value) if value is not None else None
-    except ValueError:
-        return None
-    return number if number is not None and abs(number) < float("inf") else None

@@ -2,7 +2,9 @@
 
 Bytes, not text lines: `str.splitlines` and httpx's `iter_lines` cut JSON at U+2028, and a
 character may arrive in two packets. Only `data` matters here; comments (OpenRouter's
-`: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped.
+`: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped. One thing is
+kept beside it: that an event is named `error`, or that its data came in a field `error`, as some
+gateways write; what they say there has no other sign of being an error.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -15,6 +17,10 @@ DEFAULT_LIMIT = 32 * 1024 * 1024
 
 class EventTooLargeError(ValueError):
     """One event is larger than the limit, so that memory stays bounded."""
+
+
+class ErrorEvent(bytes):
+    """The data of an event that is an error, whatever its data look like."""
 
 
 class SSEDecoder:
@@ -33,6 +39,7 @@ class SSEDecoder:
         self._line = bytearray()  # a line whose end has not come yet
         self._data: list[bytes] = []  # the data lines of the event under way
         self._size = 0
+        self._is_error = False  # the event under way says that it is one
         self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
         self._at_start = True
         self.events = 0
@@ -50,7 +57,8 @@ class SSEDecoder:
         if piece and not self._line and piece[0] != _BOM[0]:
             self._at_start = False
         events: list[bytes] = []
-        if self._data or self._at_start or b"\r" in piece or b"\n\n" not in piece:
+        under_way = self._data or self._is_error or self._at_start
+        if under_way or b"\r" in piece or b"\n\n" not in piece:
             self._feed_lines(piece, events)
         else:
             self._feed_plain(piece, events)
@@ -101,20 +109,31 @@ class SSEDecoder:
             self._at_start = False
             line = line.removeprefix(_BOM)
         if not line:
-            if self._data:
-                events.append(b"\n".join(self._data))
-                self.events += 1
-                self._data = []
-                self._size = 0
+            self._end_event(events)
         elif line.startswith(b"data:"):
-            value = line[6:] if line[5:6] == b" " else line[5:]
-            self._data.append(value)
-            self._size += len(value) + 1
-            self._check_size(0)
+            self._add(line[5:])
         elif line == b"data":
-            self._data.append(b"")
-            self._size += 1
-            self._check_size(0)
+            self._add(b"")
+        elif line.startswith(b"error:"):
+            self._is_error = True
+            self._add(line[6:])
+        elif line.startswith(b"event:"):
+            self._is_error = line[6:].strip().lower() == b"error"
+
+    def _add(self, value: bytes) -> None:
+        value = value.removeprefix(b" ")
+        self._data.append(value)
+        self._size += len(value) + 1
+        self._check_size(0)
+
+    def _end_event(self, events: list[bytes]) -> None:
+        if self._data or self._is_error:
+            data = b"\n".join(self._data)
+            events.append(ErrorEvent(data) if self._is_error else data)
+            self.events += 1
+        self._data = []
+        self._size = 0
+        self._is_error = False
 
     def _check_size(self, pending: int) -> None:
         if self._size + pending > self._limit:

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
+from langchain_openrouter_o3._wire.failure import says_failure
 from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
@@ -56,6 +57,8 @@ _RESERVED = frozenset(
         "output_version",
         "finish_reason",
         "stop_sequence",
+        "attempts",
+        "seconds_waited",
         ARGUMENTS_KEY,
         CUSTOM_KEY,
     }
@@ -82,6 +85,7 @@ class Answer:
         generation_id: OpenRouter's `gen-…` id, from the body or the `x-generation-id` header.
         finish_reason: Why the model stopped, once it said so.
         stop: The scanner for the caller's stop sequences.
+        repetitions: What `response_metadata` tells of attempts, if there was more than one.
     """
 
     def __init__(self, stop: Sequence[str] = (), generation_id: str | None = None) -> None:
@@ -92,6 +96,7 @@ class Answer:
             generation_id: The id from the response header, if it was there.
         """
         self.stop = StopScanner(stop)
+        self.repetitions: dict[str, float] = {}
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
         self._identity = generation_id
@@ -136,7 +141,7 @@ class Answer:
             OpenRouterError: It reports an error, at the top or in a choice.
             OpenRouterMalformedResponseError: It is not what OpenRouter sends.
         """
-        error = _find_error(payload)
+        error = _find_error(payload, whole=whole)
         if error is None:
             return self._absorb(payload, whole=whole)
         try:
@@ -218,7 +223,7 @@ class Answer:
             for key, value in seen.items()
             if key not in _ENVELOPE
         }
-        return self._usage, {**self._accounts, **metadata, **known}
+        return self._usage, {**self._accounts, **metadata, **known, **self.repetitions}
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end.
@@ -349,9 +354,9 @@ def _is_failure(native_finish_reason: str | None) -> bool:
     return any(word in reason for word in _FAILED)
 
 
-def _find_error(payload: dict[str, Any]) -> OpenRouterError | None:
+def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | None:
     """Look for an error before anything else: it may stand beside partial content."""
-    if payload.get("error"):
+    if says_failure(payload, whole=whole):
         return error_from_payload(payload)
     choices = payload.get("choices")
     for choice in choices if is_array(choices) else ():

@@ -1,4 +1,8 @@
-"""Reading the body of an error: whose words, which code.
+"""Reading the body of an error: whose words, which codes, which waits.
+
+Every gateway and provider has its own shape of an error, and each may quote another's. So there is
+one rule instead of a list of shapes: some keys hold words, at any depth, and the objects on the
+way to the words hold the codes and the rest.
 
 Source: https://openrouter.ai/docs/api-reference/errors
 """
@@ -9,33 +13,87 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._redaction import MAX_DEPTH, redact
+from langchain_openrouter_o3._pages import is_page, without_pages
+from langchain_openrouter_o3._redaction import MAX_DEPTH, plain_key, redact
+from langchain_openrouter_o3._waits import first_wait, wait_of_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-MAX_SECONDS = 10.0**9
 MAX_MODELS = 20
+MAX_SENTENCES = 12
+NO_MESSAGE = "OpenRouter reported an error without a message"
 
-_HOPELESS = ("no_endpoints", "constraint_filtered")
+_GENERIC = "Provider returned error"
+_NOTHING = frozenset({"", "null", "none", "undefined", "[object object]"})
+
+# In the order in which a person reads them. Spellings are compared by `plain_key`.
+_MESSAGE_KEYS = (
+    "message",
+    "errormessage",
+    "errormsg",
+    "msg",
+    "errordescription",
+    "detail",
+    "details",
+    "description",
+    "reason",
+    "faultstring",
+)
+_WORD_KEYS = (
+    *("title", "error", "errors"),
+    *_MESSAGE_KEYS,
+    *("innererror", "cause", "fault", "exception", "metadata", "raw"),
+)
+_CODE_KEYS = ("code", "errorcode", "status", "statuscode", "httpstatus", "type", "error", "reason")
 _STATUS_OF_WORD = {
-    # Codes were numbers in every recorded error; words are reported second-hand
-    # (https://github.com/Aider-AI/aider/issues/3550), so the known ones keep their meaning.
-    "bad_request": 400,
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "invalid_api_key": 401,
-    "insufficient_quota": 402,
-    "not_found_error": 404,
+    # Codes were numbers in every recorded error of OpenRouter's; words are reported second-hand
+    # (https://github.com/Aider-AI/aider/issues/3550), and other gateways send little else.
+    "badrequest": 400,
+    "badrequesterror": 400,
+    "invalidargument": 400,
+    "invalidrequesterror": 400,
+    "authenticationerror": 401,
+    "invalidapikey": 401,
+    "unauthenticated": 401,
+    "unauthorized": 401,
+    "insufficientquota": 402,
+    "forbidden": 403,
+    "permissiondenied": 403,
+    "permissiondeniederror": 403,
+    "permissionerror": 403,
+    "modelnotfound": 404,
+    "notfound": 404,
+    "notfounderror": 404,
     "timeout": 408,
-    "rate_limit_error": 429,
-    "rate_limit_exceeded": 429,
-    "server_error": 500,
-    "internal_server_error": 500,
-    "bad_gateway": 502,
-    "overloaded_error": 503,
-    "service_unavailable": 503,
+    "ratelimiterror": 429,
+    "ratelimitexceeded": 429,
+    "resourceexhausted": 429,
+    "toomanyrequests": 429,
+    "apierror": 500,
+    "internal": 500,
+    "internalservererror": 500,
+    "servererror": 500,
+    "badgateway": 502,
+    "overloadederror": 503,
+    "serviceunavailable": 503,
+    "unavailable": 503,
+    "deadlineexceeded": 504,
+    "gatewaytimeout": 504,
 }
+_LASTING = frozenset(
+    {
+        "constraint_filtered",
+        "free_variant_ended",
+        "model_deprecated",
+        "model_not_found",
+        "no_endpoints",
+        "privacy_restricted",
+        "region_restricted",
+        "wrong_endpoint",
+    }
+)
+_PASSING = frozenset({"capacity_exhausted", "temporarily_unavailable"})
 
 
 class Failure(NamedTuple):
@@ -43,69 +101,232 @@ class Failure(NamedTuple):
 
     Attributes:
         message: OpenRouter's words and the provider's, which are mostly the useful ones.
+        is_page: Whether a web page is all that came.
+        is_openrouters: Whether the body has the shape that OpenRouter's API gives to errors.
         code: As it came, a number or a word.
-        status: The HTTP status that the code stands for.
+        codes: All codes that are words, in lower case.
+        status: The HTTP status that a code in the body is; no other number is one.
+        status_of_word: The HTTP status that a code means which is a word.
         error_type: OpenRouter's canonical type.
+        availability: The code of why a model cannot be served.
         provider_name: Who failed behind OpenRouter.
         flagged: Whether moderation speaks.
-        retry_after: Seconds that the body asks to wait.
-        retryable: The server's verdict (`error.availability.retryable`).
+        wait: Seconds that the body asks to wait.
+        headers: Response headers that the body quotes, with lower-case names.
+        retryable: The server's verdict (`error.availability`).
         remedy: What the server advises to do.
         fallback_models: Models that the server offers instead.
     """
 
     message: str
+    is_page: bool
+    is_openrouters: bool
     code: int | str | None
+    codes: tuple[str, ...]
     status: int | None
+    status_of_word: int | None
     error_type: str | None
+    availability: str | None
     provider_name: str | None
     flagged: bool
-    retry_after: float | None
+    wait: float | None
+    headers: dict[str, str]
     retryable: bool | None
     remedy: str | None
     fallback_models: list[str]
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if is_object(value) else {}
+class _Reading:
+    """What was found on the way through a body.
+
+    Attributes:
+        sentences: Each once, in the order of reading.
+        objects: Every object on the way to words, their keys by `plain_key`, the outermost first.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.sentences: list[str] = []
+        self.objects: list[Mapping[str, Any]] = []
+        self._read(value, 0)
+
+    def _read(self, value: Any, depth: int) -> None:
+        """Read words: a text, those of a list's items, those under an object's word keys."""
+        if depth > MAX_DEPTH or len(self.sentences) >= MAX_SENTENCES:
+            return
+        if isinstance(value, str):
+            nested = _parse_nested(value)
+            self._add(value) if nested is None else self._read(nested, depth + 1)
+        elif is_array(value):
+            for item in value:
+                self._read(item, depth + 1)
+        elif is_object(value):
+            keyed = _plain_keys(value)
+            self.objects.append(keyed)
+            for key in _WORD_KEYS:
+                self._read(keyed.get(key), depth + 1)
+
+    def _add(self, text: str) -> None:
+        words = without_pages(text).strip()
+        if words.lower() not in _NOTHING:
+            self.sentences.append(words)
+
+    def values(self, *keys: str) -> Iterator[Any]:
+        """Return what stands under these keys, of the outermost object first."""
+        return (each[key] for each in self.objects for key in keys if key in each)
+
+    def first_text(self, *keys: str) -> str | None:
+        """Return the first text that is not blank."""
+        return next(filter(None, map(_text, self.values(*keys))), None)
 
 
-def _seconds(value: Any) -> float | None:
-    sensible = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if sensible and 0 <= value < MAX_SECONDS else None
+def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
+    """Whether a payload is an error: it says so, or it has words where an answer should be.
+
+    Args:
+        payload: A body with status 200, or an event of a stream.
+        whole: Whether it is a body. In a stream other things may have words, such as a ping.
+    """
+    if payload.get("error"):
+        return True
+    if payload.get("choices"):
+        return False
+    kinds = [payload.get(key) for key in ("type", "object", "event", "status")]
+    named = [kind.lower() for kind in kinds if isinstance(kind, str)]
+    if "error" in named:
+        return True
+    if named and not whole and not any("error" in kind or "fail" in kind for kind in named):
+        return False
+    keyed = _plain_keys(payload)
+    return any(_Reading(keyed.get(key)).sentences for key in ("errors", "title", *_MESSAGE_KEYS))
+
+
+def read_failure(payload: Any) -> Failure:
+    """Read an error: a body in any shape, the inner object, or bare text."""
+    reading = _Reading(payload)
+    availability = _first_object(reading.values("availability"))
+    codes = [code for code in reading.values(*_CODE_KEYS) if _is_code(code)]
+    words = tuple(code.lower() for code in codes if isinstance(code, str))
+    return Failure(
+        message=_message(reading, payload, availability),
+        is_page=_is_only_a_page(payload),
+        is_openrouters=_is_openrouters(payload),
+        code=next(filter(_is_code, reading.values("code", "errorcode", "statuscode")), None),
+        codes=words,
+        status=next(filter(None, map(_http_status, codes)), None),
+        status_of_word=next(filter(None, map(_STATUS_OF_WORD.get, map(plain_key, words))), None),
+        error_type=reading.first_text("errortype"),
+        availability=_text(availability.get("code")) or _text(availability.get("reason")),
+        provider_name=reading.first_text("providername"),
+        flagged=_is_flagged(reading),
+        wait=_wait([_plain_keys(availability), *reading.objects]),
+        headers=_headers(_first_object(reading.values("headers"))),
+        retryable=_verdict(availability, reading),
+        remedy=reading.first_text("remedyhint"),
+        fallback_models=_slugs(availability.get("fallback_models")),
+    )
+
+
+def _message(reading: _Reading, payload: Any, availability: Mapping[str, Any]) -> str:
+    words = _join_sentences(reading.sentences)
+    if not words and payload not in (None, "", {}, []):
+        inner = payload.get("error") if is_object(payload) else None
+        shown = inner if is_object(inner) or is_array(inner) else payload
+        words = json.dumps(redact(shown), ensure_ascii=False)
+    for key in ("reasons", "patterns"):
+        listed = next(filter(is_array, reading.values(key)), None)
+        if listed:
+            words = f"{words} ({key}: {', '.join(map(str, listed[:MAX_SENTENCES]))})"
+    return f"{words or NO_MESSAGE}{_constraints(reading, availability)}"
+
+
+def _join_sentences(sentences: Iterable[str]) -> str:
+    """Join what was said; what only repeats a part of something longer is left out."""
+    kept: list[str] = []
+    for sentence in sentences:
+        if not any(sentence in each for each in kept):
+            kept = [*(each for each in kept if each not in sentence), sentence]
+    useful = [each for each in kept if each != _GENERIC]
+    return ": ".join(useful or kept)
+
+
+def _constraints(reading: _Reading, availability: Mapping[str, Any]) -> str:
+    """Say which wishes left no endpoint; a routing error looks like a model's otherwise."""
+    named = {
+        key: value
+        for key in ("excluded_by", "constraint")
+        if (value := availability.get(key) or next(reading.values(plain_key(key)), None))
+    }
+    return f" ({', '.join(f'{key}: {value}' for key, value in named.items())})" if named else ""
+
+
+def _is_flagged(reading: _Reading) -> bool:
+    listed = any(map(is_array, reading.values("reasons", "patterns")))
+    return listed or next(reading.values("flaggedinput"), None) is not None
+
+
+def _verdict(availability: Mapping[str, Any], reading: _Reading) -> bool | None:
+    """Read the server's verdict; no endpoint for these constraints is none tomorrow either."""
+    said = [availability.get("retryable"), *reading.values("retryable")]
+    verdict = next((value for value in said if isinstance(value, bool)), None)
+    if verdict is not None:
+        return verdict
+    places = [availability.get(key) for key in ("code", "reason", "error_type")]
+    why = [place for place in [*places, *reading.values("errortype")] if isinstance(place, str)]
+    if not _LASTING.isdisjoint(why):
+        return False
+    return None if _PASSING.isdisjoint(why) else True
+
+
+def _wait(objects: Iterable[Mapping[str, Any]]) -> float | None:
+    """Read a wait that is named: seconds, milliseconds, or Google's `retryDelay: "20s"`."""
+    waits: list[float | None] = []
+    for each in objects:
+        names = ("retryafter", "retryafterseconds", "retrydelay")
+        waits += [wait_of_value(each.get(name)) for name in names]
+        milliseconds = wait_of_value(each.get("retryafterms"))
+        waits.append(None if milliseconds is None else milliseconds / 1000)
+    return first_wait(waits)
+
+
+def _headers(quoted: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name.lower(): str(value)
+        for name, value in quoted.items()
+        if isinstance(value, (str, int, float))
+    }
+
+
+def _is_openrouters(payload: Any) -> bool:
+    inner = payload.get("error") if is_object(payload) else None
+    return is_object(inner) and "code" in inner and "message" in inner
+
+
+def _is_only_a_page(payload: Any) -> bool:
+    """Whether a body is a page, or was one before it was put into an error without a code."""
+    inner = payload.get("error") if is_object(payload) else payload
+    text = inner.get("message") if is_object(inner) and len(inner) == 1 else inner
+    return isinstance(text, str) and is_page(text)
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, (int, str)) and not isinstance(value, bool)
+
+
+def _http_status(code: Any) -> int | None:
+    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code  # noqa: PLR2004
+    return number if isinstance(number, int) and 400 <= number < 600 else None  # noqa: PLR2004
+
+
+def _first_object(values: Iterable[Any]) -> dict[str, Any]:
+    return next(filter(is_object, values), {})
+
+
+def _plain_keys(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {plain_key(key): item for key, item in value.items()}
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
-
-
-def read_failure(payload: Any) -> Failure:
-    """Read an error: a body with `error`, the inner object, or bare text under `error`."""
-    outer = _mapping(payload)
-    inner = outer.get("error", outer)
-    error = _mapping(inner)
-    metadata = _mapping(error.get("metadata"))
-    own = _text(error.get("message")) or _text(inner) or _upstream_words(outer.get("detail"))
-    upstream = _upstream_words(metadata.get("raw"))
-    code = error.get("code")
-    code = code if isinstance(code, (int, str)) and not isinstance(code, bool) else None
-    availability = _mapping(error.get("availability"))
-    reasons = metadata.get("reasons")
-    own += _constraints(error, availability, metadata)
-    retryable = _retryable(availability, metadata)
-    waits = (availability.get("retry_after"), metadata.get("retry_after_seconds"))
-    return Failure(
-        message=_join_words(own, upstream, reasons),
-        code=code,
-        status=_status_of(code),
-        error_type=_text(metadata.get("error_type")) or _text(error.get("error_type")),
-        provider_name=_text(metadata.get("provider_name")),
-        flagged=is_array(reasons) or "flagged_input" in metadata,
-        retry_after=next((wait for wait in map(_seconds, waits) if wait is not None), None),
-        retryable=retryable,
-        remedy=_text(metadata.get("remedy_hint")),
-        fallback_models=_slugs(availability.get("fallback_models")),
-    )
 
 
 def _slugs(value: Any) -> list[str]:
@@ -115,66 +336,12 @@ def _slugs(value: Any) -> list[str]:
     return [slug for slug in found if slug][:MAX_MODELS]
 
 
-def _retryable(*places: Mapping[str, Any]) -> bool | None:
-    """Read the server's verdict; no endpoint for these constraints is none tomorrow either."""
-    for place in places:
-        if isinstance(place.get("retryable"), bool):
-            return bool(place["retryable"])
-        if any(place.get(key) in _HOPELESS for key in ("reason", "error_type")):
-            return False
-    return None
-
-
-def _constraints(*places: Mapping[str, Any]) -> str:
-    """Say which wishes left no endpoint; a routing error looks like a model's otherwise."""
-    named = {
-        key: place[key]
-        for place in places
-        for key in ("excluded_by", "constraint")
-        if place.get(key)
-    }
-    return f" ({', '.join(f'{key}: {value}' for key, value in named.items())})" if named else ""
-
-
-def _status_of(code: int | str | None) -> int | None:
-    if isinstance(code, str):
-        return int(code) if code.isdecimal() and len(code) == 3 else _STATUS_OF_WORD.get(code)  # noqa: PLR2004
-    return code
-
-
-def _upstream_words(raw: Any, depth: int = 0) -> str:
-    """Find the provider's own sentence in `metadata.raw`: a JSON string, plain text or an object.
-
-    The useful text is there; OpenRouter's `message` is mostly "Provider returned error".
-    """
-    if depth > MAX_DEPTH:
-        return ""
-    if isinstance(raw, str):
-        nested = _parse_nested(raw)
-        return raw.strip() if nested is None else _upstream_words(nested, depth + 1)
-    if is_array(raw):
-        return _upstream_words(raw[0], depth + 1) if raw else ""
-    found = _mapping(raw)
-    for key in ("error", "message", "detail", "msg"):
-        value = found.get(key)
-        if is_object(value) or _text(value):
-            return _upstream_words(value, depth + 1)
-    return json.dumps(redact(raw), ensure_ascii=False) if found else ""
-
-
 def _parse_nested(text: str) -> Any:
+    """Parse JSON within a text, as OpenRouter quotes its providers."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return None
     try:
-        parsed = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return parsed if is_object(parsed) or is_array(parsed) else None
 
-
-def _join_words(own: str, upstream: str, reasons: Any) -> str:
-    words = own.strip()
-    if upstream and upstream not in words:
-        generic = not words or words == "Provider returned error"
-        words = upstream if generic else f"{words}: {upstream}"
-    if is_array(reasons) and reasons:
-        words = f"{words} (reasons: {', '.join(map(str, reasons))})"
-    return words or "OpenRouter reported an error without a message"

@@ -46,6 +46,10 @@ class AnswerReader:
             error.partial = self.answer.message(complete=False)
         return error
 
+    def note_attempts(self, attempts: int, seconds_waited: float) -> None:
+        """Remember how often the request was sent and how long was waited in between."""
+        self.answer.repetitions = {"attempts": attempts, "seconds_waited": seconds_waited}
+
     def check_end(self) -> None:
         """Refuse an answer that is not a finished one.
 

@@ -89,7 +89,7 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     """
     if types_of(schema) != ["object"] or schema.keys() & set(_UNIONS):
         raise OpenRouterInputError(
-            f"{what}: the top must be one object, without anyOf, oneOf or allOf; wrap it in a "
+            f"{what}: the top must be an object, without anyOf, oneOf or allOf; wrap it in a "
             "property."
         )
     return _repair(schema)

@@ -1,0 +1,39 @@
+"""Web pages where JSON was expected: of a gateway, a firewall, a wrong address. Nobody reads HTML.
+
+OpenRouter's API never answers with one, so a page says more about the way than about the request.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+_MAX_TITLES = ("title", "h1", "h2", "message", "faultstring")
+
+
+def is_page(text: str) -> bool:
+    """Whether a text begins as a web page does."""
+    found = re.search(_PAGE, text)
+    return found is not None and not text[: found.start()].strip("\ufeff \t\r\n")
+
+
+def without_pages(text: str) -> str:
+    """Return a text in which the title of a web page stands for the page."""
+    if "<" not in text:
+        return text
+    return re.sub(_PAGE, lambda found: _words_of(found.group()), text.lstrip("\ufeff"))
+
+
+def _words_of(page: str) -> str:
+    title = next(filter(None, (_content(page, tag) for tag in _TITLES)), None)
+    return f'an HTML page, "{title}"' if title else "an HTML page without a title"
+
+
+def _content(page: str, tag: str) -> str:
+    """Return the text of the first element of a tag; one search each, whatever the page is."""
+    start = re.search(rf"(?i)<{tag}\b[^>]{{0,200}}>", page)
+    if start is None:
+        return ""
+    content = page[start.end() : start.end() + _MAX_CONTENT]
+    content = re.split(rf"(?i)</{tag}\b", content, maxsplit=1)[0]
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", content)).split())[:_MAX_TITLE]

@@ -1,0 +1,131 @@
+"""How long a server asks to wait: in a header, in a body, in words. All in seconds.
+
+Sources: https://openrouter.ai/docs/api-reference/errors and RFC 9110 section 10.2.3.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+MAX_SECONDS = 1e9
+"""More is nonsense, or a date that was taken for a duration."""
+
+_FIRST_DATE = 1e9
+"""Seconds since the epoch from which on a number is a date (2001); a limit ends sooner."""
+_FIRST_DATE_MS = 1e11
+
+_RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+# Compiled (by `re`, once) when there is an error: importing is for everybody.
+_PART = (
+    r"(\d{1,9}(?:\.\d{1,9})?)\s*"
+    r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
+)
+_PARTS = rf"(?:{_PART}[\s,]*(?:and\s+)?)+"
+_IN_WORDS = rf"\b(?:again|retry|retrying|wait|resets?|available)\b[^\d\n]{{0,30}}?({_PARTS})"
+
+
+def first_wait(waits: Iterable[float | None]) -> float | None:
+    """Return the first wait that is one; zero if that is all that was said."""
+    said = [wait for wait in waits if wait is not None]
+    return next((wait for wait in said if wait > 0), said[0] if said else None)
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
+    """Read `Retry-After` and `retry-after-ms`.
+
+    Args:
+        headers: Response headers with lower-case names.
+        now: Seconds since the epoch, for `Retry-After` as a date.
+
+    Returns:
+        Seconds, never negative; None when the headers do not say, or say nonsense.
+    """
+    milliseconds = _number(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    return _until(parsedate_to_datetime, value, now) if seconds is None else max(0.0, seconds)
+
+
+def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
+    """Read when a rate limit ends: `X-RateLimit-Reset` and its kin.
+
+    Args:
+        headers: As of `retry_after_seconds`.
+        now: Seconds since the epoch.
+
+    Returns:
+        Seconds, zero for a moment that is past; None when the headers do not say.
+    """
+    value = next((headers[name] for name in _RESETS if name in headers), None)
+    if value is None:
+        return None
+    number = _number(value)
+    if number is None:
+        duration = _duration(value)
+        return duration if duration is not None else _until(_iso_date, value, now)
+    if number >= _FIRST_DATE_MS:  # OpenRouter writes milliseconds
+        number /= 1000
+    return sensible(number - now if number >= _FIRST_DATE else number)
+
+
+def wait_in_words(text: str) -> float | None:
+    """Find "try again in 1m2.5s", "retry after 2 minutes" and the like."""
+    found = re.search(_IN_WORDS, text, re.IGNORECASE)
+    return _duration(found.group(1)) if found else None
+
+
+def wait_of_value(value: Any) -> float | None:
+    """Read a number of seconds, or a duration such as "20s", from a body."""
+    if isinstance(value, str):
+        return _duration(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < MAX_SECONDS else None
+
+
+def sensible(seconds: float) -> float | None:
+    """Return seconds that are not negative; None for more than anybody waits."""
+    return max(0.0, seconds) if seconds < MAX_SECONDS else None
+
+
+def _duration(text: str) -> float | None:
+    if not re.fullmatch(_PARTS, text.strip(), re.IGNORECASE):
+        return None
+    parts = re.findall(_PART, text, re.IGNORECASE)
+    return sensible(sum(float(number) * _seconds_of(unit.lower()) for number, unit in parts))
+
+
+def _seconds_of(unit: str) -> float:
+    return 1e-3 if unit.startswith(("ms", "milli")) else _UNITS[unit[0]]
+
+
+def _until(read: Callable[[str], datetime], value: str, now: float) -> float | None:
+    try:
+        date = read(value)
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=timezone.utc)  # RFC 9110: HTTP dates are in GMT
+        return max(0.0, date.timestamp() - now)
+    except (ValueError, OverflowError):
+        return None  # neither a number nor a date: the same as no header at all
+
+
+def _iso_date(value: str) -> datetime:
+    return datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+
+
+def _number(value: str | None) -> float | None:
+    try:
+        number = float(value) if value is not None else None
+    except ValueError:
+        return None
+    return number if number is not None and abs(number) < float("inf") else None
