@@ -8,7 +8,15 @@ from __future__ import annotations
 import html
 import re
 
-_MAX_TITLES = ("title", "h1", "h2", "message", "faultstring")
+_MAX_TITLE = 200
+_MAX_CONTENT = 1_000
+
+# Compiled (by `re`, once) when there is an error: importing is for everybody.
+_PAGE = (
+    r"(?is)(?:\A\s*<(?:!doctype|\?xml|html|head|body|title|meta|script|style|center|div|table|pre"
+    r"|p|br|h[1-6]|error)\b|<(?:!doctype\s+html|html)\b).*?(?:</html\s*>|\Z)"
+)
+_TITLES = ("title", "h1", "h2", "message", "faultstring")
 
 
 def is_page(text: str) -> bool:
@@ -26,7 +34,7 @@ def without_pages(text: str) -> str:
 
 def _words_of(page: str) -> str:
     title = next(filter(None, (_content(page, tag) for tag in _TITLES)), None)
-    return f'an HTML page, "{title}"' if title else "an HTML page without a title"
+    return f'a web page, "{title}"' if title else "a web page without a title"
 
 
 def _content(page: str, tag: str) -> str:

@@ -118,8 +118,8 @@ class BodyDecoder:
         page = self._bytes.decode("utf-8", "replace")
         where = f" ({self._url})" if self._url else ""
         return OpenRouterMalformedResponseError(
-            f"Malformed answer: {redact(without_pages(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's API "
-            f"sends no HTML: check base_url and proxy{where}."
+            f"Malformed answer: {redact(without_pages(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's "
+            f"API sends no web pages: check base_url and proxy{where}."
         )
 
     def _forget_padding(self) -> None:

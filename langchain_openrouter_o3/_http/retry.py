@@ -53,9 +53,10 @@ class RetryPolicy(NamedTuple):
         wanted = retryable if retryable is not None else status in RETRIED_STATUSES
         if not wanted or attempt > self.max_retries:
             return None
-        if retry_after:  # none, or a moment that is past: a server that says so is busy all the same
+        if (
+            retry_after
+        ):  # none, or a moment that is past: a server that says so is busy all the same
             named = retry_after * (1 + JITTER * jitter)  # never sooner than it asks for
             return named if retry_after <= self.max_retry_after else None
         backoff = min(self.max_delay, self.initial_delay * 2.0 ** min(attempt - 1, 32))
         return float(backoff * (1 - JITTER * jitter))
-

@@ -159,7 +159,9 @@ _WORDINGS = (
         _MODERATION,
     ),
     Wording(
-        r"key limit exceeded|(?:spending|credit|usage) limit", frozenset({400, 403, None}), _CREDITS
+        r"key limit exceeded|limit of (?:this|the|your) key|(?:spending|credit|usage) limit",
+        frozenset({400, 403, None}),
+        _CREDITS,
     ),
     Wording(
         r"rate.?limit|too many requests|please wait|\b(?:try again|retry) (?:in|after) \d",
@@ -171,9 +173,9 @@ _WORDINGS = (
         r"\A(?!.*(?:max_\w*tokens|(?:completion|output) tokens)).*"
         r"(?:too many (?:\w+ )?tokens"
         r"|(?:maximum|max|allowed) (?:allowed )?(?:number|amount) of (?:\w+ )?tokens"
-        r"|tokens? (?:\w+ )?(?:exceeds?|exceeded) the (?:\w+ )?(?:maximum|limit|max)"
-        r"|exceeds? the (?:\w+ )?(?:maximum|limit|max)\b.{0,40}\btokens?"
-        r"|(?:input|prompt)\b.{0,60}exceeds? the (?:\w+ )?(?:maximum|limit|max)"
+        r"|tokens? (?:\w+ )?(?:exceeds?|exceeded) the (?:\S+ )?(?:maximum|limit|max)"
+        r"|exceeds? the (?:\S+ )?(?:maximum|limit|max)\b.{0,40}\btokens?"
+        r"|(?:input|prompt)\b.{0,60}exceeds? the (?:\S+ )?(?:maximum|limit|max)"
         r"|supports at most [\d,]+ tokens"
         r"|reduce the length of the (?:messages|prompt|input)"
         r"|(?:maximum|max) (?:input|prompt) (?:length|size|tokens))",
@@ -197,13 +199,18 @@ _WORDINGS = (
         _UNNUMBERED,
         _NOT_FOUND,
     ),
-    Wording(r"permission|forbidden|access denied", _UNNUMBERED, Meaning(OpenRouterPermissionError, 403)),
+    Wording(
+        r"permission|forbidden|access denied", _UNNUMBERED, Meaning(OpenRouterPermissionError, 403)
+    ),
     Wording(r"timed? ?out", _UNNUMBERED, Meaning(OpenRouterTimeoutError, 504)),
     Wording(
-        r"overloaded|unavailable|bad gateway|upstream", _UNNUMBERED, Meaning(OpenRouterAPIError, 503)
+        r"overloaded|unavailable|bad gateway|upstream",
+        _UNNUMBERED,
+        Meaning(OpenRouterAPIError, 503),
     ),
 )
 
+_ENDS = (".", "!", "?", ")", ELLIPSIS)
 _HEADERS_KEPT = r"retry-after.*|x-ratelimit-.*|x-generation-id|content-type"
 
 
@@ -243,8 +250,9 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
     if wait is None:
         wait = _wait(meaning, facts, lowered, time.time() if now is None else now)
     text = _sentence(facts, status, generation_id)
+    advice = _advice(meaning.kind, facts, wait, asked or Asked(), status)
     return meaning.kind(
-        f"{text}{_advice(meaning.kind, facts, wait, asked or Asked(), status)}",
+        f"{text}{'' if text.endswith(_ENDS) else '.'}{advice}",
         status_code=meaning.status,
         code=facts.code,
         error_type=facts.error_type,
@@ -288,9 +296,7 @@ def _class_of(status: int | None) -> type[OpenRouterError]:
     return OpenRouterInvalidRequestError if is_refused else OpenRouterAPIError
 
 
-def _wait(
-    meaning: Meaning, facts: Failure, headers: Mapping[str, str], now: float
-) -> float | None:
+def _wait(meaning: Meaning, facts: Failure, headers: Mapping[str, str], now: float) -> float | None:
     """Read how long to wait: what is asked for first, then when a limit ends, then words."""
     every = (headers, facts.headers)
     waits = [retry_after_seconds(each, now) for each in every]

@@ -38,13 +38,13 @@ _MESSAGE_KEYS = (
     "details",
     "description",
     "reason",
+    "innererror",
+    "cause",
+    "fault",
     "faultstring",
+    "exception",
 )
-_WORD_KEYS = (
-    *("title", "error", "errors"),
-    *_MESSAGE_KEYS,
-    *("innererror", "cause", "fault", "exception", "metadata", "raw"),
-)
+_WORD_KEYS = ("title", "error", "errors", *_MESSAGE_KEYS, "metadata", "raw")
 _CODE_KEYS = ("code", "errorcode", "status", "statuscode", "httpstatus", "type", "error", "reason")
 _STATUS_OF_WORD = {
     # Codes were numbers in every recorded error of OpenRouter's; words are reported second-hand
@@ -344,4 +344,3 @@ def _parse_nested(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
-

@@ -57,7 +57,11 @@ _BY_WORDING: tuple[tuple[type[OpenRouterError], str, str], ...] = (
         "Raise the key's limit at https://openrouter.ai/settings/keys, or use another key.",
     ),
     (OpenRouterNotFoundError, r"data policy|privacy", _PRIVACY),
-    (OpenRouterInvalidRequestError, r"not a valid model|model\b.*(?:does not exist|not found)", _SLUG),
+    (
+        OpenRouterInvalidRequestError,
+        r"not a valid model|model\b.*(?:does not exist|not found)",
+        _SLUG,
+    ),
 )
 
 _BY_CLASS: dict[type[OpenRouterError], str] = {
@@ -100,9 +104,7 @@ class Asked(NamedTuple):
     model: str = ""
 
 
-def remedy(
-    kind: type[OpenRouterError], facts: Failure, asked: Asked, status: int | None
-) -> str:
+def remedy(kind: type[OpenRouterError], facts: Failure, asked: Asked, status: int | None) -> str:
     """Return the advice for an error.
 
     Args:
@@ -133,7 +135,7 @@ def _by_cause(kind: type[OpenRouterError], facts: Failure) -> str:
 def _about_a_page(asked: Asked, status: int | None) -> str:
     passing = status is not None and status >= _SERVER_ERRORS
     return (
-        f"OpenRouter's API sends no HTML: {'if it goes on, ' if passing else ''}"
+        f"OpenRouter's API sends no web pages: {'if it goes on, ' if passing else ''}"
         f"check base_url and proxy{_in_brackets(asked.url)}."
     )
 

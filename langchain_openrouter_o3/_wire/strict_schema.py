@@ -135,7 +135,7 @@ class _Compiler:
     def root(self) -> Schema:
         converted = self._node(self._schema, "$")
         if converted.get("type") != "object" or "anyOf" in converted:
-            self._report("$", "the top of a schema must be an object; wrap it in one")
+            self.problems.insert(0, "$: the top of a schema must be an object; wrap it in one")
         return {**converted, "$defs": self._definitions} if self._definitions else converted
 
     def _report(self, path: str, why: str) -> None:

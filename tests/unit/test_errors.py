@@ -198,7 +198,8 @@ def test_the_providers_own_words_are_the_message(raw: Any) -> None:
         error(400, raw=raw, provider_name="Azure"), status=400, generation_id="gen-1"
     )
 
-    assert str(found) == "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
+    words = "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
+    assert str(found) == f"{words} Change the request; the same one will be refused again."
 
 
 @pytest.mark.parametrize(
@@ -208,11 +209,12 @@ def test_the_providers_own_words_are_the_message(raw: Any) -> None:
         ({"error": {"message": "Outer", "metadata": {"raw": "Inner"}}}, "Outer: Inner"),
         ({"error": {"message": "Both", "metadata": {"raw": "Both"}}}, "Both"),
         ({"error": {"metadata": {"raw": {"odd": 1}}}}, '{"odd": 1}'),
-        ({"error": {"metadata": {"raw": "[1]"}}}, "without a message"),
-        ({"error": {"metadata": {"raw": []}}}, "without a message"),
+        ({"error": {"metadata": {"raw": "[1]"}}}, '{"raw": "[1]"}'),
+        ({"error": {"metadata": {"raw": []}}}, '{"raw": []}'),
         ({"error": {"message": "No", "metadata": {"reasons": ["a", "b"]}}}, "No (reasons: a, b)"),
         ({"message": "inner object alone"}, "inner object alone"),
-        ("text", "without a message"),
+        ("text", "text."),
+        ([], "without a message"),
         (None, "without a message"),
         ({}, "without a message"),
     ],
@@ -224,8 +226,15 @@ def test_whatever_the_payload_some_words_are_found(payload: Any, words: str) -> 
 def test_a_page_of_html_does_not_become_the_message() -> None:
     found = error_from_payload({"error": {"message": "<p>" * 5_000}}, status=502)
 
-    assert len(str(found)) < MAX_MESSAGE_CHARS + 100
-    assert "(15000 characters)" in str(found)
+    assert "a web page without a title" in str(found)
+    assert "<p>" not in f"{found} {found.body}"
+
+
+def test_a_long_message_is_clipped() -> None:
+    found = error_from_payload({"error": {"message": "ab " * 5_000}}, status=502)
+
+    assert len(str(found)) < MAX_MESSAGE_CHARS + 150
+    assert "(14999 characters)" in str(found)
 
 
 SECRETS = ["user_2abcDEFghi", "org_2abcDEFghi", "sk-or-v1-0123456789abcdef", "Bearer abc.def-123"]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy, retry_after_seconds
+from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy
+from langchain_openrouter_o3._waits import reset_seconds, retry_after_seconds, wait_in_words
 
 NOW = 1_785_000_000.0
 
@@ -68,12 +69,21 @@ def test_jitter_takes_up_to_a_quarter_away(jitter: float, expected: float) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [(0.0, 0.0), (3.0, 3.0), (60.0, 60.0), (60.1, None), (7_200.0, None)]
+    ("asked", "expected"), [(0.0, 0.5), (3.0, 3.0), (60.0, 60.0), (60.1, None), (7_200.0, None)]
 )
 def test_what_the_server_asks_is_kept_to_or_given_up_never_shortened(
     asked: float, expected: float | None
 ) -> None:
     assert delay(retry_after=asked) == expected
+
+
+@pytest.mark.parametrize(("jitter", "expected"), [(0.0, 20.0), (0.5, 22.5), (1.0, 25.0)])
+def test_jitter_makes_a_named_wait_longer(jitter: float, expected: float) -> None:
+    assert delay(retry_after=20.0, jitter=jitter) == expected
+
+
+def test_a_wait_that_is_nothing_backs_off_more_and_more() -> None:
+    assert [delay(attempt, retry_after=0.0) for attempt in (1, 2)] == [0.5, 1.0]
 
 
 def test_an_attempt_beyond_any_float_still_waits_no_longer_than_the_bound() -> None:
@@ -103,6 +113,54 @@ def test_an_attempt_beyond_any_float_still_waits_no_longer_than_the_bound() -> N
 )
 def test_the_wait_is_read_from_the_headers(headers: dict[str, str], expected: float | None) -> None:
     assert retry_after_seconds(headers, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (str(int((NOW + 30) * 1000)), 30.0),
+        (str(int(NOW + 30)), 30.0),
+        (str(int(NOW - 30)), 0.0),
+        ("30", 30.0),
+        ("-30", 0.0),
+        ("6m0s", 360.0),
+        ("20ms", 0.02),
+        ("2026-07-25T17:20:30Z", 30.0),
+        ("2026-07-25T17:20:30", 30.0),
+        ("2026-07-25T17:19:30+00:00", 0.0),
+        ("soon", None),
+        ("", None),
+        ("inf", None),
+        ("1e30", None),
+    ],
+)
+def test_the_end_of_a_limit_is_read_in_every_form(value: str, expected: float | None) -> None:
+    assert reset_seconds({"x-ratelimit-reset": value}, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Please try again in 20s.", 20.0),
+        ("Please try again in 1m2.5s. Visit", 62.5),
+        ("try again in 350ms", 0.35),
+        ("Try Again In 2 Minutes", 120.0),
+        ("retry after 1 hour, 2 minutes and 3 seconds", 3_723.0),
+        ("Retry in 5.2 seconds", 5.2),
+        ("Please wait 30 sec before the next request", 30.0),
+        ("Limit resets in 2 days", 172_800.0),
+        ("available again in 7 mins", 420.0),
+        ("try again later", None),
+        ("try again in a few seconds", None),
+        ("20 requests per 60 seconds", None),
+        ("waited 20s", None),
+        ("retry 3 models", None),
+        ("retry after 2026-01-01", None),
+        ("wait 999999999 days", None),
+    ],
+)
+def test_a_wait_is_found_in_words(words: str, expected: float | None) -> None:
+    assert wait_in_words(words) == (None if expected is None else pytest.approx(expected))
 
 
 @pytest.mark.parametrize("zone", ["", " -0000"])

@@ -1,0 +1,135 @@
+"""Arguments that cannot work, also those that were assigned later: typed, and named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import ValidationError
+
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from tests.conftest import KEY
+from tests.errors.scenes import build, every_mode
+from tests.replay.players import MODES
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.emulator import Emulator
+
+SCHEMAS: list[Any] = [
+    {"type": "array", "items": {"type": "string"}},
+    {"title": "Names", "type": "array", "items": {"type": "string"}},
+    {"type": "array"},
+    {"type": "string"},
+    {"type": ["array"], "items": {"type": "string"}},
+    {"anyOf": [{"type": "string"}, {"type": "integer"}]},
+]
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_a_schema_of_no_object_is_refused_for_that(schema: Any, *, strict: bool | None) -> None:
+    model = ChatOpenRouterO3(api_key=KEY)
+    with pytest.raises(OpenRouterInputError, match="must be an object"):
+        model.with_structured_output(schema, strict=strict)
+    with pytest.raises(OpenRouterInputError, match="must be an object"):
+        model.with_structured_output(schema, method="function_calling", strict=strict)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_a_response_format_of_no_object_is_refused_for_that(
+    emulator: Emulator, schema: Any
+) -> None:
+    with build(emulator) as model, pytest.raises(OpenRouterInputError, match="must be an object"):
+        model.invoke("Hello", response_format=schema)
+    with pytest.raises(ValidationError, match="must be an object"):
+        ChatOpenRouterO3(api_key=KEY, response_format=schema)
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize("arguments", [{"reasoning_effort": "hi"}, {"reasoning": {"effort": "hi"}}])
+@pytest.mark.parametrize(
+    ("model", "offered"),
+    [("openai/o3-mini", "low, medium, high"), ("openai/o3-mini-high", "high"), (None, "low, ")],
+)
+def test_an_effort_that_does_not_exist_offers_the_model_s_own(
+    arguments: Any, model: str | None, offered: str
+) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ChatOpenRouterO3(api_key=KEY, **arguments, **({"model_name": model} if model else {}))
+    assert f"should be {offered}" in str(caught.value)
+    assert "minimal" not in str(caught.value)
+
+
+def test_another_model_is_offered_every_effort() -> None:
+    with pytest.raises(ValidationError, match="minimal"):
+        ChatOpenRouterO3(api_key=KEY, model="openai/gpt-5", reasoning_effort="hi")
+
+
+@every_mode
+@pytest.mark.parametrize("arguments", [{"reasoning_effort": "hi"}, {"reasoning": {"effort": "hi"}}])
+def test_an_effort_of_a_call_offers_three(emulator: Emulator, arguments: Any, mode: str) -> None:
+    bound: Any = build(emulator).bind(**arguments)
+    with pytest.raises(OpenRouterInputError, match="low, medium, high") as caught:
+        MODES[mode](bound)
+    assert "minimal" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("reasoning_effort", "hi"),
+        ("reasoning", {"effort": "hi"}),
+        ("reasoning", {"efort": "low"}),
+        ("provider", {"odrer": ["OpenAI"]}),
+        ("provider", 5),
+        ("max_retries", "x"),
+        ("max_retries", -1),
+        ("max_retries", None),
+        ("max_tokens", "x"),
+        ("model", 5),
+        ("model", ""),
+        ("base_url", 5),
+        ("base_url", "ftp://x"),
+        ("api_key", KEY),
+        ("timeout", "fast"),
+        ("idle_timeout", "fast"),
+        ("total_timeout", -1),
+        ("stop", 5),
+        ("stop", [""]),
+        ("extra_body", 5),
+        ("default_headers", 5),
+        ("default_headers", {"a b": "c"}),
+        ("response_format", 5),
+    ],
+)
+def test_what_was_assigned_and_cannot_work_is_a_typed_error(
+    emulator: Emulator, name: str, value: Any, mode: str
+) -> None:
+    model = build(emulator)
+    setattr(model, name, value)
+    with pytest.raises(OpenRouterInputError) as caught:
+        MODES[mode](model)
+    assert KEY not in str(caught.value)
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize("missing", ["uvicorn", "starlette"])
+@pytest.mark.parametrize("imported", ["emulator", "emulator.server"])
+def test_the_emulator_names_its_extra(missing: str, imported: str) -> None:
+    script = f"""if True:
+        import sys
+        sys.modules[{missing!r}] = None
+        try:
+            import langchain_openrouter_o3.{imported}
+        except ModuleNotFoundError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert missing in done.stdout
+    assert 'pip install "langchain-openrouter-o3[emulator]"' in done.stdout
