@@ -318,7 +318,8 @@ def _http_status(code: Any) -> int | None:
 
 
 def _first_object(values: Iterable[Any]) -> dict[str, Any]:
-    return next(filter(is_object, values), {})
+    nothing: dict[str, Any] = {}
+    return next(filter(is_object, values), nothing)
 
 
 def _plain_keys(value: Mapping[str, Any]) -> dict[str, Any]:

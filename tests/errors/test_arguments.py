@@ -56,15 +56,17 @@ def test_a_response_format_of_no_object_is_refused_for_that(
 def test_an_effort_that_does_not_exist_offers_the_model_s_own(
     arguments: Any, model: str | None, offered: str
 ) -> None:
+    named: Any = {"model_name": model} if model else {}
     with pytest.raises(ValidationError) as caught:
-        ChatOpenRouterO3(api_key=KEY, **arguments, **({"model_name": model} if model else {}))
+        ChatOpenRouterO3(api_key=KEY, **arguments, **named)
     assert f"should be {offered}" in str(caught.value)
     assert "minimal" not in str(caught.value)
 
 
 def test_another_model_is_offered_every_effort() -> None:
+    effort: Any = "hi"
     with pytest.raises(ValidationError, match="minimal"):
-        ChatOpenRouterO3(api_key=KEY, model="openai/gpt-5", reasoning_effort="hi")
+        ChatOpenRouterO3(api_key=KEY, model="openai/gpt-5", reasoning_effort=effort)
 
 
 @every_mode

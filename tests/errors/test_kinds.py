@@ -195,7 +195,7 @@ AZURE = {
         (400, AZURE),
         (400, wire.error(400, raw=json.dumps(AZURE), provider_name="Azure")),
         (400, {"error": {"message": "No", "code": "content_filter"}}),
-        (400, {"error": {"message": "No", "innererror": AZURE["error"]["innererror"]}}),  # type: ignore[index]
+        (400, {"error": {"message": "No", "innererror": AZURE["error"]["innererror"]}}),
         (400, wire.error(400, "Your request was rejected as a result of our safety system")),
         (403, wire.error(403, raw='{"error": "Content violates usage guidelines."}')),
         (403, wire.error(403, "Blocked by a guardrail", patterns=["[0-9]{16}"])),

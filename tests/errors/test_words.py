@@ -78,7 +78,11 @@ def test_the_words_of_every_shape_are_in_the_text_and_the_status_decides(
 @pytest.mark.parametrize("status", [404, 429, 503])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_status_decides_whatever_the_shape(emulator: Emulator, shape: str, status: int) -> None:
-    kinds = {404: OpenRouterNotFoundError, 429: OpenRouterRateLimitError, 503: OpenRouterAPIError}
+    kinds: dict[int, type] = {
+        404: OpenRouterNotFoundError,
+        429: OpenRouterRateLimitError,
+        503: OpenRouterAPIError,
+    }
     error = failure(emulator, "invoke", failed(status, SHAPES[shape]))
     assert WORDS in str(error)
     assert (type(error), error.status_code) == (kinds[status], status)
