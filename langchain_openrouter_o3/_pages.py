@@ -5,7 +5,6 @@ OpenRouter's API never answers with one, so a page says more about the way than 
 
 from __future__ import annotations
 
-import html
 import re
 
 _MAX_TITLE = 200
@@ -39,6 +38,8 @@ def _words_of(page: str) -> str:
 
 def _content(page: str, tag: str) -> str:
     """Return the text of the first element of a tag; one search each, whatever the page is."""
+    import html  # noqa: PLC0415 - its table of entities takes time
+
     start = re.search(rf"(?i)<{tag}\b[^>]{{0,200}}>", page)
     if start is None:
         return ""

@@ -76,15 +76,13 @@ class BodyDecoder:
         if self.framing == "json":
             self._bytes += piece
             if len(self._bytes) > MAX_JSON_BODY:
-                raise OpenRouterMalformedResponseError(
-                    f"Malformed answer: the body is larger than {MAX_JSON_BODY} bytes."
-                )
+                raise _malformed(f"the body is larger than {MAX_JSON_BODY} bytes")
             return
         for start in range(0, len(piece), MAX_SLICE):
             try:
                 events = self._events.feed(piece[start : start + MAX_SLICE])
             except EventTooLargeError as error:
-                raise OpenRouterMalformedResponseError(f"Malformed answer: {error}.") from error
+                raise _malformed(str(error)) from error
             yield from self._parse(events)  # lazily: what precedes a broken event is read first
 
     def finish(self) -> list[dict[str, Any]]:
@@ -95,7 +93,7 @@ class BodyDecoder:
             EOFError: The stream ends in the middle of an event.
         """
         if self.framing == "unknown":
-            raise OpenRouterMalformedResponseError(f"Malformed answer: {_excerpt(self._bytes)}")
+            raise _malformed(_excerpt(self._bytes))
         if self.framing == "page":
             raise self._no_page()
         if self.framing == "json":
@@ -126,9 +124,7 @@ class BodyDecoder:
         """Drop lines of white space, which a server may send for as long as it likes."""
         del self._bytes[: self._bytes.rfind(b"\n") + 1]
         if len(self._bytes) > MAX_PADDING_LINE:
-            raise OpenRouterMalformedResponseError(
-                f"Malformed answer: more than {MAX_PADDING_LINE} bytes of white space in a line."
-            )
+            raise _malformed(f"more than {MAX_PADDING_LINE} bytes of white space in a line")
 
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
@@ -150,13 +146,11 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     try:
         value = decode(data)
     except (ValueError, RecursionError) as error:
-        raise OpenRouterMalformedResponseError(
-            f"Malformed answer: {where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
+        raise _malformed(
+            f"{where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
         ) from error
     if not is_object(value):
-        raise OpenRouterMalformedResponseError(
-            f"Malformed answer: {where} is not a JSON object: {_excerpt(data)}"
-        )
+        raise _malformed(f"{where} is not a JSON object: {_excerpt(data)}")
     return value
 
 
@@ -179,8 +173,13 @@ def _recognise(head: bytearray) -> Framing:
         return "events"
     if any(field.startswith(start) for field in (*_FIELDS, _BOM)):
         return "unknown"  # only white space so far, or the beginning of a field name
-    raise OpenRouterMalformedResponseError(
-        f"Malformed answer: neither JSON nor an event stream: {_excerpt(head)}"
+    raise _malformed(f"neither JSON nor an event stream: {_excerpt(head)}")
+
+
+def _malformed(what: str) -> OpenRouterMalformedResponseError:
+    return OpenRouterMalformedResponseError(
+        f"Malformed answer: {what}. Ask again; if it goes on, check base_url and what stands "
+        "between here and OpenRouter."
     )
 
 

@@ -95,12 +95,14 @@ class Deadlines:
         total, idle = self._total_left(), self._idle_left()
         if total is not None and total <= _TOLERANCE:
             return OpenRouterTotalTimeoutError(
-                f"The call took longer than total_timeout={self._limits.total:g} s."
+                f"The call took longer than total_timeout={self._limits.total:g} s; raise it, or "
+                "ask for less at once."
             )
         if idle is not None and idle <= _TOLERANCE:
             return OpenRouterIdleTimeoutError(
                 f"No data came for idle_timeout={self._limits.idle:g} s. (Comments are not data; "
-                "a reasoning model may think for minutes before it writes.)"
+                "a reasoning model may think for minutes before it writes.) Raise the limit, or "
+                "lower reasoning_effort."
             )
         return None
 

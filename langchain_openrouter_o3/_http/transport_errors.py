@@ -95,8 +95,14 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     if isinstance(error, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
-    text = f"Cannot connect to {route}" if unsent else f"The connection to {route} was lost"
-    return _failure(OpenRouterConnectionError(f"{text}: {words}"), error, unsent=unsent)
+    if unsent:
+        text = f"Cannot connect to {route}: {words}. Check base_url, the network and the proxy."
+    else:
+        text = (
+            f"The connection to {route} was lost: {words}. Ask again; the answer may be billed all "
+            "the same."
+        )
+    return _failure(OpenRouterConnectionError(text), error, unsent=unsent)
 
 
 def _words_of(error: BaseException) -> str:

@@ -35,7 +35,7 @@ class AnswerReader:
         """Build the error of an answer that broke off."""
         return OpenRouterStreamCutError(
             f"The stream ended {reason}; what had come is in .partial, and nothing of it was "
-            "executed."
+            "executed. Ask again."
         )
 
     def explain(self, error: OpenRouterError) -> OpenRouterError:

@@ -70,7 +70,7 @@ def test_the_excerpt_is_short_and_the_event_is_numbered() -> None:
     with pytest.raises(OpenRouterMalformedResponseError, match="event 3 of the stream") as caught:
         decode(b'data: {"a":1}\n\ndata: {}\n\ndata: ' + b"x" * 5_000 + b"\n\n")
 
-    assert len(str(caught.value)) < 400
+    assert len(str(caught.value)) < 500
 
 
 def test_payloads_before_a_broken_event_are_given_first() -> None:
@@ -87,6 +87,13 @@ def test_what_follows_the_end_marker_is_ignored() -> None:
     assert list(decoder.feed(b"data: {}\n\ndata: [DONE]\n\ndata: {\n\n")) == [{}]
     assert decoder.done
     assert list(decoder.feed(b"data: nonsense\n\n")) == []
+
+
+def test_what_an_event_named_error_says_is_an_error() -> None:
+    data = b'event: error\ndata: No\n\ndata: {}\n\nerror: {"message": "No"}\n\ndata: {}\n\n'
+    said = {"error": {"message": "No"}}
+    assert decode(data) == [said, {}, said, {}]
+    assert decode(b"data: [DONE]\n\nevent: error\ndata: No\n\n") == []
 
 
 def test_empty_data_is_no_payload() -> None:
