@@ -28,7 +28,11 @@ _PART = (
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
 )
 _PARTS = rf"(?:{_PART}[\s,]*(?:and\s+)?)+"
-_IN_WORDS = rf"\b(?:again|retry|retrying|wait|resets?|available)\b[^\d\n]{{0,30}}?({_PARTS})"
+_IN_WORDS = (
+    r"\b(?:again|retry|retrying|wait|resets?|available)\b"
+    r"(?:[\s:-]+(?!per\b|every\b|each\b|of\b|than\b)[a-z]+){0,5}[\s:~-]+"
+    rf"({_PARTS})"
+)
 
 
 def first_wait(waits: Iterable[float | None]) -> float | None:
@@ -54,7 +58,10 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     if value is None:
         return None
     seconds = _number(value)
-    return _until(parsedate_to_datetime, value, now) if seconds is None else max(0.0, seconds)
+    if seconds is not None:
+        return max(0.0, seconds)
+    duration = _duration(value)  # no HTTP, but somebody's
+    return _until(parsedate_to_datetime, value, now) if duration is None else duration
 
 
 def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
@@ -67,9 +74,16 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
     Returns:
         Seconds, zero for a moment that is past; None when the headers do not say.
     """
-    value = next((headers[name] for name in _RESETS if name in headers), None)
-    if value is None:
-        return None
+    ends = [_reset_of(headers[name], now) for name in _RESETS if name in headers]
+    ends += [
+        _reset_of(headers.get(f"x-ratelimit-reset-{kind}", ""), now)
+        for kind in ("requests", "tokens")  # OpenAI's: each limit has its own end
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    ]
+    return max((end for end in ends if end is not None), default=None)
+
+
+def _reset_of(value: str, now: float) -> float | None:
     number = _number(value)
     if number is None:
         duration = _duration(value)

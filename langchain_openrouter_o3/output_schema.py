@@ -22,6 +22,7 @@ from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire.optionals import OptionalsRestorer, has_optionals
 from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
+    JSON_TYPES,
     Schema,
     clean_name,
     read_schema,
@@ -39,12 +40,7 @@ _EMPTY_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool)
 _MODEL_JSON_SCHEMA: Any = BaseModel.model_json_schema
 _MARKS_OF_A_SCHEMA = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"})
 
-_KINDS_READ = frozenset(
-    {
-        *("json_schema", "object", "function"),
-        *("array", "boolean", "integer", "null", "number", "string"),  # which are refused by name
-    }
-)
+_KINDS_READ = ("json_schema", "object", "function", *JSON_TYPES)
 
 
 class SchemaMismatchError(ValueError):

@@ -16,6 +16,7 @@ from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
+    JSON_TYPES,
     clean_name,
     is_recursive,
     read_schema,
@@ -126,6 +127,11 @@ def _tool_to_wire(
     strict: bool | None,  # noqa: FBT001 - `remembered` hands on positions
     prefer_strict: bool,  # noqa: FBT001
 ) -> dict[str, Any]:
+    if tool.get("type") in JSON_TYPES:
+        raise OpenRouterInputError(
+            f"tools: the top of a tool's schema must be an object, not {tool['type']!r}; wrap it "
+            "in a property."
+        )
     if tool.get("type") not in (None, "function", "object", ["object"]):
         return {"wire": dict(tool), "problem": None}
     converted = _to_openai(tool)

@@ -30,6 +30,7 @@ MAX_SLICE = 64 * 1024
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"id", b"retry", b"error:", b":")
+_EVENT_STARTS = ("data:", "event:", "error:")
 MAX_PAGE = 64 * 1024
 
 
@@ -105,8 +106,12 @@ class BodyDecoder:
 
     @staticmethod
     def decode_error(body: bytes) -> Any:
-        """Decode the body of an error status: JSON if it is JSON, otherwise its text."""
-        text = body.decode("utf-8", "replace").strip()
+        """Decode the body of an error status: JSON, events of a stream, otherwise its text."""
+        text = body.decode("utf-8", "replace").strip("\ufeff \t\r\n")
+        if text.startswith(_EVENT_STARTS):
+            events = SSEDecoder()
+            said = [*events.feed(body), *events.flush()]
+            return [_decode_leniently(data) for data in said]
         try:
             return json.loads(text)
         except (ValueError, RecursionError):

@@ -226,14 +226,7 @@ def exchange(
             yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
             request.headers.conceal_in(without_frames(progress.note_in(error)))
-            retryable = True if progress.unsent and error.retryable is None else error.retryable
-            wait = policy.delay(
-                progress.attempts,
-                status=error.status_code,
-                retry_after=error.retry_after,
-                retryable=retryable,
-                jitter=sources.jitter(),
-            )
+            wait = _wait(policy, progress, error, sources.jitter())
             if before is not None and isinstance(error, OpenRouterTotalTimeoutError):
                 raise error from before  # what the time went into
             if progress.delivered or wait is None:
@@ -245,6 +238,19 @@ def exchange(
             yield Sleep(wait, progress.attempts, error)
         else:
             return
+
+
+def _wait(
+    policy: RetryPolicy, progress: _Progress, error: OpenRouterError, jitter: float
+) -> float | None:
+    """Say how long to wait before another attempt; None to give up."""
+    return policy.delay(
+        progress.attempts,
+        status=error.status_code,
+        retry_after=error.retry_after,
+        retryable=True if progress.unsent and error.retryable is None else error.retryable,
+        jitter=jitter,
+    )
 
 
 def _attempt(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+_CANNOT_CONNECT = "Cannot connect to {}: {}. Check base_url, the network and the proxy."
+_WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
 PHASES = ("connect", "read", "write", "pool")
 
 
@@ -95,14 +97,8 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     if isinstance(error, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
-    if unsent:
-        text = f"Cannot connect to {route}: {words}. Check base_url, the network and the proxy."
-    else:
-        text = (
-            f"The connection to {route} was lost: {words}. Ask again; the answer may be billed all "
-            "the same."
-        )
-    return _failure(OpenRouterConnectionError(text), error, unsent=unsent)
+    text = _CANNOT_CONNECT if unsent else _WAS_LOST
+    return _failure(OpenRouterConnectionError(text.format(route, words)), error, unsent=unsent)
 
 
 def _words_of(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
-from langchain_openrouter_o3._wire.failure import says_failure
+from langchain_openrouter_o3._wire.failure import says_failure, show
 from langchain_openrouter_o3._wire.merging import keep_apart
 from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
 from langchain_openrouter_o3._wire.stop import StopScanner
@@ -67,6 +67,7 @@ _METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in
 
 # A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
 _TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
+MAX_SHOWN = 500
 _FAILED = ("error", "fail", "malformed")
 
 
@@ -274,8 +275,9 @@ class Answer:
         self._envelope.update(payload if whole_payload else _without_nulls(payload))
         choices = parse_list(payload.get("choices"), "choices")
         if len(choices) > 1 or (whole and not choices):
+            came = "" if choices else f" {show(payload)[:MAX_SHOWN]}"
             raise OpenRouterMalformedResponseError(
-                f"Malformed answer: {len(choices)} choices came where one was asked for."
+                f"Malformed answer: {len(choices)} choices came where one was asked for.{came}"
             )
         delta = Delta("", "", [])
         if choices:

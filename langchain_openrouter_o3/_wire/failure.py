@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MAX_MODELS = 20
 MAX_SENTENCES = 12
+MAX_SHOWN_CHARS = 10_000
 NO_MESSAGE = "OpenRouter reported an error without a message"
 
 _GENERIC = "Provider returned error"
@@ -226,12 +227,16 @@ def read_failure(payload: Any) -> Failure:
     )
 
 
+def show(body: Any) -> str:
+    """Write a body that has no words of its own."""
+    return json.dumps(redact(body), ensure_ascii=False)[:MAX_SHOWN_CHARS]
+
+
 def _message(reading: _Reading, payload: Any, availability: Mapping[str, Any]) -> str:
     words = _join_sentences(reading.sentences)
     if not words and payload not in (None, "", {}, []):
         inner = payload.get("error") if is_object(payload) else None
-        shown = inner if is_object(inner) or is_array(inner) else payload
-        words = json.dumps(redact(shown), ensure_ascii=False)
+        words = show(inner if is_object(inner) or is_array(inner) else payload)
     for key in ("reasons", "patterns"):
         listed = next(filter(is_array, reading.values(key)), None)
         if listed:

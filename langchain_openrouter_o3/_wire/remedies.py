@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from langchain_openrouter_o3._wire.error_kinds import MAX_SEARCHED_CHARS
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._wire.failure import Failure
     from langchain_openrouter_o3.errors import OpenRouterError
 
-_MAX_SEARCHED = 10_000
 _SERVER_ERRORS = 500
 
 _SLUG = (
@@ -125,7 +125,7 @@ def remedy(kind: type[OpenRouterError], facts: Failure, asked: Asked, status: in
 def _by_cause(kind: type[OpenRouterError], facts: Failure) -> str:
     if facts.availability in _BY_AVAILABILITY:
         return _BY_AVAILABILITY[facts.availability]
-    words = facts.message[:_MAX_SEARCHED]
+    words = facts.message[:MAX_SEARCHED_CHARS]
     for each, pattern, advice in _BY_WORDING:
         if kind is each and re.search(pattern, words, re.IGNORECASE):
             return advice

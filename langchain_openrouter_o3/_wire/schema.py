@@ -26,6 +26,9 @@ ABSENT = "x-null-is-absent"
 It holds the property without null, and its default, if that is known. It is never sent.
 """
 
+JSON_TYPES = ("array", "boolean", "integer", "null", "number", "string")
+"""What the top of a schema cannot be, because an answer is an object."""
+
 _MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = (

@@ -48,6 +48,12 @@ def test_a_response_format_of_no_object_is_refused_for_that(
     assert not emulator.requests
 
 
+@pytest.mark.parametrize("kind", ["array", "string", "null"])
+def test_a_tool_that_is_no_object_is_refused_for_that(kind: str) -> None:
+    with pytest.raises(OpenRouterInputError, match="must be an object"):
+        ChatOpenRouterO3(api_key=KEY).bind_tools([{"title": "f", "type": kind}])
+
+
 @pytest.mark.parametrize("arguments", [{"reasoning_effort": "hi"}, {"reasoning": {"effort": "hi"}}])
 @pytest.mark.parametrize(
     ("model", "offered"),

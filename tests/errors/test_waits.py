@@ -52,6 +52,16 @@ LONG: dict[str, tuple[Canned, float]] = {
     "reset as seconds": (limited(x_ratelimit_reset="90"), 90),
     "reset of the draft": (limited(ratelimit_reset="90"), 90),
     "reset as a date": (limited(x_ratelimit_reset="2026-07-25T17:21:30Z"), 90),
+    "OpenAI's resets": (
+        limited(
+            x_ratelimit_remaining_requests="7",
+            x_ratelimit_reset_requests="1h",
+            x_ratelimit_remaining_tokens="0",
+            x_ratelimit_reset_tokens="1m30s",
+        ),
+        90,
+    ),
+    "Retry-After with a unit": (limited(retry_after="90s"), 90),
     "quoted reset": (limited(reset(str(int((NOW + 90) * 1000)))), 90),
     "quoted reset as a number": (limited(reset(int((NOW + 90) * 1000))), 90),
     "quoted Retry-After": (limited(reset("1", **{"Retry-After": "90"})), 90),

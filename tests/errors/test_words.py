@@ -59,6 +59,9 @@ SHAPES: dict[str, Any] = {
         "error": {"metadata": {"raw": json.dumps({"error": json.dumps({"message": WORDS})})}}
     },
     "plain": WORDS.encode(),
+    "JSON behind a mark": b"\xef\xbb\xbf" + json.dumps({"message": WORDS}).encode(),
+    "an event": b"data: " + json.dumps({"error": {"message": WORDS}}).encode() + b"\n\n",
+    "an error event": b"event: error\ndata: " + WORDS.encode() + b"\n\n",
     "XML": f"<?xml version='1.0'?><Error><Message>{WORDS}</Message></Error>".encode(),
 }
 
@@ -222,6 +225,13 @@ def test_without_a_message_the_body_is_the_message(
     error = failure(emulator, mode, failed(status, {"odd": {"number": 7}, "user_id": "abc"}))
     assert '{"odd": {"number": 7}}' in str(error)
     assert "abc" not in str(error)
+
+
+@every_mode
+def test_a_200_without_choices_and_without_words_is_shown(emulator: Emulator, mode: str) -> None:
+    error = failure(emulator, mode, failed(200, {"odd": {"number": 7}, "user_id": "abc"}))
+    assert type(error) is OpenRouterMalformedResponseError
+    assert '{"odd": {"number": 7}}' in str(error)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b'""'])
