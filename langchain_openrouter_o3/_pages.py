@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_MAX_TITLE = 200
+_MAX_TITLE = 150
+_MAX_BEGINNING = 4_000
 _MAX_CONTENT = 1_000
 
 # Compiled (by `re`, once) when there is an error: importing is for everybody.
@@ -16,6 +17,7 @@ _PAGE = (
     r"|p|br|h[1-6]|error)\b|<(?:!doctype\s+html|html)\b).*?(?:</html\s*>|\Z)"
 )
 _TITLES = ("title", "h1", "h2", "message", "faultstring")
+_UNSEEN = r"(?is)<(?:script|style)\b.*?(?:</(?:script|style)\b[^>]{0,20}>|\Z)"
 
 
 def is_page(text: str) -> bool:
@@ -33,16 +35,21 @@ def without_pages(text: str) -> str:
 
 def _words_of(page: str) -> str:
     title = next(filter(None, (_content(page, tag) for tag in _TITLES)), None)
+    title = title or _text(re.sub(_UNSEEN, " ", page[:_MAX_BEGINNING]))[:_MAX_TITLE]
     return f'a web page, "{title}"' if title else "a web page without a title"
 
 
 def _content(page: str, tag: str) -> str:
     """Return the text of the first element of a tag; one search each, whatever the page is."""
-    import html  # noqa: PLC0415 - its table of entities takes time
-
     start = re.search(rf"(?i)<{tag}\b[^>]{{0,200}}>", page)
     if start is None:
         return ""
     content = page[start.end() : start.end() + _MAX_CONTENT]
     content = re.split(rf"(?i)</{tag}\b", content, maxsplit=1)[0]
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", content)).split())[:_MAX_TITLE]
+    return _text(content)[:_MAX_TITLE]
+
+
+def _text(content: str) -> str:
+    import html  # noqa: PLC0415 - its table of entities takes time
+
+    return " ".join(html.unescape(re.sub(r"<[^>]*(?:>|\Z)", " ", content)).split())

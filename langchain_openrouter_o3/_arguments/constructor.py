@@ -76,7 +76,7 @@ def _text_of(item: ErrorDetails, efforts: Sequence[str] | None) -> str:
     is_effort = item["type"] == "literal_error" and str(item["loc"][-1]).endswith("effort")
     if not is_effort or efforts is None:
         return item["msg"]
-    return f"Input should be {', '.join(efforts)}: o-series models know no other effort"
+    return f"Input should be {', '.join(efforts)}: this model has no other reasoning_effort"
 
 
 def refused(title: str, text: str) -> ValidationError:

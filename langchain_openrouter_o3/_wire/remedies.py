@@ -123,12 +123,18 @@ def remedy(kind: type[OpenRouterError], facts: Failure, asked: Asked, status: in
 
 
 def _by_cause(kind: type[OpenRouterError], facts: Failure) -> str:
+    """Return the advice for what the code or the words name, else the class's own.
+
+    A provider that refuses a request says what to change in it; nothing is added to that.
+    """
     if facts.availability in _BY_AVAILABILITY:
         return _BY_AVAILABILITY[facts.availability]
     words = facts.message[:MAX_SEARCHED_CHARS]
     for each, pattern, advice in _BY_WORDING:
         if kind is each and re.search(pattern, words, re.IGNORECASE):
             return advice
+    if kind is OpenRouterInvalidRequestError and facts.provider_name:
+        return ""
     return _BY_CLASS[kind]
 
 

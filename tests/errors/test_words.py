@@ -268,6 +268,7 @@ PAGES = {
     "upper case": PAGE.upper(),
     "no title": b"<html><body>" + b"<p>nothing</p>" * 5_000,
     "heading": b"<html><body><center><h1>502 Bad <b>Gateway</b></h1></center></body></html>",
+    "empty": b"<html><head><script>var a = '<b>c</b>';</script></head></html>",
     "fragment": b"<h1>Forbidden</h1><p>Ray ID 7</p>",
 }
 
@@ -286,7 +287,11 @@ def test_of_a_page_only_the_title_is_shown_and_the_address_is_named(
     assert len(str(error)) < 500
     for wrong in ("slug", "key is valid", "OPENROUTER_API_KEY", "settings"):
         assert wrong not in str(error)
-    titles = {"no title": "without a title", "heading": '"502 Bad Gateway"'}
+    titles = {
+        "no title": '"nothing nothing',
+        "heading": '"502 Bad Gateway"',
+        "empty": "without a title",
+    }
     assert titles.get(page, '"') in str(error)
 
 

@@ -198,8 +198,7 @@ def test_the_providers_own_words_are_the_message(raw: Any) -> None:
         error(400, raw=raw, provider_name="Azure"), status=400, generation_id="gen-1"
     )
 
-    words = "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
-    assert str(found) == f"{words} Change the request; the same one will be refused again."
+    assert str(found) == "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
 
 
 @pytest.mark.parametrize(
