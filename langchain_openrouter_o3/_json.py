@@ -41,6 +41,18 @@ def encode(value: Any) -> bytes:
     return written
 
 
+def is_printable(value: Any) -> bool:
+    """Say whether decoded data can be written again; half a surrogate pair cannot.
+
+    Large numbers and deep nesting give False, too: it is what costs nothing to know.
+    """
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
+
+
 def decode(text: bytes | bytearray | str) -> Any:
     """Read one JSON value; a byte order mark is let pass, as is white space around it.
 

@@ -94,7 +94,7 @@ class BodyDecoder:
             EOFError: The stream ends in the middle of an event.
         """
         if self.framing == "unknown":
-            raise _malformed(_excerpt(self._bytes))
+            raise _malformed(_excerpt(self._bytes), retryable=True)  # nothing came: ask again
         if self.framing == "page":
             raise self._no_page()
         if self.framing == "json":
@@ -181,10 +181,11 @@ def _recognise(head: bytearray) -> Framing:
     raise _malformed(f"neither JSON nor an event stream: {_excerpt(head)}")
 
 
-def _malformed(what: str) -> OpenRouterMalformedResponseError:
+def _malformed(what: str, *, retryable: bool | None = None) -> OpenRouterMalformedResponseError:
     return OpenRouterMalformedResponseError(
         f"Malformed answer: {what}. Ask again; if it goes on, check base_url and what stands "
-        "between here and OpenRouter."
+        "between here and OpenRouter.",
+        retryable=retryable,
     )
 
 

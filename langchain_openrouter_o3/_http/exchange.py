@@ -136,8 +136,8 @@ class Reader(Protocol[T]):
         """Take a whole body ("json") or the next chunk of a stream ("events")."""
         ...
 
-    def finish(self) -> list[T]:
-        """Take the regular end of the answer."""
+    def finish(self, *, done: bool) -> list[T]:
+        """Take the regular end of the answer; `done` if the server said so by `[DONE]`."""
         ...
 
     def cut(self, reason: str) -> OpenRouterError:
@@ -311,7 +311,7 @@ def _read_answer(
         if decoder.framing == "json" and not piece.isspace():
             deadlines.note_data()
         if decoder.done or reader.closed:
-            yield from _deliver(reader.finish(), progress)
+            yield from _deliver(reader.finish(done=decoder.done), progress)
             if not reader.closed:  # otherwise the driver hangs up, which ends the billing
                 yield from _drain(sources)
             return
@@ -320,7 +320,7 @@ def _read_answer(
     except EOFError:
         raise reader.cut("in the middle of an event") from None
     yield from _read_payloads(reader, rest, decoder, deadlines, progress)
-    yield from _deliver(reader.finish(), progress)
+    yield from _deliver(reader.finish(done=decoder.done), progress)
 
 
 def _read_payloads(

@@ -13,12 +13,18 @@ from langchain_core.messages import AIMessage
 from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.failure import says_failure, show
-from langchain_openrouter_o3._wire.merging import keep_apart
-from langchain_openrouter_o3._wire.reasoning import ReasoningDetails
+from langchain_openrouter_o3._wire.merging import join_values, keep_apart, merge_logprobs
+from langchain_openrouter_o3._wire.parsing import LenientParser
+from langchain_openrouter_o3._wire.reasoning import ReasoningDetails, ReasoningText
 from langchain_openrouter_o3._wire.stop import StopScanner
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, CUSTOM_KEY, ToolCalls
+from langchain_openrouter_o3._wire.text import TextPieces, printable_data
+from langchain_openrouter_o3._wire.tool_calls import (
+    ARGUMENTS_KEY,
+    CUSTOM_KEY,
+    LEGACY_INDEX,
+    ToolCalls,
+)
 from langchain_openrouter_o3._wire.usage import usage_from_wire
-from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterEmptyResponseError,
@@ -42,6 +48,7 @@ _MESSAGE = frozenset(
     {
         "annotations",
         "content",
+        "function_call",
         "reasoning",
         "reasoning_content",
         "reasoning_details",
@@ -64,6 +71,9 @@ _RESERVED = frozenset(
     }
 )
 _METADATA_NAMES = {"model": "model_name", **{key: f"openrouter_{key}" for key in _RESERVED}}
+
+# What Python, JavaScript and others write for null when they write a text.
+_NO_REASON = frozenset({"", "null", "none", "undefined"})
 
 # A tool call cut by max_tokens says finish_reason "tool_calls"; only the native one tells.
 _TRUNCATED = frozenset({"length", "max_output_tokens", "max_tokens", "MAX_TOKENS"})
@@ -100,20 +110,24 @@ class Answer:
         self.repetitions: dict[str, float] = {}
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
+        self._parser = LenientParser()
         self._identity = generation_id
         self._identified = False
-        self._text: list[str] = []
-        self._reasoning: list[str] = []
-        self._refusal: list[str] = []
-        self._details = ReasoningDetails()
-        self._calls = ToolCalls()
+        self._choice: int | None = None  # the index of the choice that is read
+        self._speaks_in_messages = False
+        self._text = TextPieces(self.stop)
+        self._reasoning = TextPieces()
+        self._refusal = TextPieces()
+        self._details = ReasoningDetails(self._parser)
+        self._thoughts = ReasoningText()
+        self._calls = ToolCalls(self._parser)
         self._annotations: list[Any] = []
-        self._logprobs: Any = None
+        self._logprobs: list[Any] = []
         self._usage: UsageMetadata | None = None
         self._accounts: dict[str, Any] = {}
         self._envelope: dict[str, Any] = {}  # the top-level keys of all payloads, the last wins
         self._of_choice: dict[str, Any] = {}  # unknown keys of the choice
-        self._extras: dict[str, Any] = {}
+        self._extras: dict[str, list[Any]] = {}  # unknown keys of the deltas
 
     @property
     def generation_id(self) -> str | None:
@@ -154,9 +168,8 @@ class Answer:
     def close(self) -> Delta:
         """Take the end of the answer and return what had been held back."""
         chunks = self._calls.close(self.generation_id or "", truncated=self.cut_short)
-        if held := self.stop.flush():
-            self._text.append(held)
-        return Delta(held, "", chunks)
+        self._refusal.close()
+        return Delta(self._text.close(), self._reasoning.close(), chunks)
 
     def check(self) -> None:
         """Refuse an answer that only looks like one.
@@ -173,14 +186,25 @@ class Answer:
             )
         if self.has_content() or self.stop.matched is not None:
             return
-        failed = _is_failure(native)
-        unbilled = self._usage is not None and self._usage["output_tokens"] == 0
-        if failed or unbilled:
+        # Hidden reasoning is billed, so an answer of which nothing is shown may be one.
+        worked = self.cut_short if self._usage is None else self._usage["output_tokens"] > 0
+        if _is_failure(native) or not worked:
             raise OpenRouterEmptyResponseError(
                 f"The answer of {self._who()} is empty: no text, tool call, refusal or reasoning "
                 f"came (finish reason: {self.finish_reason}, native: {native}). Try again, or "
-                "name fallback models with models=."
+                "name fallback models with models=.",
+                retryable=True,
             )
+
+    def is_finished(self, *, done: bool) -> bool:
+        """Say whether the wire said that the answer is whole.
+
+        Args:
+            done: Whether `[DONE]` has come; with it, a reason that cannot be read is one, too.
+        """
+        unread = self._parser.unread().keys() & {"finish_reason", "native_finish_reason"}
+        named = self.native_finish_reason is not None or bool(unread)
+        return self.finish_reason is not None or (done and named)
 
     def message(self, *, complete: bool = True) -> AIMessage:
         """Build the message.
@@ -194,9 +218,9 @@ class Answer:
         usage, metadata = self.summary()
         additional = self.closing_kwargs()
         if self._reasoning:
-            additional["reasoning_content"] = "".join(self._reasoning)
+            additional["reasoning_content"] = str(self._reasoning)
         return AIMessage(
-            content="".join(self._text),
+            content=str(self._text),
             tool_calls=tool_calls,
             invalid_tool_calls=invalid_tool_calls,
             additional_kwargs=additional,
@@ -214,17 +238,22 @@ class Answer:
             "id": self.generation_id,
             "finish_reason": "stop" if stopped else self.finish_reason,
             "native_finish_reason": None if stopped else self.native_finish_reason,
-            "logprobs": self._logprobs,
+            "logprobs": merge_logprobs(self._logprobs),
             "stop_sequence": self.stop.matched,
         }
         known = {key: value for key, value in known.items() if value is not None}
         seen = {**self._envelope, **self._of_choice}
         metadata = {
-            _METADATA_NAMES.get(key, key): value
-            for key, value in seen.items()
-            if key not in _ENVELOPE
+            **self._accounts,
+            **_renamed({key: value for key, value in seen.items() if key not in _ENVELOPE}),
+            **known,
+            **self.repetitions,
         }
-        return self._usage, {**self._accounts, **metadata, **known, **self.repetitions}
+        unread = _renamed(self._parser.unread())
+        metadata |= {f"openrouter_{key}" if key in metadata else key: unread[key] for key in unread}
+        if not isinstance(metadata.get("model_name", ""), str):
+            metadata["openrouter_model"] = metadata.pop("model_name")
+        return self._usage, printable_data(metadata)
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end.
@@ -232,9 +261,9 @@ class Answer:
         In a stream they ride on the last chunk alone: langchain-core merges lists by `index`
         and would fuse a summary with the ciphertext beside it.
         """
-        kwargs = dict(self._extras)
+        kwargs = {key: join_values(values) for key, values in self._extras.items()}
         if self._refusal:
-            kwargs["refusal"] = "".join(self._refusal)
+            kwargs["refusal"] = str(self._refusal)
         if self._details.present:
             kwargs["reasoning_details"] = self._details.entries
         if self._annotations:
@@ -243,7 +272,7 @@ class Answer:
             kwargs[ARGUMENTS_KEY] = raw
         if custom := self._calls.custom_ids():
             kwargs[CUSTOM_KEY] = custom
-        return {key: keep_apart(value) for key, value in kwargs.items()}
+        return {key: keep_apart(value) for key, value in printable_data(kwargs).items()}
 
     def has_content(self) -> bool:
         """Whether anything has come that a message can hold."""
@@ -256,6 +285,10 @@ class Answer:
             or self._annotations
             or self._extras
         )
+
+    def has_anything(self) -> bool:
+        """Whether anything has come at all, also what cannot be read."""
+        return self.has_content() or bool(self._parser.unread())
 
     def _identify(self, identity: Any) -> None:
         """Take the first id that comes and keep it: chunks already carry it."""
@@ -273,77 +306,147 @@ class Answer:
         # Null means absent. That it is rare here lets most payloads through at the speed of C.
         whole_payload = None not in payload.values()
         self._envelope.update(payload if whole_payload else _without_nulls(payload))
-        choices = parse_list(payload.get("choices"), "choices")
-        if len(choices) > 1 or (whole and not choices):
-            came = "" if choices else f" {show(payload)[:MAX_SHOWN]}"
-            raise OpenRouterMalformedResponseError(
-                f"Malformed answer: {len(choices)} choices came where one was asked for.{came}"
-            )
+        choice = self._read_choice(payload, whole=whole)
         delta = Delta("", "", [])
-        if choices:
-            delta = self._absorb_choice(parse_mapping(choices[0], "choices[0]"), whole=whole)
+        if choice:
+            delta = self._absorb_choice(choice, whole=whole)
         if (counts := payload.get("usage")) is not None:
-            # The last one wins and is counted once: some providers repeat it on every chunk.
-            self._usage, self._accounts = usage_from_wire(parse_mapping(counts, "usage"))
+            self._absorb_usage(counts)
         return delta
+
+    def _read_choice(self, payload: dict[str, Any], *, whole: bool) -> dict[str, Any] | None:
+        """Find the one choice that was asked for.
+
+        Raises:
+            OpenRouterMalformedResponseError: There are several, or none in a whole body. Calls of
+                alternatives must not be mixed: each would run.
+        """
+        choices = payload.get("choices")
+        if choices and not is_array(choices):
+            raise _malformed("its choices are no list")
+        found = [choice for choice in choices or () if choice is not None]
+        if len(found) > 1 or (whole and not found):
+            came = "" if found else f": {show(payload)[:MAX_SHOWN]}"
+            raise _malformed(f"{len(found)} choices came where one was asked for{came}")
+        if not found:
+            return None
+        if not is_object(choice := found[0]):
+            raise _malformed("its choice is no object")
+        if type(index := choice.get("index")) is int:
+            self._choice = index if self._choice is None else self._choice
+            if index != self._choice:
+                self._calls.distrust()
+                raise _malformed(f"choices {self._choice} and {index} came; one was asked for")
+        return choice
+
+    def _absorb_usage(self, counts: Any) -> None:
+        """Take the latest usage, which counts once: some providers repeat it on every chunk."""
+        if not is_object(counts):
+            self._parser.keep("usage", counts)
+            return
+        usage, accounts = usage_from_wire(counts)
+        self._usage = usage or self._usage
+        self._accounts |= accounts
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
         if (finish := choice.get("finish_reason")) is not None:
-            self.finish_reason = parse_text(finish, "finish_reason") or self.finish_reason
+            self.finish_reason = self._reason(finish, "finish_reason") or self.finish_reason
         if (native := choice.get("native_finish_reason")) is not None:
-            native = parse_text(native, "native_finish_reason")
-            self.native_finish_reason = native or self.native_finish_reason
+            reason = self._reason(native, "native_finish_reason")
+            self.native_finish_reason = reason or self.native_finish_reason
         if (logprobs := choice.get("logprobs")) is not None:
-            self._logprobs = _merge_logprobs(self._logprobs, logprobs)
+            self._logprobs.append(logprobs)
         if not choice.keys() <= _CHOICE:
             unknown = {key: value for key, value in choice.items() if key not in _CHOICE}
             self._of_choice.update(_without_nulls(unknown))
-        delta = choice.get("delta")
-        if delta is None:
-            delta = choice.get("message")
-            if whole and delta is None:
-                raise OpenRouterMalformedResponseError("Malformed answer: it has no message.")
-        return self._absorb_delta(parse_mapping(delta, "choices[0].delta"), whole=whole)
+        delta, message = choice.get("delta"), choice.get("message")
+        if whole and not is_object(delta) and not is_object(message):
+            raise _malformed("it has no message")
+        if message is None or whole:
+            source = self._parser.mapping(delta, "delta") or message
+            return self._absorb_delta(self._parser.mapping(source, "message"), whole=whole)
+        if delta is None and (self._speaks_in_messages or not self.has_content()):
+            self._speaks_in_messages = True  # some servers call their deltas so
+            return self._absorb_delta(self._parser.mapping(message, "message"), whole=False)
+        return self._absorb_rest(delta, message)
+
+    def _reason(self, value: Any, field: str) -> str | None:
+        reason = self._parser.text(value, field)
+        return None if reason.lower() in _NO_REASON else reason
+
+    def _absorb_rest(self, delta: Any, message: Any) -> Delta:
+        """Take the whole message that ends some streams: what of it the deltas did not bring."""
+        first = self._absorb_delta(self._parser.mapping(delta, "delta"), whole=False)
+        rest = dict(self._parser.mapping(message, "message"))
+        came = f"{self._text}{self.stop.held}"
+        text = self._parser.text(rest.get("content"), "content")
+        rest["content"] = text.removeprefix(came) if text.startswith(came) else None
+        if text and rest["content"] is None:
+            self._parser.keep("message", message)
+        known = {
+            "tool_calls": self._calls,
+            "function_call": self._calls,
+            "reasoning": self._reasoning,
+            "reasoning_content": self._reasoning,
+            "reasoning_details": self._details.entries,
+            "annotations": self._annotations,
+            "refusal": self._refusal,
+            **self._extras,
+        }
+        rest = {key: value for key, value in rest.items() if not known.get(key)}
+        last = self._absorb_delta(rest, whole=True)
+        return Delta(
+            first.text + last.text,
+            first.reasoning + last.reasoning,
+            [*first.tool_call_chunks, *last.tool_call_chunks],
+        )
 
     def _absorb_delta(self, delta: dict[str, Any], *, whole: bool) -> Delta:
         take = delta.get
-        readable = ""
-        if (details := take("reasoning_details")) is not None:
-            readable = self._details.replace(details) if whole else self._details.feed(details)
-        # `reasoning` and the details are twins; gpt-5.2 with web search sends only the latter.
-        # Before OpenRouter's name, some servers use DeepSeek's.
-        reasoning = readable
-        if thoughts := take("reasoning") or take("reasoning_content"):
-            reasoning = parse_text(thoughts, "reasoning") or readable
-        text = self.stop.feed(parse_text(take("content"), "content"))
+        content = take("content")
+        text = content if isinstance(content, str) else self._parser.text(content, "content")
+        text = self._text.feed(text)
+        reasoning = self._absorb_reasoning(delta, whole=whole)
         chunks: list[ToolCallChunk] = []
         # What the model wrote after a stop sequence is not part of the answer.
-        if (calls := take("tool_calls")) is not None and self.stop.matched is None:
-            chunks = self._calls.feed(calls, whole=whole)
+        if self.stop.matched is None:
+            chunks = self._absorb_calls(delta, whole=whole)
         if (annotations := take("annotations")) is not None:
-            self._annotations += parse_list(annotations, "annotations")
-        refusal = "" if (said := take("refusal")) is None else parse_text(said, "refusal")
+            self._annotations += self._parser.items(annotations, "annotations")
+        if (said := take("refusal")) is not None:
+            self._refusal.feed(self._parser.text(said, "refusal"))
         if not delta.keys() <= _MESSAGE:
             for key, value in delta.items():
                 if key not in _MESSAGE and value is not None:
-                    self._add_extra(_METADATA_NAMES.get(key, key), value)
-        for parts, piece in (
-            (self._text, text),
-            (self._reasoning, reasoning),
-            (self._refusal, refusal),
-        ):
-            if piece:
-                parts.append(piece)
+                    self._extras.setdefault(_METADATA_NAMES.get(key, key), []).append(value)
         return Delta(text, reasoning, chunks)
 
-    def _add_extra(self, key: str, value: Any) -> None:
-        before = self._extras.get(key)
-        if is_array(before) and is_array(value):
-            self._extras[key] = [*before, *value]
-        elif isinstance(before, str) and isinstance(value, str):
-            self._extras[key] = before + value
-        else:
-            self._extras[key] = value
+    def _absorb_reasoning(self, delta: dict[str, Any], *, whole: bool) -> str:
+        """Take the reasoning, which comes twice; gpt-5.2 with web search sends only the details."""
+        details = delta.get("reasoning_details")
+        # Before OpenRouter's name, some servers use DeepSeek's.
+        plain = self._parser.text(delta.get("reasoning"), "reasoning") or self._parser.text(
+            delta.get("reasoning_content"), "reasoning_content"
+        )
+        if details is None and not plain:
+            return ""
+        readable, new = self._details.feed(details, whole=whole)
+        if plain == readable:
+            plain = new
+        text = (plain or new) if whole else self._thoughts.feed(plain, new)
+        return self._reasoning.feed(text)
+
+    def _absorb_calls(self, delta: dict[str, Any], *, whole: bool) -> list[ToolCallChunk]:
+        calls, legacy = delta.get("tool_calls"), delta.get("function_call")
+        chunks: list[ToolCallChunk] = []
+        if calls is not None:
+            chunks = self._calls.feed(calls, whole=whole)
+        if is_object(legacy) and legacy and not self._calls.has_modern:
+            item = {"index": LEGACY_INDEX, "function": legacy}
+            chunks += self._calls.feed([item], whole=whole)
+        elif legacy is not None:  # it cannot be read, or says a call again for older clients
+            self._parser.keep("function_call", legacy)
+        return chunks
 
 
 def is_truncated(finish_reason: str | None, native_finish_reason: str | None) -> bool:
@@ -367,19 +470,13 @@ def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | No
     return None
 
 
+def _malformed(what: str) -> OpenRouterMalformedResponseError:
+    return OpenRouterMalformedResponseError(f"Malformed answer: {what}.")
+
+
+def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
+    return {_METADATA_NAMES.get(key, key): value for key, value in fields.items()}
+
+
 def _without_nulls(mapping: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if value is not None}
-
-
-def _merge_logprobs(before: Any, value: Any) -> Any:
-    """Join the lists of a stream's logprobs; other shapes (a bare number) replace each other."""
-    if not is_object(before) or not is_object(value):
-        return before if value is None else value
-    merged = dict(before)
-    for key, items in value.items():
-        old = merged.get(key)
-        if is_array(old) and is_array(items):
-            merged[key] = [*old, *items]
-        elif items is not None:
-            merged[key] = items
-    return merged

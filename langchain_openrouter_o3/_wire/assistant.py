@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3._wire.merging import as_sent
 from langchain_openrouter_o3._wire.parts import part_to_wire
-from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire, text_of
-from langchain_openrouter_o3._wire.tool_calls import (
-    ARGUMENTS_KEY,
-    CUSTOM_KEY,
+from langchain_openrouter_o3._wire.reasoning import (
+    OPENAI_ITEM,
+    reasoning_details_to_wire,
+    text_of,
+)
+from langchain_openrouter_o3._wire.tool_arguments import (
     TEXT_ARGUMENT,
     custom_input,
     parse_arguments,
 )
-from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, CUSTOM_KEY
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     if refusal:
         wire["refusal"] = refusal
     if extra or thoughts:
-        wire |= _reasoning(extra, thoughts)
+        wire |= _reasoning(extra, thoughts, place)
         wire |= {key: as_sent(extra[key]) for key in _RETURNED if extra.get(key) is not None}
     return wire
 
@@ -96,10 +98,9 @@ def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
     """Read a thought or refusal; OpenAI's Responses keep their thoughts under `summary`."""
     text = block.get(_TEXT_BLOCKS[kind])
     if text is None and kind == "reasoning" and not block.get("encrypted_content"):
-        text = "".join(
-            parse_text(parse_mapping(part, "summary[]").get("text"), "summary[].text")
-            for part in parse_list(block.get("summary"), "summary")
-        )
+        summary = block.get("summary")
+        parts = [part.get("text") for part in summary or () if is_object(part)]
+        text = "".join(map(str, parts)) if all(isinstance(each, str) for each in parts) else None
     if not isinstance(text, str):
         raise OpenRouterInputError(
             f"{place.name}: the {kind} block holds no text that can be sent, or ciphertext of "
@@ -108,16 +109,34 @@ def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
     return text
 
 
-def _reasoning(extra: dict[str, Any], thoughts: str) -> dict[str, Any]:
+def _reasoning(extra: dict[str, Any], thoughts: str, place: Place) -> dict[str, Any]:
     text = extra.get("reasoning_content") or thoughts
     details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):
-        wire["reasoning_details"] = reasoning_details_to_wire(as_sent(details))
+        new = _new_items(details, place)
+        if new or not details:
+            wire["reasoning_details"] = reasoning_details_to_wire(as_sent(new))
     # The details already hold the text; it goes alone only where they do not.
     if text and (not is_array(details) or text_of(details) != text):
         wire["reasoning"] = text
     return wire
+
+
+def _new_items(details: list[Any], place: Place) -> list[Any]:
+    """Leave out OpenAI's reasoning items that an earlier message holds.
+
+    Copies of a message get into a history by merged branches and forks; OpenAI answers 400
+    "Duplicate item found" to the second one.
+    """
+    identities = [str(entry.get("id")) if is_object(entry) else "" for entry in details]
+    new = [
+        entry
+        for entry, identity in zip(details, identities, strict=True)
+        if identity not in place.sent_reasoning
+    ]
+    place.sent_reasoning.update(each for each in identities if each.startswith(OPENAI_ITEM))
+    return new
 
 
 def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:

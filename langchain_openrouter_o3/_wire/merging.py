@@ -11,6 +11,7 @@ Source: `langchain_core.utils._merge.merge_lists`
 
 from __future__ import annotations
 
+from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
@@ -50,3 +51,31 @@ def _with_float(item: Any) -> Any:
 def _with_integer(item: Any) -> Any:
     index = item.get(_INDEX) if is_object(item) else None
     return {**item, _INDEX: int(index)} if type(index) is float and index.is_integer() else item
+
+
+def join_values(values: list[Any]) -> Any:
+    """Join what came of one unknown field: texts and lists grow, other values replace each other.
+
+    All at once: joining at each delta is quadratic.
+    """
+    last = values[-1]
+    if isinstance(last, str):
+        return "".join([*takewhile(lambda value: isinstance(value, str), reversed(values))][::-1])
+    if is_array(last):
+        run = [*takewhile(is_array, reversed(values))][::-1]
+        return list(chain.from_iterable(run))
+    return last
+
+
+def merge_logprobs(values: list[Any]) -> Any:
+    """Join the lists of a stream's logprobs; other shapes (a bare number) replace each other."""
+    merged: Any = None
+    for value in values:
+        if not (is_object(merged) and is_object(value)):
+            merged = {} if is_object(value) else value
+        for key, items in value.items() if is_object(value) else ():
+            if is_array(merged.get(key)) and is_array(items):
+                merged[key] += items
+            elif items is not None or key not in merged:
+                merged[key] = [*items] if is_array(items) else items
+    return merged

@@ -17,6 +17,7 @@ class Place:
         index: Of the message.
         message: The message.
         image_inputs: Whether the model sees images.
+        sent_reasoning: Ids of OpenAI's reasoning items that stand in an earlier message.
     """
 
     index: int
@@ -25,6 +26,7 @@ class Place:
     def __init__(self, *, image_inputs: bool) -> None:
         """Start before the first message."""
         self.image_inputs = image_inputs
+        self.sent_reasoning: set[str] = set()
 
     @property
     def name(self) -> str:

@@ -6,10 +6,15 @@ https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-block
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.values import parse_list, parse_mapping
+from langchain_openrouter_o3._json import is_array, is_object
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3._wire.parsing import LenientParser
+
+OPENAI_ITEM = "rs_"
+"""How the ids of OpenAI's reasoning items begin."""
 
 # The field that grows when an entry of this type comes in several deltas. Entries of any other
 # type are kept as they came: nobody can know how their pieces would join.
@@ -27,6 +32,8 @@ class _Entry:
         self.fields = dict(fields)
         self.grows = _GROWING.get(str(fields.get("type")))
         self.pieces: list[str] = []
+        begun = self.fields.get(self.grows or "")
+        self._size = len(begun) if isinstance(begun, str) else 0
 
     def whole(self) -> dict[str, Any]:
         """Return the entry with its pieces joined."""
@@ -35,26 +42,35 @@ class _Entry:
             self.pieces.clear()
         return self.fields
 
-    def add(self, piece: dict[str, Any]) -> None:
-        """Join a later piece of the same entry: text grows, the last known value of the rest."""
+    def add(self, piece: dict[str, Any], parser: LenientParser) -> bool:
+        """Join a later piece of the same entry: text grows, the last known value of the rest.
+
+        Returns:
+            Whether its text is new. A closing piece may repeat the whole text beside the signature.
+        """
+        repeats = bool(piece.get("signature")) and self._holds(piece.get(self.grows or ""))
         for key, value in piece.items():
             if value is None:
                 self.fields.setdefault(key, None)
-            elif key != self.grows or not isinstance(value, str):
+            elif key != self.grows:
                 self.fields[key] = value
-            elif isinstance(self.fields.get(key), str):
-                self.pieces.append(value)
-            else:
-                self.fields[key] = value
+            elif not isinstance(value, str):
+                parser.keep("reasoning_details", piece)
+            elif not repeats:
+                self._grow(key, value)
+        return not repeats
 
-    def continues_with(self, piece: dict[str, Any]) -> bool:
-        """Say whether a piece belongs to this entry."""
-        mine, its = self.fields.get("id"), piece.get("id")
-        return (
-            (not mine or not its or mine == its)
-            and self.fields.get("type") == piece.get("type")
-            and self.fields.get("index") == piece.get("index")
-        )
+    def _grow(self, key: str, text: str) -> None:
+        if isinstance(self.fields.get(key), str):
+            self.pieces.append(text)
+            self._size += len(text)
+        else:
+            self.fields[key] = text
+            self._size = len(text)
+
+    def _holds(self, text: Any) -> bool:
+        same_size = isinstance(text, str) and 0 < len(text) == self._size
+        return same_size and self.whole().get(self.grows or "") == text
 
 
 class ReasoningDetails:
@@ -64,9 +80,13 @@ class ReasoningDetails:
     ciphertext both had index 0.
     """
 
-    def __init__(self) -> None:
-        """Start without entries."""
+    def __init__(self, parser: LenientParser) -> None:
+        """Start without entries; `parser` keeps what is none."""
+        self._parser = parser
         self._entries: list[_Entry] = []
+        # The position of the latest entry by type and index, and by its id besides; an entry whose
+        # id has not come stands there without one. Looking through all entries is quadratic.
+        self._latest: dict[tuple[Any, ...], int] = {}
         self.present = False
         """Whether the field came at all: an empty list is kept, absence stays absence."""
 
@@ -75,43 +95,97 @@ class ReasoningDetails:
         """The entries so far, with their pieces joined."""
         return [entry.whole() for entry in self._entries]
 
-    def feed(self, value: Any) -> str:
-        """Take the `reasoning_details` of one delta and return the text that it adds."""
-        self.present = True
-        pieces = [
-            parse_mapping(piece, "reasoning_details[]")
-            for piece in parse_list(value, "reasoning_details")
-        ]
-        for piece in pieces:
-            entry = self._find(piece)
-            if entry is None:
-                self._entries.append(_Entry(piece))
+    def feed(self, value: Any, *, whole: bool) -> tuple[str, str]:
+        """Take the `reasoning_details` of a delta or of a whole message.
+
+        Returns:
+            The text that a person can read in it, and the part of that which is new.
+        """
+        self.present = self.present or is_array(value)
+        pieces: list[dict[str, Any]] = []
+        for item in self._parser.items(value, "reasoning_details"):
+            if is_object(item):
+                pieces.append(item)
             else:
-                entry.add(piece)
-        return text_of(pieces)
+                self._parser.keep("reasoning_details", item)
+        new = [piece for piece in pieces if self._add(piece, whole=whole)]
+        readable = text_of(pieces)
+        return readable, readable if len(new) == len(pieces) else text_of(new)
 
-    def replace(self, value: Any) -> str:
-        """Take the finished list of a whole message, verbatim, and return its text."""
-        before = self._entries
-        self._entries = []
-        text = self.feed(value)
-        whole: list[dict[str, Any] | None] = value or []
-        self._entries = [*before, *(_Entry(entry) for entry in whole if entry is not None)]
-        return text
+    def _add(self, piece: dict[str, Any], *, whole: bool) -> bool:
+        position = None if whole else self._find(piece)
+        entry = self._entries[position] if position is not None else None
+        is_new = entry is None or entry.add(piece, self._parser)
+        if entry is None:
+            position = len(self._entries)
+            entry = _Entry(piece)
+            self._entries.append(entry)
+        kind, index, identity = _signs(entry.fields)
+        self._latest[kind, index] = self._latest[kind, index, identity] = position or 0
+        return is_new
 
-    def _find(self, piece: dict[str, Any]) -> _Entry | None:
-        kind = piece.get("type")
-        if not isinstance(kind, str) or kind not in _GROWING:
+    def _find(self, piece: dict[str, Any]) -> int | None:
+        """Find the entry that a piece continues: of its type and index, and not of another id."""
+        kind, index, identity = _signs(piece)
+        if kind not in _GROWING:
             return None
-        candidates = self._entries
         if piece.get("index") is None:
             # Without an index only the entry just before can go on, and ciphertext, which
             # always comes whole, never does.
-            candidates = candidates[-1:] if kind != "reasoning.encrypted" else []
-        for entry in reversed(candidates):
-            if entry.continues_with(piece):
-                return entry
-        return None
+            if kind == "reasoning.encrypted" or not self._entries:
+                return None
+            latest = _signs(self._entries[-1].fields)
+            fits = latest[:2] == (kind, index) and (not identity or latest[2] in ("", identity))
+            return len(self._entries) - 1 if fits else None
+        if not identity:
+            return self._latest.get((kind, index))
+        found = (self._latest.get((kind, index, each)) for each in (identity, ""))
+        return max((each for each in found if each is not None), default=None)
+
+
+def _signs(entry: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what tells entries apart: type, index and id, in a form that can be a key."""
+    index = entry.get("index")
+    return str(entry.get("type")), repr(index), str(entry.get("id") or "")
+
+
+class ReasoningText:
+    """The text of the reasoning, which comes twice: as `reasoning`, and in `reasoning_details`.
+
+    The two are twins, mostly in one delta. Where one runs ahead of the other, what follows of the
+    other is not new.
+    """
+
+    def __init__(self) -> None:
+        """Start before the first delta."""
+        self._ahead = ""  # which of the two is
+        self._lead: list[str] = []  # what the other has not said yet
+        self._said = 0  # characters of the first piece of it that the other has said
+
+    def feed(self, plain: str, readable: str) -> str:
+        """Take what a delta says in `reasoning` and in its details, and return what is new."""
+        if plain == readable:
+            return plain
+        new = self._take("plain", plain) if plain else ""
+        if readable:
+            later = self._take("details", readable)
+            new = new if plain else later  # within one delta they are twins, however they differ
+        return new
+
+    def _take(self, twin: str, text: str) -> str:
+        if self._lead and self._ahead != twin:
+            lead = "".join(self._lead)
+            self._lead = [lead]
+            if lead.startswith(text, self._said):
+                self._said += len(text)
+                if self._said == len(lead):
+                    self._lead = []
+                return ""
+            self._lead = []
+        if not self._lead:
+            self._ahead, self._said = twin, 0
+        self._lead.append(text)
+        return text
 
 
 def text_of(entries: list[Any]) -> str:
@@ -142,4 +216,6 @@ def reasoning_details_to_wire(entries: list[Any]) -> list[Any]:
 
 def _dangles(entry: Any, with_data: list[Any]) -> bool:
     identity = entry.get("id") if is_object(entry) else None
-    return isinstance(identity, str) and identity.startswith("rs_") and identity not in with_data
+    return (
+        isinstance(identity, str) and identity.startswith(OPENAI_ITEM) and identity not in with_data
+    )

@@ -24,7 +24,7 @@ class AnswerReader:
             stop: Sequences before which the text ends.
         """
         self.answer = Answer(stop, headers.get("x-generation-id"))
-        self._streamed = False
+        self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
     @property
     def closed(self) -> bool:
@@ -35,14 +35,15 @@ class AnswerReader:
         """Build the error of an answer that broke off."""
         return OpenRouterStreamCutError(
             f"The stream ended {reason}; what had come is in .partial, and nothing of it was "
-            "executed. Ask again."
+            "executed. Ask again.",
+            retryable=None if self.answer.has_content() else True,  # nothing came: ask again
         )
 
     def explain(self, error: OpenRouterError) -> OpenRouterError:
         """Add the generation id and the partial message to an error."""
         error.generation_id = error.generation_id or self.answer.generation_id
         self.answer.close()  # text held back for a stop sequence belongs to what had come
-        if error.partial is None and self.answer.has_content():
+        if error.partial is None and self.answer.has_anything():
             error.partial = self.answer.message(complete=False)
         return error
 
@@ -50,16 +51,20 @@ class AnswerReader:
         """Remember how often the request was sent and how long was waited in between."""
         self.answer.repetitions = {"attempts": attempts, "seconds_waited": seconds_waited}
 
-    def check_end(self) -> None:
+    def check_end(self, *, done: bool) -> None:
         """Refuse an answer that is not a finished one.
+
+        Args:
+            done: Whether `[DONE]` has come.
 
         Raises:
             OpenRouterStreamCutError: A stream ended without a finish reason.
             OpenRouterAPIError: See `Answer.check`.
         """
-        self.answer.check()
-        if self._streamed and self.answer.finish_reason is None and not self.closed:
+        is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
+        if not is_finished and self.answer.finish_reason != "error":
             raise self.cut("before the model had finished (no finish reason)")
+        self.answer.check()
 
     def note_framing(self, framing: str) -> bool:
         """Remember how the answer arrives and return whether it is a whole body."""
@@ -75,12 +80,12 @@ class MessageReader(AnswerReader):
         self.answer.feed(payload, whole=self.note_framing(framing))
         return []
 
-    def finish(self) -> list[AIMessage]:
-        """Take the end of the answer and give the message.
+    def finish(self, *, done: bool) -> list[AIMessage]:
+        """Take the end of the answer, with or without `[DONE]`, and give the message.
 
         Raises:
             OpenRouterError: It was no answer; see `AnswerReader.check_end`.
         """
         self.answer.close()
-        self.check_end()
+        self.check_end(done=done)
         return [self.answer.message()]

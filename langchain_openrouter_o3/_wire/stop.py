@@ -13,19 +13,20 @@ class StopScanner:
 
     Attributes:
         matched: The sequence that ended the text, or None.
+        held: Text that may be the beginning of a sequence.
     """
 
     def __init__(self, sequences: Sequence[str]) -> None:
         """Take the sequences; without any, everything passes."""
         self.matched: str | None = None
         self._sequences = tuple(sequences)
-        self._held: str = ""
+        self.held: str = ""
 
     def feed(self, text: str) -> str:
         """Take more text and return what is certain to come before any stop sequence."""
         if not self._sequences or self.matched is not None:
             return text if self.matched is None else ""
-        text = f"{self._held}{text}"
+        text = f"{self.held}{text}"
         # The sequence that is complete first wins, so that the result does not depend on how
         # the text was split.
         found = [
@@ -35,15 +36,15 @@ class StopScanner:
         ]
         if found:
             _, start, self.matched = min(found)
-            self._held = ""
+            self.held = ""
             return text[:start]
         keep = self._undecided(text)
-        self._held = text[len(text) - keep :]
+        self.held = text[len(text) - keep :]
         return text[: len(text) - keep]
 
     def flush(self) -> str:
         """Return the text that was held back, at the end of the answer."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return held
 
     def _undecided(self, text: str) -> int:

@@ -30,14 +30,14 @@ class ChunkReader(AnswerReader):
         """Take the next chunk of the stream, or a whole body if the server sends one."""
         return self._chunks(self.answer.feed(payload, whole=self.note_framing(framing)))
 
-    def finish(self) -> list[ChatGenerationChunk]:
-        """Take the end of the answer and give the last chunks.
+    def finish(self, *, done: bool) -> list[ChatGenerationChunk]:
+        """Take the end of the answer, with or without `[DONE]`, and give the last chunks.
 
         Raises:
             OpenRouterError: It was no answer; see `AnswerReader.check_end`.
         """
         held_back = self.answer.close()  # first, because it is content
-        self.check_end()
+        self.check_end(done=done)
         chunks = self._chunks(held_back)
         usage, metadata = self.answer.summary()
         kwargs = self.answer.closing_kwargs()

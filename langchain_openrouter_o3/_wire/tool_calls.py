@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import tool as core_tool
 from langchain_core.utils.json import parse_partial_json
 
-from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.values import parse_list, parse_mapping, parse_text
+from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.text import printable
+from langchain_openrouter_o3._wire.tool_arguments import (
+    ArgumentPieces,
+    CustomInput,
+    parse_arguments,
+)
 
 if TYPE_CHECKING:
     from langchain_core.messages import InvalidToolCall, ToolCall
     from langchain_core.messages.tool import ToolCallChunk
+
+    from langchain_openrouter_o3._wire.parsing import LenientParser
 
 ARGUMENTS_KEY = "tool_call_arguments"
 """Key of `additional_kwargs`: the model's own argument strings by call id.
@@ -28,13 +35,10 @@ Sending the same bytes back keeps the prompt cache warm and alters nothing.
 """
 
 CUSTOM_KEY = "custom_tool_calls"
-"""Key of `additional_kwargs`: the ids of calls of OpenAI's custom tools, which take one text.
+"""Key of `additional_kwargs`: the ids of calls of OpenAI's custom tools, which take one text."""
 
-LangChain's tools of one text have an argument of this name, and so have these calls:
-"""
-TEXT_ARGUMENT = "__arg1"
-_TEXT_BEGIN = f'{{"{TEXT_ARGUMENT}":"'
-_TEXT_END = '"}'
+LEGACY_INDEX = "function_call"
+"""Stands for the index of a call that came as `function_call`, OpenAI's older field for one."""
 
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
@@ -46,45 +50,40 @@ class _Call:
         self.position = position
         self.index = index
         self.custom = custom
-        self.ended = not custom  # whether the text of a custom call is whole
         self.id = ""
         self.wire_id = ""
         self.name = ""
-        # Joining at each delta is quadratic.
-        self.pieces: list[str] = [_TEXT_BEGIN] if custom else []
-        self.named = False  # whether id and name have been sent on
-
-    @property
-    def arguments(self) -> str:
-        self.pieces = ["".join(self.pieces)]
-        return self.pieces[0]
-
-    def add(self, text: str) -> str:
-        """Take the next piece and return what it adds to the arguments."""
-        piece = json.dumps(text, ensure_ascii=False)[1:-1] if self.custom else text
-        if piece:
-            self.pieces.append(piece)
-        return piece if self.named or not self.custom else f"{_TEXT_BEGIN}{piece}"
-
-    def end(self) -> str:
-        """Take the end of a custom call's text and return what it adds to the arguments."""
-        if self.ended:
-            return ""
-        self.ended = True
-        self.pieces.append(_TEXT_END)
-        return _TEXT_END
+        self.arguments = CustomInput() if custom else ArgumentPieces()
+        self.is_readable = True
+        """Whether all of it had the right types."""
+        self.is_named = False
+        """Whether id and name have been sent on."""
 
 
 class ToolCalls:
     """Assembles the tool calls of one answer from deltas or from a whole message."""
 
-    def __init__(self) -> None:
-        """Start without calls."""
+    def __init__(self, parser: LenientParser) -> None:
+        """Start without calls; `parser` keeps what is none."""
+        self._parser = parser
         self._calls: list[_Call] = []
+        # The latest call by index; the call by index and id, and by id alone. Looking through all
+        # calls at each delta is quadratic.
+        self._latest: dict[Any, _Call] = {}
+        self._by_id: dict[tuple[Any, str], _Call] = {}
+        self._repetitions: dict[str, int] = {}  # of ids
+        self._is_streamed = False
+        self._has_fragment = False
+        """Whether arguments came in a stream that belong to no named call."""
 
     def __bool__(self) -> bool:
         """Whether there is any call."""
         return bool(self._calls)
+
+    @property
+    def has_modern(self) -> bool:
+        """Whether calls came in `tool_calls`, not in the older `function_call`."""
+        return bool(self._calls) and self._calls[0].index != LEGACY_INDEX
 
     def feed(self, value: Any, *, whole: bool = False) -> list[ToolCallChunk]:
         """Take the `tool_calls` of one delta and return the chunks that they are worth.
@@ -96,24 +95,37 @@ class ToolCalls:
             value: The field as it came.
             whole: Whether each item is a call of its own, as in a whole body.
         """
+        # One call alone, which some servers do not put into a list, is read as one.
+        items = [value] if is_object(value) and value else value
         chunks: dict[int, ToolCallChunk] = {}
-        for item in parse_list(value, "tool_calls"):
-            delta = parse_mapping(item, "tool_calls[]")
-            custom = _is_custom(delta)
-            kind, content = ("custom", "input") if custom else ("function", "arguments")
-            function = parse_mapping(delta.get(kind), f"tool_calls[].{kind}")
-            identity = parse_text(delta.get("id"), "tool_calls[].id")
-            name = parse_text(function.get("name"), f"tool_calls[].{kind}.name")
-            call = None if whole else self._find(delta.get("index"), identity, name)
-            call = call or self._begin(delta.get("index"), custom=custom)
-            arguments = call.add(_arguments(function.get(content)))
-            new_id = self._adopt_id(call, identity)
-            new_name = name if name and not call.name else None
-            call.name = call.name or name
-            if arguments or new_id or new_name or not call.named:
-                call.named = True
-                _join(chunks, _chunk(call, arguments, new_id, new_name))
+        self._is_streamed = self._is_streamed or not whole
+        for item in self._parser.items(items, "tool_calls"):
+            chunk = self._feed_item(item, whole=whole)
+            if chunk is not None:
+                _join(chunks, chunk)
         return list(chunks.values())
+
+    def _feed_item(self, item: Any, *, whole: bool) -> ToolCallChunk | None:
+        """Take one delta, or one whole call; what has a wrong type makes the call invalid."""
+        piece = _read_piece(item)
+        if not piece.is_readable:
+            self._parser.keep("tool_calls", item)
+        call = None if whole or not is_object(item) else self._find(piece)
+        call = call or self._begin(piece)
+        call.is_readable = call.is_readable and piece.is_readable
+        arguments = call.arguments.feed(piece.content)
+        new_id = self._adopt_id(call, piece)
+        new_name = piece.name if piece.name and not call.name else None
+        call.name = call.name or piece.name
+        if not (arguments or new_id or new_name) and call.is_named:
+            return None
+        call.is_named = True
+        return _chunk(call, arguments, new_id, new_name)
+
+    def distrust(self) -> None:
+        """Make no call executable: they may be those of alternatives."""
+        for call in self._calls:
+            call.is_readable = False
 
     def close(self, seed: str, *, truncated: bool) -> list[ToolCallChunk]:
         """Return the last chunks: missing ids, and what makes incomplete calls unmistakable.
@@ -122,13 +134,19 @@ class ToolCalls:
             seed: Something unique to the answer, from which missing ids are derived.
             truncated: Whether the answer was cut, so that its last call may be.
         """
+        self._has_fragment = self._is_streamed and any(
+            not call.name and call.arguments.text.strip() for call in self._calls
+        )
         chunks: list[ToolCallChunk] = []
         for call in self._calls:
-            new_id = None if call.id else self._adopt_id(call, _synthetic_id(seed, call.position))
-            cut = truncated and call is self._calls[-1]
-            suffix = ("" if cut else call.end()) + self._suffix(call, truncated=truncated)
-            if new_id or suffix:
-                chunks.append(_chunk(call, suffix, new_id, None))
+            synthetic = None if call.id else _synthetic_id(seed, call.position)
+            if synthetic:
+                call.id = self._unique(synthetic)
+            is_cut = call.custom and self._is_cut(call, truncated=truncated)
+            suffix = "" if is_cut else call.arguments.close()
+            suffix += self._suffix(call, truncated=truncated)
+            if synthetic or suffix:
+                chunks.append(_chunk(call, suffix, call.id if synthetic else None, None))
         return chunks
 
     def parsed(self, *, truncated: bool) -> tuple[list[ToolCall], list[InvalidToolCall]]:
@@ -141,7 +159,7 @@ class ToolCalls:
             if args is None:
                 invalid.append(
                     core_tool.invalid_tool_call(
-                        name=call.name or None, args=call.arguments, id=identity, error=None
+                        name=call.name or None, args=call.arguments.text, id=identity, error=None
                     )
                 )
             else:
@@ -150,90 +168,112 @@ class ToolCalls:
 
     def raw_arguments(self) -> dict[str, str]:
         """Return the model's own argument strings by call id."""
-        return {call.id: call.arguments for call in self._calls if call.id}
+        return {call.id: call.arguments.text for call in self._calls if call.id}
 
     def custom_ids(self) -> list[str]:
         """Return the ids of the calls of custom tools."""
         return [call.id for call in self._calls if call.custom and call.id]
 
+    def _is_cut(self, call: _Call, *, truncated: bool) -> bool:
+        return truncated and call is self._calls[-1]
+
     def _complete_args(self, call: _Call, *, truncated: bool) -> dict[str, Any] | None:
-        cut = truncated and call is self._calls[-1]
-        if not call.name or (call.custom and cut):  # nothing tells half a text from a whole one
-            return None
-        return parse_arguments(call.arguments, cut=cut)
+        is_cut = self._is_cut(call, truncated=truncated)
+        if not (call.name and call.is_readable) or (call.custom and is_cut):
+            return None  # of a custom call nothing tells half a text from a whole one
+        arguments = call.arguments.text
+        # A fragment without a name holds arguments of some call, perhaps of one without any.
+        return parse_arguments(arguments, cut=is_cut or self._has_fragment)
 
     def _suffix(self, call: _Call, *, truncated: bool) -> str:
+        arguments = call.arguments.text
         if self._complete_args(call, truncated=truncated) is None:
-            return spoil(call.arguments)
+            return spoil(arguments)
         # Core reads "" as {}, but not white space.
-        return "{}" if call.arguments and not call.arguments.strip() else ""
+        return "{}" if arguments and not arguments.strip() else ""
 
-    def _find(self, index: Any, identity: str, name: str) -> _Call | None:
-        """Find the call that a delta belongs to.
+    def _find(self, piece: _Piece) -> _Call | None:
+        """Find the call that a delta belongs to; None if it begins one.
 
-        A new id on an occupied index is a new call: one provider sent fifteen of them.
+        A new id with a name on an occupied index is a new call: one provider sent fifteen of them.
+        Without a name it can only go on with the call that is there.
         """
-        latest: _Call | None = None
-        for call in reversed(self._calls):
-            if index is not None and call.index != index:
-                continue
-            if identity and call.wire_id == identity:
-                return call
-            latest = latest or call
-        continues = latest is not None and (not identity or not latest.wire_id)
-        if index is None and name and latest is not None and latest.name:
-            continues = False  # without index and id, a name begins the next call
-        return latest if continues else None
+        index, identity = piece.index, piece.id
+        if identity and (known := self._by_id.get((index, identity))):
+            return known
+        latest = self._latest.get(index)
+        if latest is None:
+            return None
+        goes_on = not identity or not latest.wire_id
+        if index is None:
+            # Without index and id, a name begins the next call.
+            return latest if goes_on and not (piece.name and latest.name) else None
+        return latest if goes_on or not piece.name else None
 
-    def _begin(self, index: Any, *, custom: bool) -> _Call:
-        call = _Call(len(self._calls), index, custom=custom)
+    def _begin(self, piece: _Piece) -> _Call:
+        call = _Call(len(self._calls), piece.index, custom=piece.is_custom)
         self._calls.append(call)
+        self._latest[piece.index] = self._latest[None] = call
         return call
 
-    def _adopt_id(self, call: _Call, identity: str) -> str | None:
-        if not identity or call.id:
+    def _adopt_id(self, call: _Call, piece: _Piece) -> str | None:
+        identity = piece.id
+        if not identity:
             return None
-        call.wire_id = identity
-        taken = {other.id for other in self._calls}
-        call.id = identity
-        repetition = 1
-        while call.id in taken:  # agents pair results by id, so ids are made unique
-            repetition += 1
-            call.id = f"{identity}_{repetition}"
+        if not call.wire_id:
+            call.wire_id = identity
+            self._by_id[call.index, identity] = self._by_id[None, identity] = call
+        if call.id:
+            return None
+        call.id = self._unique(identity)
         return call.id
 
-
-def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | None:
-    """Parse a whole argument string.
-
-    Args:
-        arguments: The string; empty and white space mean no arguments.
-        cut: Whether more was to come, so that an empty string is not an answer.
-
-    Returns:
-        The object, or None when it is incomplete or something else.
-    """
-    if not arguments.strip():
-        return None if cut else {}
-    try:
-        # Not strict, like core: a raw line break inside a string leaves the object whole.
-        value = json.loads(arguments, strict=False, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return value if is_object(value) else None
+    def _unique(self, identity: str) -> str:
+        """Make an id unique: agents pair results by id."""
+        unique = identity
+        while unique in self._repetitions:
+            self._repetitions[identity] += 1
+            unique = f"{identity}_{self._repetitions[identity]}"
+        self._repetitions[unique] = 1
+        return unique
 
 
-def custom_input(arguments: str) -> str:
-    """Return the text of a custom call from its arguments, also where they break off."""
-    for end in ("", _TEXT_END):
-        value = parse_arguments(f"{arguments}{end}") or {}
-        if isinstance(text := value.get(TEXT_ARGUMENT), str):
-            return text
-    return arguments
+class _Piece(NamedTuple):
+    """One item of `tool_calls`: a delta, or a whole call."""
+
+    index: Any
+    id: str
+    name: str
+    content: str
+    is_custom: bool
+    is_readable: bool
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON and could not be sent back")
+def _read_piece(item: Any) -> _Piece:
+    """Read an item; what has a wrong type is left out, and said."""
+    if not is_object(item):
+        return _Piece(None, "", "", _written(item), False, False)  # noqa: FBT003 - by name it is slower
+    custom = _is_custom(item)
+    kind, content = ("custom", "input") if custom else ("function", "arguments")
+    function = item.get(kind)
+    named: dict[str, Any] = function if is_object(function) else {}
+    index, text = item.get("index"), _arguments(named.get(content))
+    identity, name = _name(item.get("id")), _name(named.get("name"))
+    return _Piece(
+        index if isinstance(index, (int, float, str)) else None,
+        identity or "",
+        name or "",
+        _written(named[content]) if text is None else text,
+        custom,
+        None not in (identity, name, text) and (function is None or is_object(function)),
+    )
+
+
+def _name(value: Any) -> str | None:
+    """Read an id or a name; null is an empty one, None one of a wrong type."""
+    if isinstance(value, str):
+        return printable(value)
+    return "" if value is None else None
 
 
 def spoil(arguments: str) -> str:
@@ -259,13 +299,20 @@ def _is_custom(delta: dict[str, Any]) -> bool:
     return custom is not None or (delta.get("type") == "custom" and function is None)
 
 
-def _arguments(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    # Some providers send the object itself instead of its JSON.
+def _arguments(value: Any) -> str | None:
+    """Read the arguments: a text, its parts, or the object itself; None if it is something else."""
+    if value is None or isinstance(value, str):
+        return value or ""
     if is_object(value):
-        return json.dumps(value, ensure_ascii=False)
-    return parse_text(value, "tool_calls[].function.arguments")
+        return _written(value)
+    if not is_array(value):
+        return None
+    texts = [part.get("text") if is_object(part) else None for part in value]
+    return "".join(map(str, texts)) if all(isinstance(text, str) for text in texts) else None
+
+
+def _written(value: Any) -> str:
+    return printable(json.dumps(value, ensure_ascii=False))
 
 
 def _chunk(call: _Call, arguments: str, identity: str | None, name: str | None) -> ToolCallChunk:

@@ -7,33 +7,39 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_openrouter_o3._wire.values import parse_count, parse_mapping
+from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.parsing import parse_count
+from langchain_openrouter_o3._wire.text import printable
 
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
-_INPUT_DETAILS = {
-    "cached_tokens": "cache_read",
-    "cache_write_tokens": "cache_creation",
-    "audio_tokens": "audio",
-    "video_tokens": "video",
+_COUNTS = {
+    "prompt_tokens": "input_tokens",
+    "completion_tokens": "output_tokens",
+    "total_tokens": "total_tokens",
 }
-_OUTPUT_DETAILS = {
-    "reasoning_tokens": "reasoning",
-    "audio_tokens": "audio",
-    "image_tokens": "image",
-    "accepted_prediction_tokens": "accepted_prediction",
-    "rejected_prediction_tokens": "rejected_prediction",
+_DETAILS = {
+    "prompt_tokens_details": (
+        "input_token_details",
+        {
+            "cached_tokens": "cache_read",
+            "cache_write_tokens": "cache_creation",
+            "audio_tokens": "audio",
+            "video_tokens": "video",
+        },
+    ),
+    "completion_tokens_details": (
+        "output_token_details",
+        {
+            "reasoning_tokens": "reasoning",
+            "audio_tokens": "audio",
+            "image_tokens": "image",
+            "accepted_prediction_tokens": "accepted_prediction",
+            "rejected_prediction_tokens": "rejected_prediction",
+        },
+    ),
 }
-_COUNTED = frozenset(
-    {
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "prompt_tokens_details",
-        "completion_tokens_details",
-    }
-)
 
 
 def usage_from_wire(usage: dict[str, Any]) -> tuple[UsageMetadata | None, dict[str, Any]]:
@@ -43,38 +49,44 @@ def usage_from_wire(usage: dict[str, Any]) -> tuple[UsageMetadata | None, dict[s
         usage: OpenRouter's usage object.
 
     Returns:
-        The counts, or None if the prompt's or the answer's is missing (then the rest keeps
-        the whole object as `usage`), and what belongs into `response_metadata`.
-
-    Raises:
-        OpenRouterMalformedResponseError: A count is not a whole number.
+        The counts, or None if the prompt's or the answer's is missing; and what belongs into
+        `response_metadata`: there the whole object stands as `usage`, too, if anything in it is
+        missing or no count.
     """
-    rest = {key: value for key, value in usage.items() if key not in _COUNTED and value is not None}
-    prompt = parse_count(usage.get("prompt_tokens"), "usage.prompt_tokens")
-    completion = parse_count(usage.get("completion_tokens"), "usage.completion_tokens")
-    total = parse_count(usage.get("total_tokens"), "usage.total_tokens")
-    if prompt is None or completion is None:
-        return None, {**rest, "usage": usage}
-    counts: dict[str, Any] = {
-        "input_tokens": prompt,
-        "output_tokens": completion,
-        "total_tokens": total if total is not None else prompt + completion,
+    rest = {
+        key: value
+        for key, value in usage.items()
+        if key not in _COUNTS and key not in _DETAILS and value is not None
     }
-    for key, field, names in (
-        ("input_token_details", "prompt_tokens_details", _INPUT_DETAILS),
-        ("output_token_details", "completion_tokens_details", _OUTPUT_DETAILS),
-    ):
-        details = _details(usage.get(field), field, names)
-        if details:
-            counts[key] = details
-    return cast("UsageMetadata", counts), rest
+    counts, whole = _read_counts(usage, _COUNTS)
+    for field, (key, names) in _DETAILS.items():
+        details = usage.get(field)
+        if is_object(details):
+            found, readable = _read_counts(details, names, others=True)
+            if found:
+                counts[key] = found
+        else:
+            readable = details is None
+        whole = whole and readable
+    if "input_tokens" not in counts or "output_tokens" not in counts:
+        return None, {**rest, "usage": usage}
+    counts.setdefault("total_tokens", counts["input_tokens"] + counts["output_tokens"])
+    return cast("UsageMetadata", counts), rest if whole else {**rest, "usage": usage}
 
 
-def _details(value: Any, field: str, names: dict[str, str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for key, item in parse_mapping(value, f"usage.{field}").items():
-        count = item if type(item) is int else parse_count(item, f"usage.{field}.{key}")
-        if count is not None:
+def _read_counts(
+    found: dict[str, Any], names: dict[str, str], *, others: bool = False
+) -> tuple[dict[str, Any], bool]:
+    """Read counts under LangChain's names and say whether each that came is one."""
+    counts: dict[str, Any] = {}
+    whole = True
+    for key, value in found.items():
+        if value is None or not (others or key in names):
+            continue
+        count = value if type(value) is int and value >= 0 else parse_count(value)
+        if count is None:
+            whole = False
+        else:
             # Core's counts refuse a name that is not Unicode.
-            found[names.get(key, key).encode("utf-8", "replace").decode()] = count
-    return found
+            counts[names.get(key) or printable(key)] = count
+    return counts, whole

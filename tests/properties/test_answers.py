@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, message_chunk_to_message
 from langchain_core.utils.json import parse_partial_json
 
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, parse_arguments, spoil
+from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, spoil
 from langchain_openrouter_o3.errors import OpenRouterStreamCutError
 from tests.properties.answers import (
     CUTS,

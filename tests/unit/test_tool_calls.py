@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, message_chunk_to_message
 
+from langchain_openrouter_o3._wire.parsing import LenientParser
+from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
 from langchain_openrouter_o3._wire.tool_calls import (
     ARGUMENTS_KEY,
     ToolCalls,
-    parse_arguments,
     spoil,
 )
 from tests.scripted import add_up, read_chunks, read_message
@@ -142,7 +143,7 @@ def test_a_call_without_a_name_is_not_executable() -> None:
 
 
 def test_only_the_last_call_of_a_truncated_answer_is_distrusted() -> None:
-    calls = ToolCalls()
+    calls = ToolCalls(LenientParser())
     calls.feed([tool_call("f", "", "call_0", 0), tool_call("g", "", "call_1", 1)])
     valid, invalid = calls.parsed(truncated=True)
 

@@ -28,7 +28,7 @@ def _scan(pieces: list[str], sequences: list[str]) -> tuple[str, str | None]:
     passed = ""
     for piece in pieces:
         passed += scanner.feed(piece)
-        assert len(scanner._held) < max([1, *map(len, sequences)])
+        assert len(scanner.held) < max([1, *map(len, sequences)])
     return passed + scanner.flush(), scanner.matched
 
 
