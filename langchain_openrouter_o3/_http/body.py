@@ -11,7 +11,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_openrouter_o3._http.sse import ErrorEvent, EventTooLargeError, SSEDecoder
+from langchain_openrouter_o3._http.sse import (
+    ErrorEvent,
+    EventTooLargeError,
+    NamedEvent,
+    SSEDecoder,
+)
 from langchain_openrouter_o3._json import decode, is_object
 from langchain_openrouter_o3._pages import without_pages
 from langchain_openrouter_o3._redaction import ELLIPSIS, redact
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 Framing = Literal["unknown", "json", "events", "page"]
 
 DONE = b"[DONE]"
+_NOTHING = (b"", b"null", b"[]")
 MAX_EXCERPT_CHARS = 200
 MAX_PADDING_LINE = 64 * 1024
 MAX_SLICE = 64 * 1024
@@ -40,6 +46,8 @@ class BodyDecoder:
     Attributes:
         framing: "unknown" before the first byte that tells.
         done: Whether `[DONE]` was seen; what follows it is ignored.
+        is_answer_whole: Whether the answer is known to be whole; what cannot be read after that
+            takes nothing away.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -51,6 +59,7 @@ class BodyDecoder:
         self._url = url
         self.framing: Framing = "unknown"
         self.done = False
+        self.is_answer_whole = False
         self._bytes = bytearray()
         self._events = SSEDecoder()
 
@@ -138,11 +147,16 @@ class BodyDecoder:
                 continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE
-                if not data.strip():
+                if data.strip() in _NOTHING:
                     continue  # an event without data
             if self.done:
                 return
-            yield _parse_object(data, self._events.events - len(events) + number + 1)
+            try:
+                yield _parse_object(data, self._events.events - len(events) + number + 1)
+            except OpenRouterMalformedResponseError:
+                is_ping = isinstance(data, NamedEvent) and not data.lstrip().startswith(b"{")
+                if not (self.is_answer_whole or is_ping):
+                    raise
 
 
 def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[str, Any]:

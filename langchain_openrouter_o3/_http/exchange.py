@@ -132,6 +132,11 @@ class Reader(Protocol[T]):
         """Whether nothing more is wanted, because a stop sequence was met."""
         ...
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the server has said that the answer is whole."""
+        ...
+
     def feed(self, payload: dict[str, Any], framing: Framing) -> list[T]:
         """Take a whole body ("json") or the next chunk of a stream ("events")."""
         ...
@@ -337,6 +342,7 @@ def _read_payloads(
         for payload in payloads:
             deadlines.note_data()
             items += reader.feed(payload, decoder.framing)
+            decoder.is_answer_whole = reader.is_whole
             if items and not progress.delivered:  # the first token waits for nothing behind it
                 yield from _deliver(items, progress)
                 items = []

@@ -2,9 +2,9 @@
 
 Bytes, not text lines: `str.splitlines` and httpx's `iter_lines` cut JSON at U+2028, and a
 character may arrive in two packets. Only `data` matters here; comments (OpenRouter's
-`: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped. One thing is
-kept beside it: that an event is named `error`, or that its data came in a field `error`, as some
-gateways write; what they say there has no other sign of being an error.
+`: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped. Two things are kept
+beside it: that an event has a name, and that it is named `error`, or that its data came in a field
+`error`, as some gateways write; what they say there has no other sign of being an error.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -21,6 +21,10 @@ class EventTooLargeError(ValueError):
 
 class ErrorEvent(bytes):
     """The data of an event that is an error, whatever its data look like."""
+
+
+class NamedEvent(bytes):
+    """The data of an event that has a name of its own, such as a ping."""
 
 
 class SSEDecoder:
@@ -40,6 +44,7 @@ class SSEDecoder:
         self._data: list[bytes] = []  # the data lines of the event under way
         self._size = 0
         self._is_error = False  # the event under way says that it is one
+        self._is_named = False  # it has a name, and not that of an ordinary event
         self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
         self._at_start = True
         self.events = 0
@@ -57,7 +62,7 @@ class SSEDecoder:
         if piece and not self._line and piece[0] != _BOM[0]:
             self._at_start = False
         events: list[bytes] = []
-        under_way = self._data or self._is_error or self._at_start
+        under_way = self._data or self._is_named or self._is_error or self._at_start
         if under_way or b"\r" in piece or b"\n\n" not in piece:
             self._feed_lines(piece, events)
         else:
@@ -118,7 +123,9 @@ class SSEDecoder:
             self._is_error = True
             self._add(line[6:])
         elif line.startswith(b"event:"):
-            self._is_error = line[6:].strip().lower() == b"error"
+            name = line[6:].strip().lower()
+            self._is_error = name == b"error"
+            self._is_named = name not in (b"", b"message")
 
     def _add(self, value: bytes) -> None:
         value = value.removeprefix(b" ")
@@ -129,11 +136,12 @@ class SSEDecoder:
     def _end_event(self, events: list[bytes]) -> None:
         if self._data or self._is_error:
             data = b"\n".join(self._data)
-            events.append(ErrorEvent(data) if self._is_error else data)
+            kind = ErrorEvent if self._is_error else NamedEvent if self._is_named else bytes
+            events.append(kind(data))
             self.events += 1
         self._data = []
         self._size = 0
-        self._is_error = False
+        self._is_error = self._is_named = False
 
     def _check_size(self, pending: int) -> None:
         if self._size + pending > self._limit:

@@ -31,6 +31,11 @@ class AnswerReader:
         """Whether a stop sequence was met in a stream, so that the rest is not wanted."""
         return self._streamed and self.answer.stop.matched is not None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the server has said that the answer is whole; `[DONE]` and usage may follow."""
+        return self.answer.finish_reason is not None
+
     def cut(self, reason: str) -> OpenRouterError:
         """Build the error of an answer that broke off."""
         return OpenRouterStreamCutError(

@@ -201,6 +201,50 @@ def test_the_whole_message_at_the_end_of_a_stream_says_nothing_twice(emulator: E
                 assert received.additional_kwargs["reasoning_content"] == "Hm."
 
 
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"data: null\n\n",
+        b"data: []\n\n",
+        b"event: ping\ndata: ping\n\n",
+        b'event: ping\ndata: {"type": "ping"}\n\n',
+        b"data: ping\n\n",
+        b"data: {broken\n\n",
+        b"data: 5\n\n",
+    ],
+)
+def test_what_follows_a_finished_answer_does_not_undo_it(emulator: Emulator, junk: bytes) -> None:
+    finish, last = wire.ending()
+    begun = wire.sse(wire.chunk("Hi"), finish, done=False)
+    for rest in (wire.sse(last), wire.sse(last, done=False) + junk, junk.rstrip()):
+        answer = Canned(headers=STREAM, pieces=begun + junk + rest)
+        for message in receive(emulator, answer):
+            assert message.text == "Hi"
+
+
+@pytest.mark.parametrize(
+    "nothing", [b"data: null\n\n", b"data: []\n\n", b"event: ping\ndata: ping\n\n"]
+)
+def test_events_that_say_nothing_may_come_at_any_time(emulator: Emulator, nothing: bytes) -> None:
+    texts = [wire.sse(event, done=False) for event in (wire.chunk("Hi"), *wire.ending())]
+    answer = Canned(headers=STREAM, pieces=nothing + nothing.join(texts) + nothing)
+    for message in receive(emulator, answer):
+        assert message.text == "Hi"
+
+
+@every_mode
+def test_a_broken_chunk_is_an_error_whatever_its_event_is_called(
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str
+) -> None:
+    broken = b'event: chunk\ndata: {"choices": [\n\n'
+    begun = wire.sse(wire.chunk("Hi"), done=False)
+    emulator.play(Canned(headers=STREAM, pieces=begun + broken + wire.sse(*wire.ending())))
+    with pytest.raises(OpenRouterAPIError, match="is not JSON") as caught:
+        MODES[mode](model)
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hi"
+
+
 def test_a_server_may_call_its_deltas_messages(emulator: Emulator) -> None:
     events = [wire.chunk("ha"), wire.chunk("ha"), *wire.ending()]
     for event in events:
