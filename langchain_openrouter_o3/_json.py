@@ -77,6 +77,11 @@ def is_array(value: Any) -> TypeIs[list[Any]]:
     return isinstance(value, list)
 
 
+def is_text(value: Any) -> TypeIs[str]:
+    """Whether a decoded value is a text."""
+    return isinstance(value, str)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
