@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -22,8 +22,15 @@ from typing_extensions import Self, override
 
 from langchain_openrouter_o3.bound_model import Bindable, BoundModel
 
+if TYPE_CHECKING:
+    Fields = RunnableConfigurableFields[LanguageModelInput, AIMessage]
+    Alternatives = RunnableConfigurableAlternatives[LanguageModelInput, AIMessage]
+else:
+    # With types, pydantic would take no model whose own types are not the very same.
+    Fields, Alternatives = RunnableConfigurableFields, RunnableConfigurableAlternatives
 
-class ConfigurableModel(Bindable, RunnableConfigurableFields[LanguageModelInput, AIMessage]):
+
+class ConfigurableModel(Bindable, Fields):
     """What `configurable_fields` of a chat model returns."""
 
     @override
@@ -57,7 +64,7 @@ class ConfigurableModel(Bindable, RunnableConfigurableFields[LanguageModelInput,
         return RunnableConfigurableFields.lc_id()
 
 
-class AlternativeModels(RunnableConfigurableAlternatives[LanguageModelInput, AIMessage]):
+class AlternativeModels(Alternatives):
     """What `configurable_alternatives` of a chat model returns: each method serves them all."""
 
     @override

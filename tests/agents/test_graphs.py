@@ -291,6 +291,15 @@ def test_an_interrupt_within_a_tool(emulator: Emulator, loop_graph: Any, run: An
 # --- Graphs in graphs ---
 
 
+class Orders(TypedDict):
+    messages: Annotated[list[AnyMessage], operator.add]
+    orders: Annotated[list[Any], operator.add]
+
+
+class Named(TypedDict):
+    name: str
+
+
 @every_form
 @every_run
 def test_agents_are_nodes_of_a_graph(
@@ -343,27 +352,20 @@ def test_an_agent_is_a_tool_of_another(
 def test_work_is_spread_over_many_branches(
     emulator: Emulator, model: ChatOpenRouterO3, run: Any, form: Any
 ) -> None:
-    class State(TypedDict):
-        messages: Annotated[list[AnyMessage], operator.add]
-        orders: Annotated[list[Any], operator.add]
-
-    class One(TypedDict):
-        name: str
-
     structured = model.with_structured_output(form[0])
     names = [f"Name{number}" for number in range(8)]
 
-    def spread(state: State) -> list[Send]:
+    def spread(state: Orders) -> list[Send]:
         del state
         return [Send("order", {"name": name}) for name in names]
 
-    def order(state: One) -> dict[str, Any]:
+    def order(state: Named) -> dict[str, Any]:
         return {"orders": [structured.invoke(f"JSON of {state['name']}")]}
 
-    def gather(state: State) -> dict[str, Any]:
+    def gather(state: Orders) -> dict[str, Any]:
         return {"messages": [AIMessage(", ".join(each.customer for each in state["orders"]))]}
 
-    graph: Any = StateGraph(State)
+    graph: Any = StateGraph(Orders)
     graph.add_node("order", order)
     graph.add_node("gather", gather)
     graph.add_conditional_edges(START, spread, ["order"])
