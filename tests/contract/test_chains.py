@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 pytestmark = [
     pytest.mark.filterwarnings(WARNING),
-    pytest.mark.filterwarnings("ignore:.*RunnableWithMessageHistory"),
+    pytest.mark.filterwarnings("ignore:.*MessageHistory"),
     pytest.mark.filterwarnings("ignore:.*`load"),
 ]
 METHODS = ["json_schema", "function_calling", "json_mode"]
@@ -106,7 +106,7 @@ def test_a_chain_with_a_history(
     play(emulator, Turn(first.text, first.calls, {"reasoning_details": details}), first)
     config = {"configurable": {"session_id": "s"}}
     assert found_in(run(chain, {"asked": "An order"}, config)) in (form[2], None)
-    assert [message.type for message in kept.messages] == ["human", "ai"]
+    assert [isinstance(message, AIMessage) for message in kept.messages] == [False, True]
     if method == "function_calling":
         # A call wants its result before the next question.
         kept.add_message(ToolMessage("taken", tool_call_id=first.calls[0]["id"]))
@@ -223,7 +223,7 @@ def test_schemas_and_methods_share_no_answer(
     other = cached(emulator, cache).with_structured_output({**Order.model_json_schema()})
     play(emulator, say(PAID))
     assert other.invoke("As JSON")["customer"] == "Ann"
-    assert len(emulator.requests) == len(METHODS) + (form[0] is not Order)
+    assert len(emulator.requests) == len(METHODS) + 1
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -358,10 +358,10 @@ def test_fallbacks_and_retries_around_model_and_chain(
         assert run(chain, "As JSON") == form[2]
 
 
-@every_mode
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])  # a stream that has begun cannot fall back
 @every_form
 def test_a_fallback_sees_what_did_not_fit(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str, form: Any
 ) -> None:
     structured = model.with_structured_output(form[0])
     told = RunnableLambda(lambda given: f"{given['asked']} Not: {given['error']}")
@@ -370,9 +370,7 @@ def test_a_fallback_sees_what_did_not_fit(
         [told | structured], exceptions_to_handle=(OpenRouterOutputError,), exception_key="error"
     )
     play(emulator, say({"customer": 5}), say(form[1]))
-    if run in STREAMS:
-        pytest.skip("langchain-core does not fall back once a stream has begun")
-    assert run(repair, {"asked": "As JSON."}) == form[2]
+    assert MODES[mode](repair, {"asked": "As JSON."}) == form[2]
     assert "Not: " in sent(emulator)[0]["content"]
 
 

@@ -13,6 +13,7 @@ from langchain_core.load import dumpd, dumps, load, loads
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
+    AnyMessage,
     BaseMessage,
     HumanMessage,
     RemoveMessage,
@@ -71,7 +72,7 @@ def by_pickle(messages: Messages) -> Messages:
 
 
 def by_pydantic(messages: Messages) -> Messages:
-    adapter: Any = TypeAdapter(list[AIMessage | HumanMessage | SystemMessage | ToolMessage])
+    adapter: Any = TypeAdapter(list[AnyMessage])
     return list(adapter.validate_json(adapter.dump_json(messages)))
 
 
@@ -89,6 +90,19 @@ def as_javascript(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def by_database(messages: Messages) -> Messages:
+    """Write as PostgreSQL's JSONB does: keys are sorted, the short ones first."""
+    written = as_database(json.loads(json.dumps(messages_to_dict(messages))))
+    return list(messages_from_dict(written))
+
+
+def as_database(value: Any) -> Any:
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: (len(name.encode()), name.encode()))
+        return {name: as_database(value[name]) for name in names}
+    return [as_database(each) for each in value] if isinstance(value, list) else value
+
+
 JOURNEYS: list[Callable[[Messages], Messages]] = [
     by_dictionaries,
     by_dump,
@@ -98,6 +112,7 @@ JOURNEYS: list[Callable[[Messages], Messages]] = [
     by_pickle,
     by_pydantic,
     by_javascript,
+    by_database,
 ]
 every_journey = pytest.mark.parametrize("journey", JOURNEYS, ids=lambda each: each.__name__)
 
@@ -144,10 +159,10 @@ CUSTOM = {
     "custom": {"name": "run", "input": 'print("Grüße")\n\\d+'},
 }
 # Numbers that JavaScript writes otherwise, spaces that no writer of ours makes, no arguments.
-ODD = {
-    **wire.tool_call("pay", '{ "amount": 1.0, "big": 12345678901234567890, "é": "🐑" }', "call_a"),
-}
-BARE = wire.tool_call("look", "", "call_b", 1)
+ODD = wire.tool_call(
+    "pay", '{ "é": "🐑", "amount": 1.0, "x": [{"b": -0.0, "a": 1e3}] }', "call_z1"
+)
+BARE = wire.tool_call("look", "", "call_a", 1)
 
 
 def conversation(emulator: Emulator, model: Any, mode: str) -> Messages:
@@ -157,8 +172,8 @@ def conversation(emulator: Emulator, model: Any, mode: str) -> Messages:
     play(emulator, calls, say("Now I run it.", **thought("b")))
     first = MODES[mode](model, asked)
     results = [
-        ToolMessage("paid", tool_call_id="call_a", name="pay", artifact={"kept": "here"}),
-        ToolMessage([{"type": "text", "text": "seen"}], tool_call_id="call_b", status="error"),
+        ToolMessage("paid", tool_call_id="call_z1", name="pay", artifact={"kept": "here"}),
+        ToolMessage([{"type": "text", "text": "seen"}], tool_call_id="call_a", status="error"),
     ]
     asked = [*asked, first, *results]
     return [*asked, MODES[mode](model, asked), HumanMessage("Go on.", name="ann")]
@@ -177,6 +192,12 @@ def raw_request(emulator: Emulator, model: Any, messages: Messages) -> bytes:
     return emulator.requests[-1].raw
 
 
+def check_sent(found: bytes, expected: bytes, journey: Any) -> None:
+    """Nothing but the order of keys may differ, and that only if it was lost on the way."""
+    assert json.loads(found) == json.loads(expected)
+    assert found == expected or journey is by_database
+
+
 @every_journey
 @every_mode
 @every_version
@@ -188,8 +209,8 @@ def test_a_written_conversation_is_sent_to_the_byte(
     sent = raw_request(emulator, model, messages)
     assert b'"index":0' in sent
     assert json.dumps(ODD["function"]["arguments"], ensure_ascii=False).encode() in sent
-    assert raw_request(emulator, model, journey(messages)) == sent
-    assert raw_request(emulator, model, journey(journey(messages))) == sent
+    check_sent(raw_request(emulator, model, journey(messages)), sent, journey)
+    check_sent(raw_request(emulator, model, journey(journey(messages))), sent, journey)
 
 
 @every_journey
@@ -201,7 +222,7 @@ def test_a_written_custom_call_is_sent_to_the_byte(
     messages = with_custom_call(emulator, model)
     sent = raw_request(emulator, model, messages)
     assert b'"type":"custom"' in sent
-    assert raw_request(emulator, model, journey(messages)) == sent
+    check_sent(raw_request(emulator, model, journey(messages)), sent, journey)
 
 
 @every_journey
@@ -233,9 +254,9 @@ def test_javascripts_writing_can_be_sent_but_not_merged_with_ours(
     """The known limit: its indices are integers, which langchain-core takes for its own."""
     play(emulator, say("One.", **thought("a")), say("Two.", **thought("b")))
     answers = [model.invoke("Hello"), model.invoke("Hello")]
-    foreign = by_javascript([answers[0]])
+    foreign = by_javascript([answers[1]])
     with pytest.raises(TypeError):
-        merge_message_runs([*foreign, answers[1]])
+        merge_message_runs([answers[0], *foreign])
     merged = merge_message_runs(answers)[0]
     sent = json.loads(raw_request(emulator, model, [HumanMessage("Hi"), merged]))
     both = [*thought("a")["reasoning_details"], *thought("b")["reasoning_details"]]
