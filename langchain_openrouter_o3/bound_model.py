@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableSerializable
-from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableField
 from typing_extensions import Self, override
 
@@ -69,10 +68,10 @@ class Bindable:
         return self._bare_binding().with_alisteners(**listeners)
 
     def with_types(
-        self, input_type: Any = None, output_type: Any = None
+        self, *, input_type: Any = None, output_type: Any = None
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Tell the types of input and output; binding tools after that keeps them."""
-        return self._bare_binding().with_types(input_type, output_type)
+        return self._bare_binding().with_types(input_type=input_type, output_type=output_type)
 
     def _bare_binding(self) -> BoundModel:
         model: Any = self
@@ -145,8 +144,8 @@ class BoundModel(Binding):
     def with_retry(self, **options: Any) -> Self:
         """Repeat a failed call; core's own would forget listeners and types."""
         # Not the model's own, which would give a binding again.
-        retrying = Runnable.with_retry(self.bound, **options)
-        return self.model_copy(update={"bound": retrying})
+        plain: Any = Runnable
+        return self.model_copy(update={"bound": plain.with_retry(self.bound, **options)})
 
     @override
     def with_alisteners(self, **listeners: Any) -> Self:
@@ -206,7 +205,7 @@ class BoundModel(Binding):
         """The chat model, also below retries and choices that are open."""
         bound: Any = self.bound
         while not isinstance(bound, BaseChatModel):
-            bound = bound.bound if isinstance(bound, RunnableBindingBase) else bound.default
+            bound = getattr(bound, "default", None) or bound.bound
         return bound
 
     def _keep_open(self, configurable: Any) -> RunnableSerializable[LanguageModelInput, AIMessage]:

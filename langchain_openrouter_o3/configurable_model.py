@@ -100,7 +100,7 @@ class AlternativeModels(Alternatives):
         return self._each("with_alisteners", **listeners)
 
     @override
-    def with_types(self, input_type: Any = None, output_type: Any = None) -> Self:
+    def with_types(self, *, input_type: Any = None, output_type: Any = None) -> Self:
         """Tell the types of every alternative."""
         return self._each("with_types", input_type=input_type, output_type=output_type)
 
@@ -111,7 +111,7 @@ class AlternativeModels(Alternatives):
         return RunnableConfigurableAlternatives.lc_id()
 
     def _each(self, name: str, *args: Any, **kwargs: Any) -> Self:
-        """Call a method of every alternative; one that is not built yet gets the call when it is."""
+        """Call a method of every alternative, of one that is not built yet when it is."""
         alternatives = {
             key: _call(alternative, name, args, kwargs)
             if isinstance(alternative, Runnable)

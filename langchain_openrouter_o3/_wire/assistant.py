@@ -190,7 +190,7 @@ def _rewritten(raw: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _meaning(written: str) -> str:
-    """Write JSON without what other writers change: JavaScript makes 1.0 a 1, databases sort keys."""
+    """Write JSON so that writing counts no more: JavaScript makes 1.0 a 1, databases sort keys."""
     return json.dumps(json.loads(written, parse_float=_number), sort_keys=True)
 
 

@@ -93,7 +93,9 @@ def loop_graph(model: ChatOpenRouterO3) -> Callable[..., Any]:
             return {"messages": [bound.invoke(state["messages"])]}
 
         def end(state: MessagesState) -> Any:
-            return {"structured_response": structured.invoke([*state["messages"], ("user", "JSON")])}
+            return {
+                "structured_response": structured.invoke([*state["messages"], ("user", "JSON")])
+            }
 
         graph: Any = StateGraph(Answered)
         graph.add_node("think", think)

@@ -70,7 +70,6 @@ THREAD: dict[str, Any] = {"configurable": {"thread_id": "1"}}
 WEATHER = call(("get_weather", {"city": "Rome"}))
 WEATHER_ID = identity_of("get_weather", {"city": "Rome"})
 Form = tuple[Any, Any, Any]
-RunAgent = "Callable[..., Run]"
 
 
 def get_weather(city: str, unit: str = "C", days: int | None = None) -> str:
@@ -143,19 +142,20 @@ def test_a_long_conversation_is_summed_up(
     assert second["response_format"]
 
 
+COUNTS = ["approximate", "model"]
 APPROVE = {"type": "approve"}
 EDIT = {"type": "edit", "edited_action": {"name": "get_weather", "args": {"city": "Oslo"}}}
 REJECT = {"type": "reject", "message": "Not now."}
 
 
 @pytest.mark.parametrize(
-    ("decision", "result"),
+    "decision",
     [(APPROVE, "Sunny in Rome"), (EDIT, "Sunny in Oslo"), (REJECT, "Not now.")],
 )
 @every_form
 @every_run
 def test_a_human_decides(
-    emulator: Emulator, build: Any, run: Any, form: Form, decision: Any, result: str
+    emulator: Emulator, build: Any, run: Any, form: Form, decision: Any
 ) -> None:
     review = HumanInTheLoopMiddleware(interrupt_on={"get_weather": True})
     agent = build(form, review, checkpointer=InMemorySaver())
@@ -165,23 +165,23 @@ def test_a_human_decides(
         "get_weather"
     ]
     assert asked.object is None
-    done = run(agent, Command(resume={"decisions": [decision]}), THREAD)
+    done = run(agent, Command(resume={"decisions": [decision[0]]}), THREAD)
     check_order(done, form)
     check_format(emulator, form)
     sent = bodies(emulator)[-1]["messages"]
-    assert result in sent[-1]["content"]
+    assert decision[1] in sent[-1]["content"]
     assert sent[-1]["tool_call_id"] == sent[-2]["tool_calls"][0]["id"]
 
 
-@pytest.mark.parametrize(("limit", "ends"), [(1, True), (2, False)])
+@pytest.mark.parametrize("limit", [1, 2])
 @every_form
 @every_run
 def test_calls_of_the_model_are_limited(
-    emulator: Emulator, build: Any, run: Any, form: Form, limit: int, *, ends: bool
+    emulator: Emulator, build: Any, run: Any, form: Form, limit: int
 ) -> None:
     play(emulator, WEATHER, say(form[1]))
     done = run(build(form, ModelCallLimitMiddleware(run_limit=limit)), ASK)
-    if not ends:
+    if limit > 1:
         check_order(done, form)
         return
     assert done.object is None
@@ -200,9 +200,7 @@ def test_calls_of_tools_are_limited(emulator: Emulator, build: Any, run: Any, fo
     limit = ToolCallLimitMiddleware(tool_name="get_weather", run_limit=1)
     done = run(build(form, limit), ASK)
     check_order(done, form)
-    results = {
-        message.tool_call_id: message for message in done.messages if message.type == "tool"
-    }
+    results = {message.tool_call_id: message for message in done.messages if message.type == "tool"}
     assert [results[each["id"]].status for each in two.calls] == ["success", "error"]
     sent = bodies(emulator)[-1]["messages"]
     assert {each["tool_call_id"] for each in sent if each["role"] == "tool"} == results.keys()
@@ -258,7 +256,9 @@ def test_a_tool_is_called_again(emulator: Emulator, build: Any, run: Any, form: 
     assert bodies(emulator)[-1]["messages"][-1]["content"] == "Sunny."
 
 
-@pytest.mark.skipif(not hasattr(middleware, "ToolErrorMiddleware"), reason="needs a newer langchain")
+@pytest.mark.skipif(
+    not hasattr(middleware, "ToolErrorMiddleware"), reason="needs a newer langchain"
+)
 @every_form
 @every_run
 def test_an_error_of_a_tool_goes_to_the_model(
@@ -307,13 +307,13 @@ def test_private_data_may_end_a_run(emulator: Emulator, build: Any, run: Any) ->
 
 
 @pytest.mark.filterwarnings("ignore:o3-mini's encoding")
-@pytest.mark.parametrize("method", ["approximate", "model"])
-@pytest.mark.parametrize("inputs", [False, True])
+@pytest.mark.parametrize("edits", [(how, what) for how in COUNTS for what in (False, True)])
 @every_form
 @every_run
 def test_old_results_are_cleared(
-    emulator: Emulator, build: Any, run: Any, form: Form, method: Any, *, inputs: bool
+    emulator: Emulator, build: Any, run: Any, form: Form, edits: tuple[Any, bool]
 ) -> None:
+    method, inputs = edits
     clear = ClearToolUsesEdit(trigger=1, keep=1, clear_tool_inputs=inputs)
     edit = ContextEditingMiddleware(edits=[clear], token_count_method=method)
     second = call(("get_time", {"city": "Rome"}))
@@ -449,23 +449,22 @@ def test_a_router_chooses_the_model(
     not hasattr(middleware, "AutoModeMiddleware"), reason="needs langchain 1.5 or newer"
 )
 @pytest.mark.filterwarnings("ignore:.*beta")
-@pytest.mark.parametrize(("risk", "result"), [(0.1, "Sunny in Rome"), (0.9, "blocked")])
+@pytest.mark.parametrize("risk", [(0.1, "Sunny in Rome"), (0.9, "blocked")])
 @every_form
 @every_run
 def test_a_risky_call_is_blocked(
     emulator: Emulator,
-    model: ChatOpenRouterO3,
     build: Any,
     run: Any,
     form: Form,
-    risk: float,
-    result: str,
+    risk: tuple[float, str],
 ) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
     new: Any = middleware
     guard = new.AutoModeMiddleware(tools=["get_weather"], classifier=classifier(model))
-    play(emulator, WEATHER, say({"choice": "", "noul": risk}), say(form[1]))
+    play(emulator, WEATHER, say({"choice": "", "noul": risk[0]}), say(form[1]))
     check_order(run(build(form, guard), ASK), form)
-    assert result in bodies(emulator)[-1]["messages"][-1]["content"]
+    assert risk[1] in bodies(emulator)[-1]["messages"][-1]["content"]
 
 
 def classifier(model: ChatOpenRouterO3, choice: str = "") -> Any:
@@ -482,7 +481,7 @@ def classifier(model: ChatOpenRouterO3, choice: str = "") -> Any:
         }
     )
 
-    class Judge(decisions.BaseDecisionModel):  # type: ignore[misc, name-defined]
+    class Judge(decisions.BaseDecisionModel):  # type: ignore[misc]
         @property
         def _provider(self) -> str:
             return "openrouter"

@@ -50,7 +50,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*MessageHistory"),
     pytest.mark.filterwarnings("ignore:.*`load"),
 ]
-METHODS = ["json_schema", "function_calling", "json_mode"]
+METHODS: list[Any] = ["json_schema", "function_calling", "json_mode"]
 every_method = pytest.mark.parametrize("method", METHODS)
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 
@@ -71,7 +71,7 @@ STREAMS = (MODES["stream"], MODES["astream"])
 every_mode = pytest.mark.parametrize("run", MODES.values(), ids=MODES)
 
 
-def turn(form: Any, method: str) -> Turn:
+def turn(form: Any, method: Any) -> Turn:
     return call((form[0].__name__, form[1])) if method == "function_calling" else say(form[1])
 
 
@@ -87,7 +87,7 @@ def sent(emulator: Emulator) -> list[dict[str, Any]]:
 @every_method
 @every_form
 def test_a_chain_with_a_history(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: Any, form: Any
 ) -> None:
     """The raw message is what the history keeps; the object is what the caller gets."""
     kept = InMemoryChatMessageHistory()
@@ -187,7 +187,7 @@ def cached(emulator: Emulator, cache: BaseCache, **arguments: Any) -> ChatOpenRo
 @every_method
 @every_form
 def test_an_object_comes_from_the_cache(
-    emulator: Emulator, cache: BaseCache, run: Any, method: str, form: Any
+    emulator: Emulator, cache: BaseCache, run: Any, method: Any, form: Any
 ) -> None:
     chain = cached(emulator, cache).with_structured_output(form[0], method=method)
     play(emulator, turn(form, method))
@@ -202,7 +202,7 @@ def test_an_object_comes_from_the_cache(
     assert MODES["invoke"](prime(emulator, again, form, method), "As JSON") == form[2]
 
 
-def prime(emulator: Emulator, chain: Any, form: Any, method: str) -> Any:
+def prime(emulator: Emulator, chain: Any, form: Any, method: Any) -> Any:
     """After any mode, one whole answer is served by the cache from then on."""
     play(emulator, turn(form, method))
     chain.invoke("As JSON")
@@ -237,8 +237,7 @@ def test_what_the_cache_gives_goes_back_whole(
     bound = cached(emulator, cache).bind_tools([Order])
     ask = HumanMessage("Order")
     answers = [
-        asyncio.run(bound.ainvoke([ask])) if asynchronous else bound.invoke([ask])
-        for _ in range(2)
+        asyncio.run(bound.ainvoke([ask])) if asynchronous else bound.invoke([ask]) for _ in range(2)
     ]
     assert len(emulator.requests) == 1
     result = ToolMessage("taken", tool_call_id=answers[1].tool_calls[0]["id"])
@@ -304,13 +303,13 @@ TRIMS: dict[str, tuple[Any, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("way", TRIMS)
+@pytest.mark.parametrize("case", [(way, method) for way in TRIMS for method in METHODS])
 @every_mode
-@every_method
 @every_form
 def test_messages_are_cut_before_a_structured_chain(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: str, form: Any, way: str
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, form: Any, case: tuple[str, Any]
 ) -> None:
+    way, method = case
     change, roles = TRIMS[way]
     chain = change | model.with_structured_output(form[0], method=method)
     play(emulator, turn(form, method))
@@ -340,7 +339,7 @@ def test_messages_are_cut_by_the_models_own_count(
 @every_method
 @every_form
 def test_fallbacks_and_retries_around_model_and_chain(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: Any, form: Any
 ) -> None:
     structured = model.with_structured_output(form[0], method=method)
     again: Any = {"stop_after_attempt": 2, "wait_exponential_jitter": False}
@@ -348,10 +347,14 @@ def test_fallbacks_and_retries_around_model_and_chain(
     for chain in (
         careful.with_structured_output(form[0], method=method),
         structured.with_fallbacks([structured]),
-        *(() if run in STREAMS else (
-            structured.with_retry(**again),
-            model.with_retry(**again).with_structured_output(form[0], method=method),  # type: ignore[attr-defined]
-        )),
+        *(
+            ()
+            if run in STREAMS
+            else (
+                structured.with_retry(**again),
+                model.with_retry(**again).with_structured_output(form[0], method=method),  # type: ignore[attr-defined]
+            )
+        ),
     ):
         emulator.play(faults.status(503))
         play(emulator, turn(form, method))
@@ -364,7 +367,7 @@ def test_a_fallback_sees_what_did_not_fit(
     emulator: Emulator, model: ChatOpenRouterO3, mode: str, form: Any
 ) -> None:
     structured = model.with_structured_output(form[0])
-    told = RunnableLambda(lambda given: f"{given['asked']} Not: {given['error']}")
+    told: Any = RunnableLambda(lambda given: f"{given['asked']} Not: {given['error']}")
     chain = RunnableLambda(itemgetter("asked")) | structured
     repair = chain.with_fallbacks(
         [told | structured], exceptions_to_handle=(OpenRouterOutputError,), exception_key="error"
@@ -377,7 +380,7 @@ def test_a_fallback_sees_what_did_not_fit(
 # --- Several at once ---
 
 
-def by_question(form: Any, method: str) -> Callable[[dict[str, Any]], Turn]:
+def by_question(form: Any, method: Any) -> Callable[[dict[str, Any]], Turn]:
     """Answer with the customer that the question names, whichever request comes first."""
 
     def choose(body: dict[str, Any]) -> Turn:
@@ -392,11 +395,11 @@ def by_question(form: Any, method: str) -> Callable[[dict[str, Any]], Turn]:
 @every_method
 @every_form
 def test_chains_run_beside_each_other(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: Any, form: Any
 ) -> None:
     structured = model.with_structured_output(form[0], method=method)
     answer_by(emulator, by_question(form, method))
-    both = RunnableParallel(
+    both: Any = RunnableParallel(
         ann=RunnableLambda(lambda _: "JSON of Ann") | structured,
         ben=RunnableLambda(lambda _: "JSON of Ben") | structured,
     )
@@ -423,7 +426,7 @@ def collected(run: Any, chain: Any, asked: Any) -> dict[str, Any]:
 @every_method
 @every_form
 def test_an_object_is_assigned_and_picked(
-    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, method: Any, form: Any
 ) -> None:
     structured = RunnableLambda(itemgetter("asked")) | model.with_structured_output(
         form[0], method=method
@@ -446,7 +449,7 @@ NAMES = ["Ann", "Ben", "Cem", "Dan", "Eve"]
 @every_method
 @every_form
 def test_a_batch_of_objects(
-    emulator: Emulator, model: ChatOpenRouterO3, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, form: Any
 ) -> None:
     chain = model.with_structured_output(form[0], method=method)
     answer_by(emulator, by_question(form, method))
@@ -471,7 +474,7 @@ def test_a_batch_of_objects(
 @every_method
 @every_form
 def test_one_failure_of_a_batch_leaves_the_others(
-    emulator: Emulator, model: ChatOpenRouterO3, method: str, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, form: Any
 ) -> None:
     chain = model.with_structured_output(form[0], method=method)
     good = by_question(form, method)

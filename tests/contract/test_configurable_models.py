@@ -55,9 +55,9 @@ WAYS: dict[str, Configure] = {
         last_of(chain.astream("As JSON", {"configurable": given}))
     ),
     "batch": lambda chain, given: chain.batch(["As JSON"], {"configurable": given})[0],
-    "abatch": lambda chain, given: asyncio.run(
-        chain.abatch(["As JSON"], {"configurable": given})
-    )[0],
+    "abatch": lambda chain, given: asyncio.run(chain.abatch(["As JSON"], {"configurable": given}))[
+        0
+    ],
     "as completed": lambda chain, given: next(
         iter(chain.batch_as_completed(["As JSON"], {"configurable": given}))
     )[1],
@@ -93,10 +93,14 @@ CHOICE = {"model": "openai/o4-mini", "limit": 900, "effort": "low"}
 
 def check_choice(body: dict[str, Any], *, chosen: bool = True) -> None:
     found = (body["model"], body.get("max_tokens"), body.get("reasoning"))
-    expected = ("openai/o4-mini", 900, {"effort": "low"}) if chosen else (
-        "openai/o3-mini",
-        None,
-        None,
+    expected = (
+        ("openai/o4-mini", 900, {"effort": "low"})
+        if chosen
+        else (
+            "openai/o3-mini",
+            None,
+            None,
+        )
     )
     assert found == expected
 
@@ -190,9 +194,7 @@ def test_a_configured_value_is_checked(model: ChatOpenRouterO3, emulator: Emulat
     assert emulator.requests == []
 
 
-def test_what_is_bound_to_a_binding_stays_open(
-    emulator: Emulator, model: ChatOpenRouterO3
-) -> None:
+def test_what_is_bound_to_a_binding_stays_open(emulator: Emulator, model: ChatOpenRouterO3) -> None:
     """The arguments of a binding are themselves a field."""
     bound: Any = model.bind(seed=4).configurable_fields(kwargs=ConfigurableField(id="arguments"))
     chain = bound.bind_tools([get_weather])
@@ -247,19 +249,13 @@ def alternatives(model: Any, emulator: Emulator, *, late: bool = False, **option
     )
 
 
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("case", [(late, method) for late in (False, True) for method in METHODS])
 @every_way
-@every_method
 @every_form
 def test_every_alternative_gets_the_schema(
-    emulator: Emulator,
-    model: ChatOpenRouterO3,
-    way: Configure,
-    method: str,
-    form: Any,
-    *,
-    late: bool,
+    emulator: Emulator, model: ChatOpenRouterO3, way: Configure, form: Any, case: tuple[bool, str]
 ) -> None:
+    late, method = case
     chain = alternatives(model, emulator, late=late).with_structured_output(form[0], method=method)
     answer(emulator, form)
     for name, slug in (("other", "openai/o4-mini"), ("mini", "openai/o3-mini")):
@@ -396,7 +392,7 @@ def test_a_models_own_retries_and_listeners_stay(
             ),
             1,
         ),
-        (model.with_types(output_type=Person), 0),  # type: ignore[arg-type]
+        (model.with_types(output_type=Person), 0),
     ):
         runnable: Any = chain
         heard.clear()
@@ -412,7 +408,7 @@ def test_a_models_own_retries_and_listeners_stay(
         asyncio.run(found.ainvoke("As JSON"))
         assert len(heard) == count
         assert len(emulator.requests) == 1 + retried
-    typed: Any = model.with_types(output_type=Person)  # type: ignore[arg-type]
+    typed: Any = model.with_types(output_type=Person)
     assert typed.bind_tools([get_weather]).OutputType is Person
 
 
@@ -421,6 +417,6 @@ def test_a_model_that_is_retried_is_still_a_chat_model_to_an_agent(
 ) -> None:
     emulator.play(faults.status(503))
     retrying: Any = model.with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
-    chain = RunnableLambda(lambda text: str(text)) | retrying.bind_tools([get_weather])
+    chain = RunnableLambda(str) | retrying.bind_tools([get_weather])
     assert chain.invoke("Use get_weather for Rome").tool_calls
     assert len(emulator.requests) == 2

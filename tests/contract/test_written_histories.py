@@ -159,9 +159,7 @@ CUSTOM = {
     "custom": {"name": "run", "input": 'print("Grüße")\n\\d+'},
 }
 # Numbers that JavaScript writes otherwise, spaces that no writer of ours makes, no arguments.
-ODD = wire.tool_call(
-    "pay", '{ "é": "🐑", "amount": 1.0, "x": [{"b": -0.0, "a": 1e3}] }', "call_z1"
-)
+ODD = wire.tool_call("pay", '{ "é": "🐑", "amount": 1.0, "x": [{"b": -0.0, "a": 1e3}] }', "call_z1")
 BARE = wire.tool_call("look", "", "call_a", 1)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from langchain.agents.middleware import TodoListMiddleware
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
@@ -42,7 +43,12 @@ def built(model: ChatOpenRouterO3, form: Any, **options: Any) -> Any:
         "tools": [get_weather],
     }
     return deepagents.create_deep_agent(
-        model=model, tools=[get_weather], subagents=[clerk], response_format=form[0], **options
+        model=model,
+        tools=[get_weather],
+        subagents=[clerk],
+        response_format=form[0],
+        middleware=[TodoListMiddleware()],
+        **options,
     )
 
 

@@ -55,7 +55,11 @@ async def last_state(agent: Any, question: Any, *, streamed: bool) -> dict[str, 
     if not streamed:
         found: dict[str, Any] = await agent.ainvoke(question)
         return found
-    states = [piece async for kind, piece in agent.astream(question, stream_mode=KINDS) if kind == "values"]
+    states = [
+        piece
+        async for kind, piece in agent.astream(question, stream_mode=KINDS)
+        if kind == "values"
+    ]
     return dict(states[-1])
 
 

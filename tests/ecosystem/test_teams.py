@@ -1,4 +1,4 @@
-"""`langgraph-supervisor` and `langgraph-swarm`: handovers, and histories that others have written."""
+"""`langgraph-supervisor` and `langgraph-swarm`: handovers, histories that others have written."""
 
 from __future__ import annotations
 
@@ -34,25 +34,23 @@ def get_weather(city: str) -> str:
     return f"Sunny in {city}."
 
 
-@pytest.fixture
-def supervisor() -> Any:
-    return pytest.importorskip("langgraph_supervisor")
-
-
-@pytest.fixture
-def swarm() -> Any:
-    return pytest.importorskip("langgraph_swarm")
-
-
 @pytest.mark.parametrize("mode", ["full_history", "last_message"])
 @every_form
 @every_run
 def test_a_supervisor_delegates_and_answers_with_an_object(
-    emulator: Emulator, model: ChatOpenRouterO3, supervisor: Any, run: Any, form: Any, mode: str
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, form: Any, mode: str
 ) -> None:
+    supervisor: Any = pytest.importorskip("langgraph_supervisor")
+    from langgraph.prebuilt.chat_agent_executor import AgentStateWithStructuredResponse
+
     clerk: Any = create_agent(model, [get_weather], name="clerk", system_prompt="Look.")
     team = supervisor.create_supervisor(
-        [clerk], model=model, prompt="Delegate.", output_mode=mode, response_format=form[0]
+        [clerk],
+        model=model,
+        prompt="Delegate.",
+        output_mode=mode,
+        response_format=form[0],
+        state_schema=AgentStateWithStructuredResponse,
     ).compile()
     play(
         emulator,
@@ -76,8 +74,9 @@ def test_a_supervisor_delegates_and_answers_with_an_object(
 @every_form
 @every_run
 def test_a_swarm_hands_over_and_remembers_who_speaks(
-    emulator: Emulator, model: ChatOpenRouterO3, swarm: Any, run: Any, form: Any
+    emulator: Emulator, model: ChatOpenRouterO3, run: Any, form: Any
 ) -> None:
+    swarm: Any = pytest.importorskip("langgraph_swarm")
     to_clerk = swarm.create_handoff_tool(agent_name="clerk")
     to_host = swarm.create_handoff_tool(agent_name="host")
     host: Any = create_agent(model, [to_clerk], name="host")
