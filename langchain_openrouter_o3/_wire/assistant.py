@@ -171,15 +171,19 @@ def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
     """Reuse the model's own string while it still means the same arguments."""
     try:
         written = encode(args).decode()
+        return raw if isinstance(raw, str) and _still_means(raw, written) else written
     except (TypeError, ValueError) as error:
         raise OpenRouterInputError(
             f"{place.name}: the arguments of a tool call are not JSON: {error}"
         ) from error
-    rewritten = _rewritten(raw) if isinstance(raw, str) else None
-    # Written out, because to Python 1 and True are equal.
-    if rewritten == written or (rewritten and _meaning(rewritten) == _meaning(written)):
-        return str(raw)
-    return written
+
+
+def _still_means(raw: str, written: str) -> bool:
+    """Compare written arguments, because to Python 1 and True are equal."""
+    rewritten = _rewritten(raw)
+    return rewritten == written or (
+        rewritten is not None and _meaning(rewritten) == _meaning(written)
+    )
 
 
 @lru_cache(maxsize=4096)  # the same strings come back with every turn of a conversation

@@ -437,7 +437,7 @@ def test_a_router_chooses_the_model(
         "thorough": new.ModelChoice(model=other, criteria="Large tasks."),
     }
     router = new.ModelRouterMiddleware(
-        choices=choices, instructions="Choose.", classifier=classifier(model, choice="thorough")
+        choices=choices, instructions="Choose.", classifier=classifier(model, kind="choice")
     )
     play(emulator, say({"choice": "thorough", "noul": 0}), WEATHER, say(form[1]))
     check_order(run(build(form, router), ASK), form)
@@ -467,7 +467,7 @@ def test_a_risky_call_is_blocked(
     assert risk[1] in bodies(emulator)[-1]["messages"][-1]["content"]
 
 
-def classifier(model: ChatOpenRouterO3, choice: str = "") -> Any:
+def classifier(model: ChatOpenRouterO3, kind: str = "noul") -> Any:
     """Make a decision model of langchain-core's of a structured chain of ours."""
     decisions: Any = pytest.importorskip("langchain_core.decisions")
     types: Any = pytest.importorskip("langchain_core.decisions.types")
@@ -489,14 +489,10 @@ def classifier(model: ChatOpenRouterO3, choice: str = "") -> Any:
         def _classify(self, state: Any, questions: Any) -> Any:
             found = judge.invoke(f"Judge as JSON: {state} {[*questions]}")
             (name,) = questions
-            answer = (
-                {"type": "choice", "choice": choice, "probabilities": {}, "confidence": 1}
-                if choice
-                else {"type": "noul", "noul": found["noul"]}
-            )
+            answer = {"type": kind, kind: found[kind], "probabilities": {}, "confidence": 1}
             return types.ClassifierResponse(model=model.model, answers={name: answer})
 
-    return Judge()
+    return Judge(model=model.model)
 
 
 @every_form
