@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import ConfigurableField, Runnable
+from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig
 from langchain_core.runnables.base import RunnableSerializable
 from langchain_core.runnables.configurable import (
     RunnableConfigurableAlternatives,
@@ -30,7 +30,33 @@ else:
     Fields, Alternatives = RunnableConfigurableFields, RunnableConfigurableAlternatives
 
 
-class ConfigurableModel(Bindable, Fields):
+class Chosen:
+    """Lets the model that a configuration chooses give its events; core's own classes give none."""
+
+    # No annotation says here what `prepare` is: pydantic would make a field of it.
+
+    def stream_events(
+        self: Any,
+        input: Any,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Stream the events of the model that is chosen."""
+        model, config = self.prepare(config)
+        return model.stream_events(input, config, **kwargs)
+
+    def astream_events(
+        self: Any,
+        input: Any,  # noqa: A002 - core's name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Stream the events of the model that is chosen, asynchronously."""
+        model, config = self.prepare(config)
+        return model.astream_events(input, config, **kwargs)
+
+
+class ConfigurableModel(Bindable, Chosen, Fields):
     """What `configurable_fields` of a chat model returns."""
 
     @override
@@ -64,7 +90,7 @@ class ConfigurableModel(Bindable, Fields):
         return RunnableConfigurableFields.lc_id()
 
 
-class AlternativeModels(Alternatives):
+class AlternativeModels(Chosen, Alternatives):
     """What `configurable_alternatives` of a chat model returns: each method serves them all."""
 
     @override

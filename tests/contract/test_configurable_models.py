@@ -24,8 +24,9 @@ from pydantic import BaseModel, ValidationError
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.emulator import faults
 from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import Turn, answer_by, bodies, call, say, tool_names
+from tests.agents.script import Turn, answer_by, bodies, call, play, say, tool_names
 from tests.conftest import KEY
+from tests.contract.test_bound_models import WAYS as CALLS
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
@@ -88,6 +89,7 @@ def fields(model: Any) -> Any:
     )
 
 
+OTHER = {"llm": "other"}
 CHOICE = {"model": "openai/o4-mini", "limit": 900, "effort": "low"}
 
 
@@ -131,6 +133,24 @@ def test_fields_stay_configurable_when_tools_are_bound(
     check_choice(last(emulator))
     assert tool_names(last(emulator)) == ["get_weather"]
     assert last(emulator)["tool_choice"]["function"]["name"] == "get_weather"
+
+
+@pytest.mark.filterwarnings("ignore:.*is in beta")
+@pytest.mark.parametrize("call", CALLS, ids=lambda way: way.__name__)
+def test_every_way_of_calling_keeps_the_configuration_and_the_call(
+    emulator: Emulator, model: ChatOpenRouterO3, call: Callable[..., None]
+) -> None:
+    for chain in (
+        fields(model).with_config(configurable=CHOICE).bind_tools([get_weather], seed=4),
+        fields(model).bind_tools([get_weather], seed=4).with_config(configurable=CHOICE),
+        alternatives(model, emulator)
+        .with_config(configurable=OTHER)
+        .bind_tools([get_weather], seed=4, max_tokens=900, reasoning_effort="low"),
+    ):
+        call(chain, user="u")
+        check_choice(last(emulator))
+        assert (last(emulator)["seed"], last(emulator)["user"]) == (4, "u")
+        assert tool_names(last(emulator)) == ["get_weather"]
 
 
 def test_the_order_of_binding_and_configuring_is_free(
@@ -216,6 +236,26 @@ def test_an_agent_is_configured_through_its_graph(
     for body in bodies(emulator):
         check_choice(body)
         assert tool_names(body) == ["get_weather"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
+@pytest.mark.parametrize("asynchronous", [False, True])
+@every_form
+def test_an_agent_with_a_format_takes_a_model_with_choices(
+    emulator: Emulator, model: ChatOpenRouterO3, form: Any, *, asynchronous: bool
+) -> None:
+    """LangChain takes it for no chat model that has a profile, so the object comes by a tool."""
+    for opened, given in ((fields(model), CHOICE), (alternatives(model, emulator), OTHER)):
+        play(emulator, call(("get_weather", {"city": "Rome"})), call((form[0].__name__, form[1])))
+        agent: Any = create_agent(opened, [get_weather], response_format=form[0])
+        question, config = {"messages": [("user", "As JSON")]}, {"configurable": given}
+        found = (
+            asyncio.run(agent.ainvoke(question, config))
+            if asynchronous
+            else agent.invoke(question, config)
+        )
+        assert found["structured_response"] == form[2]
+        assert {body["model"] for body in bodies(emulator)[-2:]} == {"openai/o4-mini"}
 
 
 def test_a_fallback_is_configured_too(emulator: Emulator, model: ChatOpenRouterO3) -> None:
