@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableSerializable
+from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableField
 from typing_extensions import Self, override
 
 from langchain_openrouter_o3._arguments.headers import (
@@ -51,8 +52,34 @@ def _calling(name: str) -> Callable[..., Any]:
     return call
 
 
+class Bindable:
+    """Lets each `with_…` of a model give a binding of ours, which more binding does not forget."""
+
+    def with_retry(self, **options: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """Repeat a failed call; binding tools or a schema after that keeps it."""
+        return self._bare_binding().with_retry(**options)
+
+    def with_listeners(self, **listeners: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """Call listeners around a run; binding tools or a schema after that keeps them."""
+        return self._bare_binding().with_listeners(**listeners)
+
+    def with_alisteners(self, **listeners: Any) -> Runnable[LanguageModelInput, AIMessage]:
+        """Await listeners around a run; binding tools or a schema after that keeps them."""
+        return self._bare_binding().with_alisteners(**listeners)
+
+    def with_types(
+        self, *, input_type: Any = None, output_type: Any = None
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Tell the types of input and output; binding tools after that keeps them."""
+        return self._bare_binding().with_types(input_type=input_type, output_type=output_type)
+
+    def _bare_binding(self) -> BoundModel:
+        model: Any = self
+        return BoundModel(bound=model, kwargs={}, config={})
+
+
 class BoundModel(Binding):
-    """What `bind`, `bind_tools` and `with_config` of a chat model return."""
+    """What `bind`, `bind_tools` and each `with_…` of a chat model return."""
 
     @override
     def bind(self, **kwargs: Any) -> Self:
@@ -113,6 +140,34 @@ class BoundModel(Binding):
         structured: Runnable[LanguageModelInput, Any] = build(self._add_tools, schema, **options)
         return structured
 
+    @override
+    def with_retry(self, **options: Any) -> Self:
+        """Repeat a failed call; core's own would forget listeners and types."""
+        # Not the model's own, which would give a binding again.
+        plain: Any = Runnable
+        return self.model_copy(update={"bound": plain.with_retry(self.bound, **options)})
+
+    @override
+    def with_alisteners(self, **listeners: Any) -> Self:
+        """Await listeners around a run; core's own would put a binding around this one."""
+        added: Any = super().with_alisteners(**listeners)
+        factories = [*added.config_factories, *self.config_factories]
+        return self.model_copy(update={"config_factories": factories})
+
+    @override
+    def configurable_fields(
+        self, **kwargs: AnyConfigurableField
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        """Let a call's configuration set what is bound; binding more keeps that open."""
+        return self._keep_open(super().configurable_fields(**kwargs))
+
+    @override
+    def configurable_alternatives(
+        self, which: ConfigurableField, **options: Any
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        """Let a call's configuration choose among models; binding keeps the choice open."""
+        return self._keep_open(super().configurable_alternatives(which, **options))
+
     @classmethod
     @override
     def lc_id(cls) -> list[str]:
@@ -147,11 +202,16 @@ class BoundModel(Binding):
 
     @property
     def _chat_model(self) -> Any:
-        """The chat model, also below what `with_retry` puts around it."""
+        """The chat model, also below retries and choices that are open."""
         bound: Any = self.bound
         while not isinstance(bound, BaseChatModel):
-            bound = bound.bound
+            bound = getattr(bound, "default", None) or bound.bound
         return bound
+
+    def _keep_open(self, configurable: Any) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        kept: RunnableSerializable[LanguageModelInput, AIMessage]
+        kept = self._chat_model._keep_open(configurable)  # noqa: SLF001 - the two are one
+        return kept
 
     def _tools(self) -> list[dict[str, Any]]:
         return tools_to_wire(self.kwargs.get("tools") or ())

@@ -15,7 +15,8 @@ from langchain_core.language_models import (
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
+from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableField
 from pydantic import ConfigDict
 from typing_extensions import override
 
@@ -45,7 +46,7 @@ from langchain_openrouter_o3._wire.results import (
     run_id_of,
 )
 from langchain_openrouter_o3._wire.stream import ChunkReader
-from langchain_openrouter_o3.bound_model import BoundModel
+from langchain_openrouter_o3.bound_model import Bindable, BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import langchain_profile
 from langchain_openrouter_o3.tokens import count_message_tokens, count_text_tokens, encode_text
@@ -66,7 +67,7 @@ T = TypeVar("T")
 Method = Literal["json_schema", "function_calling", "json_mode"]
 
 
-class ChatOpenRouterO3(ModelFields):
+class ChatOpenRouterO3(Bindable, ModelFields):
     """OpenAI's o3-mini through OpenRouter.
 
     Every parameter of the request can also be given per call or with `.bind(…)`, under any of
@@ -274,6 +275,27 @@ class ChatOpenRouterO3(ModelFields):
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind a configuration; binding tools or a schema after that keeps it."""
         return self.bind().with_config(config, **kwargs)
+
+    @override
+    def configurable_fields(
+        self, **kwargs: AnyConfigurableField
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        """Let a call's configuration set fields; binding tools or a schema keeps that open."""
+        return self._keep_open(super().configurable_fields(**kwargs))
+
+    @override
+    def configurable_alternatives(
+        self, which: ConfigurableField, **options: Any
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        """Let a call's configuration choose among models; binding keeps the choice open."""
+        return self._keep_open(super().configurable_alternatives(which, **options))
+
+    def _keep_open(
+        self, configurable: RunnableSerializable[LanguageModelInput, AIMessage]
+    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
+        from langchain_openrouter_o3.configurable_model import keep_open  # noqa: PLC0415 - rare
+
+        return keep_open(configurable)
 
     @override
     def bind_tools(

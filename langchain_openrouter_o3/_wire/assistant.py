@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,8 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
         (call["id"], call["name"] or "", str(raw.get(call["id"] or "", call["args"] or "")))
         for call in message.invalid_tool_calls
     ]
-    if len(calls) > 1:
+    # Of one kind they are in order already, also where a database has sorted the keys of `raw`.
+    if message.tool_calls and message.invalid_tool_calls:
         order = {identity: position for position, identity in enumerate(raw)}
         calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
     custom = _custom_ids(message, place)
@@ -188,15 +190,33 @@ def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
     """Reuse the model's own string while it still means the same arguments."""
     try:
         written = encode(args).decode()
-        # Written out, because to Python 1 and True are equal.
-        return raw if isinstance(raw, str) and _rewritten(raw) == written else written
+        return raw if isinstance(raw, str) and _still_means(raw, written) else written
     except (TypeError, ValueError) as error:
         raise OpenRouterInputError(
             f"{place.name}: the arguments of a tool call are not JSON: {error}"
         ) from error
 
 
+def _still_means(raw: str, written: str) -> bool:
+    """Compare written arguments, because to Python 1 and True are equal."""
+    rewritten = _rewritten(raw)
+    return rewritten == written or (
+        rewritten is not None and _meaning(rewritten) == _meaning(written)
+    )
+
+
 @lru_cache(maxsize=4096)  # the same strings come back with every turn of a conversation
 def _rewritten(raw: str) -> str | None:
     """Write an argument string as we would; None if it holds no arguments."""
     return encode(parse_arguments(raw)).decode() if raw.strip() else None
+
+
+@lru_cache(maxsize=4096)
+def _meaning(written: str) -> str:
+    """Write JSON so that writing counts no more: JavaScript makes 1.0 a 1, databases sort keys."""
+    return json.dumps(json.loads(written, parse_float=_number), sort_keys=True)
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    return int(number) if number.is_integer() else number

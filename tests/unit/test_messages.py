@@ -189,6 +189,10 @@ def test_the_models_own_argument_string_goes_back_byte_for_byte() -> None:
         ('{"a":1}', {"a": 2}, '{"a":2}'),
         ('{"a":1}', {"a": True}, '{"a":true}'),
         ('{"a":[0]}', {"a": [False]}, '{"a":[false]}'),
+        ('{"a":1.0}', {"a": True}, '{"a":true}'),
+        ('{"a":1.5}', {"a": 1}, '{"a":1}'),
+        ('{"a":[1,2]}', {"a": [2, 1]}, '{"a":[2,1]}'),
+        ('{"a":null}', {}, "{}"),
         ("", {}, "{}"),
         ('{"a"', {"a": 1}, '{"a":1}'),
         (5, {"a": 1}, '{"a":1}'),
@@ -199,6 +203,31 @@ def test_edited_arguments_replace_the_models_string(raw: Any, args: Any, sent: s
     wire = wire_of(message, ToolMessage("x", tool_call_id="1"))
 
     assert wire["tool_calls"][0]["function"]["arguments"] == sent
+
+
+@pytest.mark.parametrize(
+    ("raw", "args"),
+    [
+        ('{"a":1.0,"b":0.5}', {"b": 0.5, "a": 1}),
+        ('{"a":1e2,"b":[-0.0]}', {"a": 100, "b": [0]}),
+        ('{"b": {"d": "1.0", "c": []}, "a": true}', {"a": True, "b": {"c": [], "d": "1.0"}}),
+    ],
+)
+def test_the_models_string_stays_while_only_the_writing_has_changed(raw: str, args: Any) -> None:
+    """JavaScript writes 1.0 as 1; databases sort keys."""
+    message = asked(call("1", **args), additional_kwargs={ARGUMENTS_KEY: {"1": raw}})
+    wire = wire_of(message, ToolMessage("x", tool_call_id="1"))
+
+    assert wire["tool_calls"][0]["function"]["arguments"] == raw
+
+
+def test_calls_keep_their_order_though_their_strings_have_lost_it() -> None:
+    message = asked(
+        call("b", "g"), call("a"), additional_kwargs={ARGUMENTS_KEY: {"a": "{}", "b": "{}"}}
+    )
+    results = [ToolMessage("x", tool_call_id=i) for i in "ba"]
+
+    assert [each["id"] for each in wire_of(message, *results)["tool_calls"]] == ["b", "a"]
 
 
 def test_valid_and_invalid_calls_go_back_in_the_order_in_which_they_came() -> None:

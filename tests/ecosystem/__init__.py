@@ -1,0 +1,1 @@
+"""Packages around LangChain, in an environment of their own (tests/constraints-ecosystem.txt)."""
