@@ -83,6 +83,8 @@ def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
     Raises:
         OpenRouterInputError: An image cannot be sent; core would fail while it traces it.
     """
+    if all(isinstance(message.content, str) for message in messages):
+        return None
     place = Place(image_inputs=True)
     protected: list[BaseMessage] = []
     for index, message in enumerate(messages):
