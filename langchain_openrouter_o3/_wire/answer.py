@@ -84,17 +84,24 @@ class Answer:
         stop: The scanner for the caller's stop sequences.
     """
 
-    def __init__(self, stop: Sequence[str] = (), generation_id: str | None = None) -> None:
+    def __init__(
+        self,
+        stop: Sequence[str] = (),
+        generation_id: str | None = None,
+        response_cache: dict[str, Any] | None = None,
+    ) -> None:
         """Start before the first payload.
 
         Args:
             stop: Sequences before which the text ends.
             generation_id: The id from the response header, if it was there.
+            response_cache: What the headers tell of OpenRouter's cache of answers.
         """
         self.stop = StopScanner(stop)
         self.finish_reason: str | None = None
         self.native_finish_reason: str | None = None
         self._identity = generation_id
+        self._response_cache = response_cache or None
         self._identified = False
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -169,6 +176,8 @@ class Answer:
             return
         failed = _is_failure(native)
         unbilled = self._usage is not None and self._usage["output_tokens"] == 0
+        if self._response_cache and self._response_cache.get("status") == "hit":
+            unbilled = False  # an answer from the cache was billed before
         if failed or unbilled:
             raise OpenRouterEmptyResponseError(
                 f"The answer of {self._who()} is empty: no text, tool call, refusal or reasoning "
@@ -210,6 +219,7 @@ class Answer:
             "native_finish_reason": None if stopped else self.native_finish_reason,
             "logprobs": self._logprobs,
             "stop_sequence": self.stop.matched,
+            "response_cache": self._response_cache,
         }
         known = {key: value for key, value in known.items() if value is not None}
         seen = {**self._envelope, **self._of_choice}
