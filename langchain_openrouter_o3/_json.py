@@ -82,6 +82,16 @@ def is_text(value: Any) -> TypeIs[str]:
     return isinstance(value, str)
 
 
+def in_order(value: Any, levels: int) -> Any:
+    """Return JSON-like data with the keys of its objects in order, so many levels deep.
+
+    Another order of keys is the same to JSON, and another request to a cache.
+    """
+    if levels and is_object(value):
+        return {key: in_order(value[key], levels - 1) for key in sorted(value, key=str)}
+    return [in_order(item, levels - 1) for item in value] if levels and is_array(value) else value
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 

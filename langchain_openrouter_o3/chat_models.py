@@ -21,6 +21,7 @@ from pydantic import ConfigDict
 from typing_extensions import override
 
 from langchain_openrouter_o3._arguments.call import build_call
+from langchain_openrouter_o3._arguments.declarations import describe
 from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.headers import (
     headers_digest,
@@ -465,3 +466,6 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(list(messages))
         return count_message_tokens(messages, tools)
+
+
+ChatOpenRouterO3.__doc__ = f"{ChatOpenRouterO3.__doc__}\n{describe(ChatOpenRouterO3.model_fields)}"

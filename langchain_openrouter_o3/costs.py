@@ -24,6 +24,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._wire.response_cache import is_hit
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterTimeoutError
 
 
@@ -36,7 +37,8 @@ class ModelCosts:
         upstream_cost: USD that providers charged to your own keys (BYOK).
         usage: Tokens of all answers but the cached ones; None before the first.
         answers: Answers that came with a price, failed ones among them.
-        cached_answers: Answers from LangChain's cache: free, and their tokens not counted.
+        cached_answers: Answers from LangChain's cache or OpenRouter's: free, and their tokens not
+            counted.
         unpriced_answers: Answers that came without a price, such as one that broke off or was
             closed early; OpenRouter's activity page knows what they cost.
     """
@@ -52,7 +54,8 @@ class ModelCosts:
         """Return the costs with one more answer; None is one of which nothing came."""
         facts: dict[str, Any] = message.response_metadata if message is not None else {}
         usage = message.usage_metadata if message is not None else None
-        if usage is not None and "total_cost" in usage:  # langchain-core's mark of a cache hit
+        # langchain-core marks what comes from its cache so.
+        if is_hit(facts) or (usage is not None and "total_cost" in usage):
             return replace(self, cached_answers=self.cached_answers + 1)
         counted = replace(self, usage=add_usage(self.usage, usage)) if usage else self
         cost = facts.get("cost")

@@ -50,28 +50,6 @@ class ModelFacts(NamedTuple):
     min_max_tokens: int = 16
 
 
-MODEL_PARAMETERS = frozenset(
-    {
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "min_p",
-        "parallel_tool_calls",
-        "presence_penalty",
-        "repetition_penalty",
-        "temperature",
-        "top_a",
-        "top_k",
-        "top_logprobs",
-        "top_p",
-        "verbosity",
-    }
-)
-"""Request parameters that other models have and no o-series model supports.
-
-Providers refuse or ignore them, depending on the route, so they are withheld openly.
-"""
-
 _O3_MINI = Prices(1.10, 4.40, 0.55)
 _FACTS = {
     "openai/o3-mini": ModelFacts("o3-mini", _O3_MINI, "2025-01-31", image_inputs=False),
@@ -98,15 +76,16 @@ _FACTS = {
 
 @lru_cache(maxsize=64)
 def model_facts(slug: str) -> ModelFacts | None:
-    """Look a model up by its slug; a routing suffix (`:nitro`) and a date do not matter.
+    """Look a model up by its slug; a preset, a routing suffix (`:nitro`) and a date do not matter.
 
     Args:
-        slug: As sent, such as `"openai/o3-mini"` or `"openai/o3-mini-2025-01-31:online"`.
+        slug: As sent, such as `"openai/o3-mini@preset/mine"` or
+            `"openai/o3-mini-2025-01-31:online"`.
 
     Returns:
-        The facts, or None for a model that this package does not know.
+        The facts, or None for a model that this package does not know, as that of a preset alone.
     """
-    base = slug.partition(":")[0]
+    base = slug.partition("@preset/")[0].partition(":")[0]
     known = _FACTS.get(base)
     if known is not None:
         return known

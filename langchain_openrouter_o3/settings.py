@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -9,6 +10,9 @@ from typing_extensions import Self
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """Every effort that OpenRouter knows; a model's own list is checked on top of it."""
+
+ServiceTier = Literal["auto", "default", "fast", "flex", "priority", "scale", "ultrafast"]
+"""Every service tier that OpenRouter knows; "fast" is another name of "priority"."""
 
 
 class _Setting(BaseModel):
@@ -21,6 +25,10 @@ class _Setting(BaseModel):
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object; what is None is left out, at any depth."""
         return self.model_dump(exclude_none=True)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show what is set."""
+        return ((name, value) for name, value in super().__repr_args__() if value is not None)
 
 
 class Reasoning(_Setting):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import is_typeddict
 
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import in_order, is_object
 from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire.remembered import remembered
 from langchain_openrouter_o3._wire.schema import (
@@ -45,6 +45,7 @@ _CHOICES: dict[bool | str, str] = {
     "required": "required",
 }
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LEVELS_IN_ORDER = 2  # the keys of a tool and of its function; those of a schema stay
 _NO_PARAMETERS: dict[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -133,7 +134,7 @@ def _tool_to_wire(
             "in a property."
         )
     if tool.get("type") not in (None, "function", "object", ["object"]):
-        return {"wire": dict(tool), "problem": None}
+        return {"wire": in_order(tool, _LEVELS_IN_ORDER), "problem": None}
     converted = _to_openai(tool)
     function = without_invented_words(converted["function"])
     name = function.get("name")
@@ -151,7 +152,7 @@ def _tool_to_wire(
     if strict is None and not prefer_strict:
         del function["strict"]
     return {
-        "wire": {**converted, "function": function},
+        "wire": in_order({**converted, "function": function}, _LEVELS_IN_ORDER),
         "problem": compiled.problem if wanted is None else None,
     }
 

@@ -16,22 +16,21 @@ from langchain_openrouter_o3._arguments.checks import (
 from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._arguments.parameters import (
-    CORE_ARGUMENTS,
+    arguments_of,
     default_parameters,
+    merge_parameters,
     read_call,
+    under_keys,
+    withheld_from,
 )
 from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit, to_timeout
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.request import (
-    CALL_OPTIONS,
-    build_body,
-    encode_body,
-    merge_parameters,
-)
+from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.profiles import model_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -112,42 +111,55 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
         OpenRouterAuthenticationError: There is no key.
     """
     arguments = read_call({**kwargs, "stop": stop} if stop is not None else kwargs)
-    for name in CORE_ARGUMENTS:
-        arguments.pop(name, None)
-    options = {name: arguments.pop(name, None) for name in CALL_OPTIONS}
-    parameters = merge_parameters(default_parameters(model), arguments)
-    body, withheld = build_body(parameters, messages, stream=stream)
-    extra: dict[str, Any] = {}
-    for each in (model.extra_body or {}, options["extra_body"] or {}):
-        extra |= _check_extra_body(each)
-    check_body_keys(extra)
-    body |= extra
-    # What the constructor brought was named there, unless the call has changed the model.
-    changed = parameters["model"] != model.model
-    asked = [name for name in withheld if changed or arguments.get(name) is not None]
-    if asked:
-        warn_withheld(str(parameters["model"]), asked)
+    body, slug = _build_body(model, messages, arguments, stream=stream)
     base_url = usable_base_url(model.base_url)
-    retries = options["max_retries"]
+    retries = arguments.get("max_retries")
     return Call(
         request=Request(
             url=f"{base_url}{COMPLETIONS_PATH}",
-            headers=request_headers(model, options["default_headers"], own, stream=stream),
+            headers=request_headers(model, arguments, own, stream=stream),
             body=encode_body(body),
-            model=str(parameters["model"]),
+            model=slug,
         ),
         policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
-        stop=tuple(check_stop(options["stop"]) or check_stop(model.stop) or ()),
+        stop=tuple(check_stop(arguments.get("stop")) or check_stop(model.stop) or ()),
         timeout=_checked(model, kwargs, "timeout", to_timeout),
         limits=_check_limits(model, kwargs),
         base_url=base_url,
     )
 
 
-def _check_extra_body(value: Any) -> dict[str, Any]:
-    if not is_object(value):
-        raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
-    return value
+def _build_body(
+    model: ModelFields,
+    messages: Sequence[BaseMessage],
+    arguments: Mapping[str, Any],
+    *,
+    stream: bool,
+) -> tuple[dict[str, Any], str]:
+    """Make the body of a call, and the slug that it asks for."""
+    call = arguments_of("body", arguments)
+    parameters = merge_parameters(default_parameters(model), call)
+    slug = str(parameters["model"])
+    facts = model_facts(slug)
+    withheld = withheld_from(parameters, known=facts is not None)
+    sent = {name: value for name, value in parameters.items() if name not in withheld}
+    body = build_body(under_keys(sent), messages, facts, stream=stream)
+    body |= _extra_body(model, arguments)
+    # What the constructor brought was named there, unless the call has changed the model.
+    asked = [name for name in withheld if slug != model.model or call.get(name) is not None]
+    if asked:
+        warn_withheld(slug, asked)
+    return body, slug
+
+
+def _extra_body(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    joined: dict[str, Any] = {}
+    for extra in (model.extra_body or {}, arguments.get("extra_body") or {}):
+        if not is_object(extra):
+            raise OpenRouterInputError("extra_body is a dictionary of keys of the body.")
+        joined |= extra
+    check_body_keys(joined)
+    return joined
 
 
 def _checked(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -14,6 +16,7 @@ from langchain_openrouter_o3._http.timeouts import plain_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._warn import warn_caller
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.settings import ServiceTier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +24,12 @@ if TYPE_CHECKING:
 HOUR = 3_600
 MAX_HOST_LABEL = 63
 """Characters between two dots of a host name (RFC 1035, section 2.3.4)."""
+
+MAX_CACHE_SECONDS = 86_400
+MAX_METADATA_PAIRS = 16
+MAX_METADATA_KEY = 64
+MAX_METADATA_TEXT = 512
+"""Limits of OpenRouter: a day for cached answers, and characters of `request_metadata`."""
 
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 COMPLETIONS_PATH = "/chat/completions"
@@ -191,16 +200,61 @@ def warn_withheld(model: str, names: Sequence[str]) -> None:
     )
 
 
-def attribution(
-    app_url: str | None, app_title: str | None, app_categories: Sequence[str] | None
-) -> dict[str, str]:
-    """Return the headers that tell OpenRouter which app asks; only what is set.
+def check_service_tier(value: Any) -> Any:
+    """Refuse a tier that OpenRouter does not know, with the nearest that it does.
 
-    Source: https://openrouter.ai/docs/app-attribution
+    Raises:
+        ValueError: It is none.
     """
-    headers = {
-        "http-referer": app_url,
-        "x-title": app_title,
-        "x-openrouter-categories": ",".join(app_categories or ()),
-    }
-    return {name: value for name, value in headers.items() if value}
+    tiers = get_args(ServiceTier)
+    if value is None or value in tiers:
+        return value
+    near = difflib.get_close_matches(str(value).lower(), tiers, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"no such service tier: {hint}OpenRouter knows {', '.join(tiers)}")
+
+
+def check_preset(value: str | None) -> str | None:
+    """Refuse what is more than a preset's slug.
+
+    Raises:
+        ValueError: It is empty, or has an "@", a "/" or white space in it.
+    """
+    if value is None or re.fullmatch(r"[^\s@/]+", value):
+        return value
+    raise ValueError(
+        "a preset is given by its slug alone, such as 'my-preset'; the form "
+        "'openai/o3-mini@preset/my-preset' is for model"
+    )
+
+
+def check_response_cache(value: bool | int | None) -> bool | int | None:  # noqa: FBT001 - what it is
+    """Refuse seconds that OpenRouter does not keep an answer for.
+
+    Raises:
+        ValueError: They are not from 1 to 86400.
+    """
+    if value is None or isinstance(value, bool) or 1 <= value <= MAX_CACHE_SECONDS:
+        return value
+    raise ValueError(
+        f"{value} is not a time to keep answers: seconds from 1 to {MAX_CACHE_SECONDS}; True is "
+        "300 seconds, and False keeps none"
+    )
+
+
+def check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | None:
+    """Refuse more than OpenRouter takes.
+
+    Raises:
+        ValueError: There are more than 16 pairs, or one is too long.
+    """
+    pairs = value or {}
+    if len(pairs) > MAX_METADATA_PAIRS:
+        raise ValueError(f"{len(pairs)} pairs are more than the {MAX_METADATA_PAIRS} it may have")
+    for key, text in pairs.items():
+        if len(key) > MAX_METADATA_KEY or len(text) > MAX_METADATA_TEXT:
+            raise ValueError(
+                f"a key of {len(key)} and a value of {len(text)} characters: a key may have "
+                f"{MAX_METADATA_KEY}, and its value {MAX_METADATA_TEXT}"
+            )
+    return value

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from langchain_openrouter_o3._arguments.names import canonical_names
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.request import canonical_names
-from langchain_openrouter_o3.profiles import EFFORTS, model_facts
+from langchain_openrouter_o3.profiles import EFFORTS, is_builtin_profile, model_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
 
-def read_constructor(data: Any, fields: Collection[str]) -> Any:
+def read_constructor(data: Any, fields: Collection[str], aliases: Mapping[str, str]) -> Any:
     """Bring a constructor's arguments under their first names and hide the key.
 
     Raises:
@@ -25,7 +25,7 @@ def read_constructor(data: Any, fields: Collection[str]) -> Any:
     """
     if not is_object(data):
         return data  # an instance, or something that pydantic refuses itself
-    values = canonical_names(data, fields)
+    values = canonical_names(data, fields, aliases, {})
     if isinstance(values.get("api_key"), str):
         values["api_key"] = SecretStr(values["api_key"])
     for name in ("api_key", "base_url"):
@@ -84,3 +84,13 @@ def refused(title: str, text: str) -> ValidationError:
     kind = PydanticCustomError("argument", "{text}", {"text": text})
     details = [InitErrorDetails(type=kind, input=None)]
     return ValidationError.from_exception_data(title, details, hide_input=True)
+
+
+def own_value(name: str, value: Any) -> Any:
+    """Return a field without what LangChain and this package add to every model."""
+    if name == "metadata" and is_object(value):
+        own = {key: each for key, each in value.items() if key != "lc_versions"}
+        return own or None
+    if name == "profile" and value is not None and is_builtin_profile(value):
+        return None
+    return value

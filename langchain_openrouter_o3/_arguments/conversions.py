@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
-from langchain_openrouter_o3.tools import tools_to_wire
 
 
 def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
@@ -21,27 +18,41 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
     return output_schema.response_format_to_wire(value, is_told=is_told)
 
 
-def _reasoning_to_wire(value: Any) -> dict[str, Any]:
+def told_response_format_to_wire(value: Any) -> dict[str, Any]:
+    """Do the same for a model's own format: what there is to warn of was said before."""
+    return response_format_to_wire(value, is_told=False)
+
+
+def reasoning_to_wire(value: Any) -> dict[str, Any]:
+    """Write the reasoning map; a field that was assigned to may hold a dictionary."""
     return Reasoning.model_validate(value).to_wire()
 
 
-def _effort_to_wire(value: Any) -> str:
-    return str(Reasoning.model_validate({"effort": value}).effort)
-
-
-def _provider_to_wire(value: Any) -> dict[str, Any]:
+def provider_to_wire(value: Any) -> dict[str, Any]:
+    """Write the provider preferences; a field that was assigned to may hold a dictionary."""
     return ProviderPreferences.model_validate(value).to_wire()
 
 
-CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    "reasoning": _reasoning_to_wire,
-    "reasoning_effort": _effort_to_wire,
-    "provider": _provider_to_wire,
-    "response_format": response_format_to_wire,
-    "tools": tools_to_wire,
-}
-# What the constructor brought was warned of there.
-FIELD_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    **CONVERSIONS,
-    "response_format": partial(response_format_to_wire, is_told=False),
-}
+def categories_to_text(value: list[str]) -> str:
+    """Write a list as one header."""
+    return ",".join(value)
+
+
+def response_cache_to_headers(value: bool | int) -> dict[str, str]:  # noqa: FBT001 - what it is
+    """Write whether answers are cached, and how long.
+
+    Source: https://openrouter.ai/docs/guides/features/response-caching
+    """
+    if isinstance(value, bool):
+        return {"x-openrouter-cache": str(value).lower()}
+    return {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": str(value)}
+
+
+def clear_to_text(value: bool) -> str:  # noqa: FBT001 - what it is
+    """Write whether this request clears its place in the cache; there is no other text."""
+    return "true" if value else ""
+
+
+def router_metadata_to_text(value: bool) -> str:  # noqa: FBT001 - what it is
+    """Write whether the answer is to say how it was routed."""
+    return "enabled" if value else "disabled"

@@ -1,13 +1,16 @@
-"""Every field of `ChatOpenRouterO3`, with its default and its validation."""
+"""Every field of `ChatOpenRouterO3`: declared once, with its default and its validation."""
 
-from __future__ import annotations
+# Without `from __future__ import annotations`: pydantic would have to evaluate each one twice.
 
 import os
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import (
+    AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -21,10 +24,18 @@ from pydantic import (
 )
 from typing_extensions import Self
 
-from langchain_openrouter_o3._arguments import checks, constructor
-from langchain_openrouter_o3._arguments.conversions import response_format_to_wire
+from langchain_openrouter_o3._arguments import checks, constructor, conversions
+from langchain_openrouter_o3._arguments.declarations import (
+    Argument,
+    Body,
+    Header,
+    Local,
+    Verbatim,
+    take_declarations,
+)
 from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.life_cycle import SharedConnections
+from langchain_openrouter_o3._arguments.reasoning import read_reasoning
 from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
 from langchain_openrouter_o3._http.timeouts import (
     check_limit,
@@ -33,15 +44,11 @@ from langchain_openrouter_o3._http.timeouts import (
     plain_timeout,
 )
 from langchain_openrouter_o3._version import __version__
-from langchain_openrouter_o3._wire.request import check_headers, check_reasoning, read_reasoning
+from langchain_openrouter_o3._wire.request import check_headers, check_reasoning
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.profiles import (
-    MODEL_PARAMETERS,
-    is_builtin_profile,
-    langchain_profile,
-    model_facts,
-)
-from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
+from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning, ServiceTier
+from langchain_openrouter_o3.tools import tools_to_wire
 
 if TYPE_CHECKING:
     from httpx import AsyncClient, Client, Timeout
@@ -49,6 +56,9 @@ else:
     # Annotations must resolve at run time (`typing.get_type_hints`), and importing httpx takes
     # time: it is imported on first use. `checks` looks at what comes.
     Timeout = Client = AsyncClient = Any
+
+
+Withheld = partial(Body, withheld=True)
 
 
 class ModelFields(BaseChatModel, SharedConnections):
@@ -64,131 +74,322 @@ class ModelFields(BaseChatModel, SharedConnections):
 
     # --- Model and connection ---
 
-    model: str = Field(default="openai/o3-mini", min_length=1)
-    """Slug of the model. Also `model_name`."""
-
-    api_key: SecretStr | None = Field(
-        default_factory=checks.key_from_environment, validate_default=True
-    )
-    """OpenRouter's key. Also `openrouter_api_key`; environment: `OPENROUTER_API_KEY`."""
-
-    base_url: str = Field(default_factory=checks.base_url_from_environment, validate_default=True)
-    """Where OpenRouter is. Also `openrouter_api_base`; environment: `OPENROUTER_API_BASE`."""
-
-    timeout: float | Timeout | None = Field(default_factory=default_timeout)
-    """Seconds, an `httpx.Timeout`, or None for no limit. Default: connect 10 s, read 600 s."""
-
-    idle_timeout: float | None = None
-    """Longest wait for data, in seconds; keep-alive comments are not data. None: no limit."""
-
-    total_timeout: float | None = None
-    """Longest duration of a call in seconds, with its retries. None: no limit."""
-
-    max_retries: int = Field(default=2, ge=0)
-    """Attempts beyond the first; 0 means exactly one request."""
-
-    http_client: Client | None = Field(default=None, exclude=True)
-    """Your own `httpx.Client` (proxy, TLS, transport); never closed by this package."""
-
-    http_async_client: AsyncClient | None = Field(default=None, exclude=True)
-    """Your own `httpx.AsyncClient`; never closed by this package."""
+    model: Annotated[
+        str,
+        Body(
+            "Slug of the model; `openai/o3-mini@preset/slug` uses a preset.",
+            aliases=("model_name",),
+        ),
+    ] = Field(default="openai/o3-mini", min_length=1)
+    api_key: Annotated[
+        SecretStr | None,
+        Header(
+            "OpenRouter's key.",
+            aliases=("openrouter_api_key",),
+            environment="OPENROUTER_API_KEY",
+            keys=("authorization",),
+            per_call=False,
+            secret=True,
+        ),
+    ] = Field(default_factory=checks.key_from_environment, validate_default=True)
+    base_url: Annotated[
+        str,
+        Local(
+            "Where OpenRouter is.",
+            aliases=("openrouter_api_base",),
+            environment="OPENROUTER_API_BASE",
+            per_call=False,
+        ),
+    ] = Field(default_factory=checks.base_url_from_environment, validate_default=True)
+    timeout: Annotated[
+        float | Timeout | None,
+        Local(
+            "Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no "
+            "limit. By default 10 s to connect and 600 s to read."
+        ),
+    ] = Field(default_factory=default_timeout)
+    idle_timeout: Annotated[
+        float | None,
+        Local(
+            "Longest wait for data, in seconds; keep-alive comments are no data. None: no limit."
+        ),
+    ] = None
+    total_timeout: Annotated[
+        float | None,
+        Local("Longest duration of a call with its retries, in seconds. None: no limit."),
+    ] = None
+    max_retries: Annotated[
+        int, Local("Attempts beyond the first; 0 means exactly one request.")
+    ] = Field(default=2, ge=0)
+    http_client: Annotated[
+        Client | None,
+        Local(
+            "Your own `httpx.Client` (proxy, TLS, transport); this package never closes it.",
+            per_call=False,
+        ),
+    ] = Field(default=None, exclude=True)
+    http_async_client: Annotated[
+        AsyncClient | None,
+        Local("Your own `httpx.AsyncClient`; this package never closes it.", per_call=False),
+    ] = Field(default=None, exclude=True)
 
     # --- What the model does ---
 
-    reasoning: Reasoning | None = None
-    """The reasoning map: effort, max_tokens, exclude, enabled, summary."""
-
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = (
-        None
-    )
-    """Shorthand for `reasoning.effort`; o3-mini accepts low, medium and high."""
-
-    include_reasoning: bool | None = None
-    """Older spelling of `not reasoning.exclude`."""
-
-    max_tokens: int | None = Field(default=None, ge=1)
-    """Longest answer in tokens, hidden reasoning included. Also `max_completion_tokens`."""
-
-    seed: int | None = None
-    """Asks for a repeatable answer."""
-
-    response_format: Any = None
-    """Class, TypedDict, dataclass, JSON schema or envelope that every answer must fit."""
-
-    structured_outputs: bool | None = None
-    """Tells OpenRouter to route to providers with structured output."""
-
-    stop: list[str] | None = None
-    """Text ends before the first of these. Also `stop_sequences`; enforced by the client."""
-
-    n: int | None = None
-    """Number of answers; OpenRouter gives one, so only 1 is accepted."""
+    reasoning: Annotated[
+        Reasoning | None,
+        Body(
+            "The reasoning map: effort, max_tokens, exclude, enabled, summary.",
+            to_wire=conversions.reasoning_to_wire,
+        ),
+    ] = None
+    reasoning_effort: Annotated[
+        Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None,
+        Body("Shorthand for `reasoning.effort`; o3-mini accepts low, medium and high."),
+    ] = None
+    include_reasoning: Annotated[
+        bool | None, Body("Older spelling of `not reasoning.exclude`.")
+    ] = None
+    max_tokens: Annotated[
+        int | None,
+        Body(
+            "Longest answer in tokens, hidden reasoning included; OpenRouter takes 16 and more.",
+            aliases=("max_completion_tokens",),
+        ),
+    ] = Field(default=None, ge=1)
+    seed: Annotated[int | None, Body("Asks for a repeatable answer; any whole number.")] = None
+    response_format: Annotated[
+        Any,
+        Body(
+            "Class, TypedDict, dataclass, JSON schema or envelope that every answer must fit.",
+            to_wire=conversions.response_format_to_wire,
+            field_to_wire=conversions.told_response_format_to_wire,
+        ),
+    ] = None
+    structured_outputs: Annotated[
+        bool | None, Body("Tells OpenRouter to route to providers with structured output.")
+    ] = None
+    stop: Annotated[
+        list[str] | None,
+        Local(
+            "The text ends before the first of these; the client enforces it.",
+            aliases=("stop_sequences",),
+        ),
+    ] = None
+    n: Annotated[
+        int | None, Local("Number of answers; OpenRouter gives one, so only 1 is accepted.")
+    ] = None
+    modalities: Annotated[
+        list[Literal["text", "image", "audio"]] | None,
+        Body("Forms of the answer; o-series models write text."),
+    ] = None
 
     # --- Parameters that o-series models do not have: accepted, withheld, named in a warning ---
 
-    temperature: float | None = None
-    top_p: float | None = None
-    top_k: int | None = None
-    top_a: float | None = None
-    min_p: float | None = None
-    frequency_penalty: float | None = None
-    presence_penalty: float | None = None
-    repetition_penalty: float | None = None
-    logit_bias: dict[str, float] | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    parallel_tool_calls: bool | None = None
-    verbosity: str | None = None
+    temperature: Annotated[float | None, Withheld("Randomness, from 0 (least) to 2.")] = None
+    top_p: Annotated[
+        float | None, Withheld("Share of probability that tokens are drawn from, from 0 to 1.")
+    ] = None
+    top_k: Annotated[int | None, Withheld("Number of tokens that each is drawn from.")] = None
+    top_a: Annotated[
+        float | None,
+        Withheld("Least probability of a token, from 0 to 1, by the most probable one's square."),
+    ] = None
+    min_p: Annotated[
+        float | None,
+        Withheld(
+            "Least probability of a token, from 0 to 1, as a share of the most probable one's."
+        ),
+    ] = None
+    frequency_penalty: Annotated[
+        float | None, Withheld("Penalty on a token for each time it was used, from -2 to 2.")
+    ] = None
+    presence_penalty: Annotated[
+        float | None, Withheld("Penalty on a token that was used at all, from -2 to 2.")
+    ] = None
+    repetition_penalty: Annotated[
+        float | None, Withheld("Penalty on repetition, from 0 to 2; 1 is none.")
+    ] = None
+    logit_bias: Annotated[
+        dict[str, float] | None, Withheld("Bias by token id, from -100 to 100.")
+    ] = None
+    logprobs: Annotated[
+        bool | None, Withheld("Whether the answer tells the log probabilities of its tokens.")
+    ] = None
+    top_logprobs: Annotated[
+        int | None, Withheld("Number of tokens, from 0 to 20, whose log probabilities are told.")
+    ] = None
+    parallel_tool_calls: Annotated[
+        bool | None, Withheld("Whether one answer may call several tools.")
+    ] = None
+    verbosity: Annotated[
+        str | None, Withheld('Length of the answer: "low", "medium" or "high".')
+    ] = None
+    prediction: Annotated[
+        dict[str, Any] | None,
+        Withheld('Text that is expected to come: `{"type": "content", "content": "…"}`.'),
+    ] = None
+    image_config: Annotated[
+        dict[str, Any] | None, Withheld("Settings of models that make images.")
+    ] = None
 
-    # --- Routing and bookkeeping of OpenRouter ---
+    # --- Routing ---
 
-    models: list[str] | None = None
-    """Fallback models, in order."""
+    models: Annotated[list[str] | None, Body("Slugs of fallback models, in order.")] = None
+    provider: Annotated[
+        ProviderPreferences | None,
+        Body(
+            "Which providers may serve the request.",
+            aliases=("openrouter_provider",),
+            to_wire=conversions.provider_to_wire,
+        ),
+    ] = None
+    preset: Annotated[
+        str | None,
+        AfterValidator(checks.check_preset),
+        Body("Slug of a preset of your account; what the request says itself wins over it."),
+    ] = None
+    route: Annotated[str | None, Body("OpenRouter's older switch for fallbacks.")] = None
+    service_tier: Annotated[
+        ServiceTier | None,
+        BeforeValidator(checks.check_service_tier),
+        Body(
+            'Price and speed: "flex" is cheap and slow, "priority" (also "fast") and "ultrafast" '
+            "are the reverse."
+        ),
+    ] = None
+    router_metadata: Annotated[
+        bool | None,
+        Header(
+            "Whether the answer tells how it was routed, in "
+            "`response_metadata['openrouter_metadata']`.",
+            keys=("x-openrouter-metadata",),
+            to_wire=conversions.router_metadata_to_text,
+        ),
+    ] = None
+    plugins: Annotated[
+        list[dict[str, Any]] | None, Body('OpenRouter\'s plugins, such as `{"id": "web"}`.')
+    ] = None
+    stop_server_tools_when: Annotated[
+        list[dict[str, Any]] | None,
+        Body(
+            "Conditions that end the loop of OpenRouter's own tools, such as "
+            '`{"type": "max_cost", "max_cost_in_dollars": 0.1}`.'
+        ),
+    ] = None
+    deferred_tools: Annotated[
+        Any, Body("Tools that a model has to look for, as OpenRouter documents them.")
+    ] = None
 
-    provider: ProviderPreferences | None = None
-    """Which providers may serve the request. Also `openrouter_provider`."""
+    # --- Caching ---
 
-    route: str | None = None
-    """OpenRouter's older switch for fallbacks."""
+    response_cache: Annotated[
+        bool | int | None,
+        AfterValidator(checks.check_response_cache),
+        Header(
+            "Whether OpenRouter keeps the answer and gives it to equal requests for nothing: True "
+            "(300 seconds), seconds from 1 to 86400, or False.",
+            keys=("x-openrouter-cache", "x-openrouter-cache-ttl"),
+            to_wire=conversions.response_cache_to_headers,
+        ),
+    ] = None
+    response_cache_clear: Annotated[
+        bool | None,
+        Header(
+            "True asks anew, and the new answer is kept.",
+            keys=("x-openrouter-cache-clear",),
+            to_wire=conversions.clear_to_text,
+        ),
+    ] = None
+    prompt_cache_key: Annotated[
+        str | None, Body("Requests with one key share the provider's cache of prompts.")
+    ] = None
+    prompt_cache_options: Annotated[
+        dict[str, Any] | None,
+        Body('How prompts are cached, such as `{"mode": "explicit"}`; for newer models of OpenAI.'),
+    ] = None
+    cache_control: Annotated[
+        dict[str, Any] | None,
+        Body('Where prompts are cached: `{"type": "ephemeral", "ttl": "5m"}` (or "1h").'),
+    ] = None
 
-    plugins: list[dict[str, Any]] | None = None
-    """OpenRouter's plugins, such as `{"id": "web"}`."""
+    # --- Bookkeeping ---
 
-    session_id: str | None = Field(default=None, max_length=256)
-    """Groups requests; at most 256 characters."""
-
-    trace: dict[str, Any] | None = None
-    """Metadata for OpenRouter's broadcast destinations."""
-
-    user: str | None = None
-    """A stable pseudonym of the end user."""
-
-    service_tier: str | None = None
-    """Service tier to ask for, such as "flex"."""
-
-    app_url: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_URL"))
-    """Sent as `HTTP-Referer`; nothing is sent unless set."""
-
-    app_title: str | None = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_TITLE"))
-    """Sent as `X-Title`; nothing is sent unless set."""
-
-    app_categories: list[str] | None = None
-    """Sent as `X-OpenRouter-Categories`; nothing is sent unless set."""
+    session_id: Annotated[
+        str | None,
+        Body(
+            "Groups requests, which stay with one provider and its warm cache; at most 256 "
+            "characters."
+        ),
+    ] = Field(default=None, max_length=256)
+    request_metadata: Annotated[
+        dict[str, str] | None,
+        AfterValidator(checks.check_request_metadata),
+        Body(
+            "Sent as `metadata`, which is LangChain's own name for something else: at most 16 "
+            "pairs, keys of 64 and values of 512 characters.",
+            keys=("metadata",),
+        ),
+    ] = None
+    trace: Annotated[
+        dict[str, Any] | None, Body("Metadata for OpenRouter's broadcast destinations.")
+    ] = None
+    user: Annotated[str | None, Body("A stable pseudonym of the end user.")] = None
+    debug: Annotated[
+        dict[str, Any] | None,
+        Body(
+            "What a stream tells of the request that the provider got, such as "
+            '`{"echo_upstream_body": True}`.'
+        ),
+    ] = None
+    app_url: Annotated[
+        str | None,
+        Header(
+            "The app's URL, sent as `HTTP-Referer` if it is set.",
+            environment="OPENROUTER_APP_URL",
+            keys=("http-referer",),
+        ),
+    ] = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_URL"))
+    app_title: Annotated[
+        str | None,
+        Header(
+            "The app's name, sent as `X-OpenRouter-Title` and `X-Title` if it is set.",
+            environment="OPENROUTER_APP_TITLE",
+            keys=("x-openrouter-title", "x-title"),
+        ),
+    ] = Field(default_factory=partial(os.environ.get, "OPENROUTER_APP_TITLE"))
+    app_categories: Annotated[
+        list[str] | None,
+        Header(
+            "The app's categories, sent as `X-OpenRouter-Categories` if they are set.",
+            keys=("x-openrouter-categories",),
+            to_wire=conversions.categories_to_text,
+        ),
+    ] = None
 
     # --- Escape hatches ---
 
-    default_headers: dict[str, str] | None = Field(default=None, exclude=True, repr=False)
-    """Headers of every request; they win over this package's. Per call: `extra_headers`."""
-
-    extra_body: dict[str, Any] | None = None
-    """Keys of the body, verbatim; they win over everything. Also `model_kwargs`."""
+    default_headers: Annotated[
+        dict[str, str] | None,
+        Verbatim(
+            "Headers of every request, verbatim; they win over this package's.",
+            aliases=("extra_headers",),
+            secret=True,
+        ),
+    ] = Field(default=None, exclude=True, repr=False)
+    extra_body: Annotated[
+        dict[str, Any] | None,
+        Verbatim(
+            "Keys of the body, verbatim; they win over everything.", aliases=("model_kwargs",)
+        ),
+    ] = None
 
     # --- LangChain ---
 
     # Not False by default: core takes an explicit False, which `configurable_fields` would
     # make of the default, as an order never to stream.
-    streaming: bool | None = None
-    """Whether `invoke` streams under the hood."""
+    streaming: Annotated[
+        bool | None, Local("Whether `invoke` streams under the hood.", per_call=False)
+    ] = None
 
     _sources: Sources = PrivateAttr(default_factory=lambda: REAL_SOURCES)
 
@@ -244,10 +445,11 @@ class ModelFields(BaseChatModel, SharedConnections):
         check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
         check_headers(self.default_headers or {}, "default_headers")
         check_body_keys(self.extra_body)
-        attribution = checks.attribution(self.app_url, self.app_title, self.app_categories)
-        check_headers(attribution, "app_url, app_title or app_categories")
+        for name in HEADER_FIELDS:
+            if (value := getattr(self, name)) is not None:
+                check_headers(ARGUMENTS[name].headers(value), name)
         if self.response_format is not None:
-            response_format_to_wire(self.response_format)
+            conversions.response_format_to_wire(self.response_format)
         self._renew_profile()
         self._warn_withheld()
         return self
@@ -262,7 +464,7 @@ class ModelFields(BaseChatModel, SharedConnections):
             self.profile = langchain_profile(self.model)
 
     def _warn_withheld(self) -> None:
-        given = MODEL_PARAMETERS & self.model_fields_set
+        given = WITHHELD & self.model_fields_set
         names = sorted(name for name in given if getattr(self, name) is not None)
         if names and model_facts(self.model) is not None:
             checks.warn_withheld(self.model, names)
@@ -285,7 +487,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     @classmethod
     def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler(constructor.read_constructor(data, cls.model_fields))
+            return handler(constructor.read_constructor(data, cls.model_fields, ALIASES))
         except ValidationError as error:
             slug = constructor.slug_of(data, cls.model_fields["model"].default)
             raise constructor.without_inputs(cls.__name__, error, slug) from None
@@ -295,3 +497,60 @@ class ModelFields(BaseChatModel, SharedConnections):
     @field_serializer("timeout")
     def _plain_timeout(self, value: Any) -> Any:
         return plain_timeout(value)
+
+    # --- Shown to people ---
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show the model's name first, and then what is not as it is by default."""
+        yield "model", self.model
+        for name, field in type(self).model_fields.items():
+            value = constructor.own_value(name, getattr(self, name))
+            shown = field.repr and name not in HIDDEN_FIELDS
+            if shown and value != field.get_default(call_default_factory=True):
+                yield name, value
+
+
+_INHERITED = {
+    "name": "LangChain's: name of the model in traces.",
+    "cache": "LangChain's: a cache of answers, True for the global one, False for none.",
+    "verbose": "LangChain's: whether runs are printed.",
+    "callbacks": "LangChain's: handlers that hear of every run.",
+    "tags": "LangChain's: tags of every run.",
+    "metadata": "LangChain's: metadata of every run in traces; OpenRouter's is `request_metadata`.",
+    "custom_get_token_ids": "LangChain's: counts tokens instead of o3-mini's tokenizer.",
+    "rate_limiter": "LangChain's: delays requests.",
+    "disable_streaming": "LangChain's: True never streams, `tool_calling` does not with tools.",
+    "output_version": "LangChain's: form of `content`; `v1` is a list of standard blocks.",
+    "profile": "LangChain's: what the model can do; known for o-series models.",
+}
+
+ARGUMENTS: dict[str, Argument] = {
+    **take_declarations(ModelFields.model_fields, _INHERITED),
+    "tools": Body("Tools that the model may call.", to_wire=tools_to_wire),
+    "tool_choice": Body("Which of the tools the model may or must call."),
+}
+"""Every argument of a model and of a call; what LangChain declares itself is not among them."""
+
+ALIASES = {alias: name for name, argument in ARGUMENTS.items() for alias in argument.aliases}
+"""Other names of arguments, as LangChain's other packages spell them."""
+
+BODY_FIELDS = tuple(
+    sorted(
+        name
+        for name, argument in ARGUMENTS.items()
+        if argument.place == "body" and name in ModelFields.model_fields
+    )
+)
+HEADER_FIELDS = tuple(
+    name
+    for name, argument in ARGUMENTS.items()
+    if argument.place == "header" and not argument.secret
+)
+WITHHELD = frozenset(name for name, argument in ARGUMENTS.items() if argument.withheld)
+"""Request parameters that other models have and no o-series model supports.
+
+Providers refuse or ignore them, depending on the route, so they are withheld openly.
+"""
+
+HIDDEN_FIELDS = frozenset({"model", *(name for name, each in ARGUMENTS.items() if each.secret)})
+"""Fields that a representation does not show among the others."""

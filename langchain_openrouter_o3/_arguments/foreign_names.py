@@ -116,7 +116,6 @@ FOREIGN_NAMES = {
     "max_output_tokens": _LIMIT,
     "max_tokens_to_sample": _LIMIT,
     "previous_response_id": _RESPONSES,
-    "prompt_cache_options": "write extra_body={'prompt_cache_options': …}",
     "response_schema": _SCHEMA,
     "store": _RESPONSES,
     "strict": "pass it to bind_tools(…) or with_structured_output(…)",
@@ -134,9 +133,6 @@ FOREIGN_NAMES = {
 MODEL_ARGUMENTS = frozenset(
     {
         "api_key",
-        "app_categories",
-        "app_title",
-        "app_url",
         "base_url",
         "cache",
         "callbacks",
@@ -221,7 +217,10 @@ _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def unknown_argument(
-    name: str, known: Collection[str], aliases: Mapping[str, str]
+    name: str,
+    known: Collection[str],
+    aliases: Mapping[str, str],
+    keys: Mapping[str, str],
 ) -> OpenRouterInputError:
     """Make the error of an argument that is not known, with what to write instead.
 
@@ -229,9 +228,12 @@ def unknown_argument(
         name: As it came.
         known: First names that exist there.
         aliases: Other names, with the first name of each.
+        keys: Keys of the body that have another name here, with that name.
     """
     own = aliases.get(name, name)
-    if own in MODEL_ARGUMENTS and own not in known:
+    if name in keys:
+        remedy = f"write {keys[name]}=…"
+    elif own in MODEL_ARGUMENTS and own not in known:
         remedy = f"it belongs to the model: write ChatOpenRouterO3({own}=…)"
     elif (foreign := FOREIGN_NAMES.get(_plain(name))) is not None:
         remedy = foreign

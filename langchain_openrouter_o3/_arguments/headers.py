@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypeIs
 
-from langchain_openrouter_o3._arguments.checks import attribution, usable_key
+from langchain_openrouter_o3._arguments.checks import usable_key
+from langchain_openrouter_o3._arguments.fields import ARGUMENTS, HEADER_FIELDS
 from langchain_openrouter_o3._arguments.foreign_names import is_no_body_key
 from langchain_openrouter_o3._arguments.parameters import first_name
-from langchain_openrouter_o3._http.request_headers import RequestHeaders
+from langchain_openrouter_o3._http.request_headers import HARMLESS, RequestHeaders
 from langchain_openrouter_o3._wire.request import build_headers, check_headers
 from langchain_openrouter_o3.errors import (
     OpenRouterAuthenticationError,
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 HIDDEN = "**********"
 """What stands for a value that nobody may see."""
 
+_SHOWN = HARMLESS.union(key for name in HEADER_FIELDS for key in ARGUMENTS[name].keys)
+"""Headers that hold no credential, by their declarations."""
+
 
 def is_header_argument(name: str) -> bool:
     """Whether an argument holds headers, any of which may be a credential."""
-    return first_name(name) == "default_headers"
+    argument = ARGUMENTS.get(first_name(name))
+    return argument is not None and argument.secret
 
 
 def masked_headers(kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,13 +70,13 @@ def headers_digest(defaults: Any, kwargs: Mapping[str, Any]) -> str | None:
 
 
 def request_headers(
-    model: ModelFields, extra: Mapping[str, str] | None, own: object | None, *, stream: bool
+    model: ModelFields, arguments: Mapping[str, Any], own: object | None, *, stream: bool
 ) -> RequestHeaders:
     """Build the headers of a request.
 
     Args:
         model: Whose key, app and headers are the defaults.
-        extra: The call's own headers, which win.
+        arguments: The call's own, by their first names, which win.
         own: The caller's HTTP client, which may carry credentials itself.
         stream: Whether the answer is to be streamed.
 
@@ -80,14 +85,15 @@ def request_headers(
         OpenRouterInputError: A header cannot be sent.
     """
     try:
-        return _merge_headers(model, extra, own, stream=stream)
+        callers = _callers_headers(model, arguments.get("default_headers"))
+        key = _key(model, callers, own)
+        declared = _declared_headers(model, arguments)
+        return RequestHeaders(build_headers(key, declared, callers, stream=stream), _SHOWN)
     except OpenRouterError as error:
         raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
 
 
-def _merge_headers(
-    model: ModelFields, extra: Any, own: object | None, *, stream: bool
-) -> RequestHeaders:
+def _callers_headers(model: ModelFields, extra: Any) -> dict[str, Any]:
     if extra and not _is_mapping(extra):
         raise OpenRouterInputError(
             "extra_headers is a dictionary of headers; those of a model that was written down are "
@@ -98,20 +104,27 @@ def _merge_headers(
         raise OpenRouterInputError("default_headers is a dictionary of headers.")
     callers: dict[str, Any] = {**own_headers, **(extra or {})}
     check_headers(callers, "extra_headers")
+    return callers
+
+
+def _key(model: ModelFields, callers: Mapping[str, str], own: object | None) -> str | None:
     key = usable_key(model.api_key)
     if key is None and own is None and not _carries_credentials(callers):
         raise OpenRouterAuthenticationError(
             "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
             "https://openrouter.ai/keys."
         )
-    return RequestHeaders(
-        build_headers(
-            key,
-            attribution(model.app_url, model.app_title, model.app_categories),
-            callers,
-            stream=stream,
-        )
-    )
+    return key
+
+
+def _declared_headers(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Write the arguments that are declared as headers; a call's wins, and None takes it out."""
+    headers: dict[str, str] = {}
+    for name in HEADER_FIELDS:
+        value = arguments[name] if name in arguments else getattr(model, name)
+        if value is not None:
+            headers |= ARGUMENTS[name].headers(value)
+    return headers
 
 
 def _carries_credentials(headers: Mapping[str, str]) -> bool:

@@ -1,41 +1,47 @@
-"""Parameters: their names, and which of several places wins."""
+"""Parameters: their values, and which of several places wins."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from langchain_openrouter_o3._arguments.checks import check_n
 from langchain_openrouter_o3._arguments.constructor import refusal_text
-from langchain_openrouter_o3._arguments.conversions import CONVERSIONS, FIELD_CONVERSIONS
-from langchain_openrouter_o3._arguments.foreign_names import check_bodies
-from langchain_openrouter_o3._http.timeouts import plain_timeout
-from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.request import (
+from langchain_openrouter_o3._arguments.fields import (
     ALIASES,
-    BODY_PARAMETERS,
-    CALL_OPTIONS,
-    canonical_names,
+    ARGUMENTS,
+    BODY_FIELDS,
+    WITHHELD,
+    ModelFields,
 )
+from langchain_openrouter_o3._arguments.foreign_names import check_bodies
+from langchain_openrouter_o3._arguments.names import canonical_names
+from langchain_openrouter_o3._arguments.reasoning import (
+    SHORT_SPELLINGS,
+    merge_reasoning,
+    without_overridden,
+)
+from langchain_openrouter_o3._http.timeouts import plain_timeout
+from langchain_openrouter_o3._wire.request import check_headers
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.settings import Reasoning
 from langchain_openrouter_o3.tools import tool_choice_to_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Mapping
 
-    from langchain_openrouter_o3._arguments.fields import ModelFields
+    from langchain_openrouter_o3._arguments.declarations import Place
 
 CORE_ARGUMENTS = ("stream", "ls_structured_output_format", "structured_output_format")
 """What langchain-core itself passes to a model's hooks beside the parameters."""
 
-_CALL_ARGUMENTS = frozenset({*BODY_PARAMETERS, *CALL_OPTIONS, *CORE_ARGUMENTS, "n"})
-_MODEL_FIELDS = tuple(sorted(BODY_PARAMETERS - {"tools", "tool_choice"}))
-# The short spellings of reasoning parameters, and the keys of the map that each of them sets.
-_SHORT_REASONING = {
-    "reasoning_effort": ("effort", "max_tokens"),
-    "include_reasoning": ("exclude",),
+_CALL_ARGUMENTS = frozenset(name for name, argument in ARGUMENTS.items() if argument.per_call)
+_KEYS = {
+    key: name
+    for name, argument in ARGUMENTS.items()
+    if argument.place == "body"
+    for key in argument.keys
 }
 
 
@@ -50,22 +56,78 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OpenRouterInputError: A name is unknown, or a value cannot be sent.
     """
-    arguments = canonical_names(kwargs, _CALL_ARGUMENTS)
+    cores = {name: kwargs[name] for name in CORE_ARGUMENTS if name in kwargs}
+    own = {name: value for name, value in kwargs.items() if name not in cores}
+    arguments = canonical_names(own, _CALL_ARGUMENTS, ALIASES, _KEYS)
     check_n(arguments.pop("n", None))
     if arguments.get("model") is not None:
         _check_slug(arguments["model"])
-    _convert(arguments, CONVERSIONS)
+    for name, value in arguments.items():
+        if value is not None:
+            arguments[name] = _read_value(name, value)
     if arguments.get("tool_choice") is not None and arguments.get("tools"):
         arguments["tool_choice"] = tool_choice_to_wire(arguments["tool_choice"], arguments["tools"])
-    return arguments
+    return {**arguments, **cores}
+
+
+def _read_value(name: str, value: Any) -> Any:
+    """Check a value as the constructor does; one of the body is written for it."""
+    argument = ARGUMENTS[name]
+    if argument.place not in ("body", "header"):
+        return value
+    if name in ModelFields.model_fields:
+        value = _check_value(name, value)
+    if argument.place == "body":
+        return argument.body_value(value)
+    check_headers(argument.headers(value), name)
+    return value
+
+
+def _check_value(name: str, value: Any) -> Any:
+    try:
+        checked = _validator(name).validate_python(value)
+    except ValidationError as error:
+        raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
+    if isinstance(value, str) and not isinstance(checked, str):
+        raise OpenRouterInputError(
+            f"{name}: a text came where a whole number, a number, True or False belongs."
+        )
+    return checked
+
+
+@cache
+def _validator(name: str) -> Any:
+    """Build pydantic's validator of a field's type, when a call first brings that field."""
+    field = ModelFields.model_fields[name]
+    declared: Any = Annotated[(field.annotation, field)]
+    return TypeAdapter(declared).validator
+
+
+def arguments_of(place: Place, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a call's arguments that go to one place."""
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name in ARGUMENTS and ARGUMENTS[name].place == place
+    }
 
 
 def default_parameters(model: ModelFields) -> dict[str, Any]:
     """Collect the body parameters that are set on a model, as they go out."""
-    values = {name: getattr(model, name) for name in _MODEL_FIELDS}
     _check_slug(model.model)
-    _convert(values, FIELD_CONVERSIONS)  # a value may have been assigned unchecked
-    return {name: value for name, value in values.items() if value is not None}
+    return {
+        name: _field_value(name, value)
+        for name in BODY_FIELDS
+        if (value := getattr(model, name)) is not None
+    }
+
+
+def _field_value(name: str, value: Any) -> Any:
+    """Write a field for the body; it may have been assigned unchecked."""
+    try:
+        return ARGUMENTS[name].field_value(value)
+    except ValidationError as error:
+        raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
 
 
 def _check_slug(slug: Any) -> None:
@@ -73,18 +135,38 @@ def _check_slug(slug: Any) -> None:
         raise OpenRouterInputError(f"model={slug!r} is no name of a model.")
 
 
-def _convert(values: dict[str, Any], conversions: Mapping[str, Callable[[Any], Any]]) -> None:
-    """Bring values into the forms of the wire, in place.
+def merge_parameters(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a call win over the model's own parameters; None takes a parameter out.
 
     Raises:
-        OpenRouterInputError: One cannot be; the text names it.
+        OpenRouterInputError: Both spellings of the effort came in one place.
     """
-    for name, convert in conversions.items():
-        if values.get(name) is not None:
-            try:
-                values[name] = convert(values[name])
-            except ValidationError as error:
-                raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
+    merged = {**defaults, **call}
+    if merged.get("model") is None and "model" in defaults:
+        merged["model"] = defaults["model"]  # there is always a model
+    merged["reasoning"] = merge_reasoning(defaults, call)
+    return {
+        name: value
+        for name, value in merged.items()
+        if value is not None and name not in SHORT_SPELLINGS
+    }
+
+
+def withheld_from(parameters: Mapping[str, Any], *, known: bool) -> list[str]:
+    """Return the names of the parameters that a model does not have.
+
+    Args:
+        parameters: By their first names.
+        known: Whether the model is one that this package knows; others get everything.
+    """
+    return sorted(WITHHELD & parameters.keys()) if known else []
+
+
+def under_keys(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring parameters under their keys of the body."""
+    return {
+        key: value for name, value in parameters.items() for key in ARGUMENTS[name].keys or (name,)
+    }
 
 
 def serializable_attributes(model: ModelFields) -> dict[str, Any]:
@@ -92,7 +174,7 @@ def serializable_attributes(model: ModelFields) -> dict[str, Any]:
     attributes = {
         name: value
         for name, value in default_parameters(model).items()
-        if name in ("reasoning", "provider", "response_format")
+        if ARGUMENTS[name].to_wire is not None
     }
     if model.timeout is not None:
         attributes["timeout"] = plain_timeout(model.timeout)
@@ -113,18 +195,4 @@ def later_wins(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str
     check_bodies(later, ALIASES)
     named = {first_name(name) for name in later}
     kept = {name: value for name, value in earlier.items() if first_name(name) not in named}
-    return {**_without_overridden_reasoning(kept, named), **later}
-
-
-def _without_overridden_reasoning(kept: dict[str, Any], named: Collection[str]) -> dict[str, Any]:
-    """Take out what a later spelling of the reasoning parameters says anew."""
-    if "reasoning" in named:
-        return {name: value for name, value in kept.items() if name not in _SHORT_REASONING}
-    lost = {key for name in named for key in _SHORT_REASONING.get(name, ())}
-    reasoning = kept.get("reasoning")
-    if isinstance(reasoning, Reasoning):
-        reasoning = reasoning.to_wire()
-    if lost and is_object(reasoning):
-        rest = {key: value for key, value in reasoning.items() if key not in lost}
-        return {**kept, "reasoning": rest}
-    return kept
+    return {**without_overridden(kept, named), **later}

@@ -9,35 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from langchain_openrouter_o3.errors import OpenRouterError
 
-_HARMLESS = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "content-type",
-        "http-referer",
-        "user-agent",
-        "x-openrouter-categories",
-        "x-title",
-    }
-)
+HARMLESS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
+"""Headers that hold no secret whoever writes them."""
 
 
 class RequestHeaders:
     """Names in lower case and their values."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_harmless", "_values")
 
-    def __init__(self, values: Mapping[str, str]) -> None:
+    def __init__(self, values: Mapping[str, str], harmless: Collection[str] = HARMLESS) -> None:
         """Copy them.
 
         Args:
             values: By their names in lower case.
+            harmless: Names of those that hold no secret.
         """
         self._values = dict(values)
+        self._harmless = harmless
 
     def get(self, name: str, default: str = "") -> str:
         """Return the value of a header."""
@@ -50,7 +43,7 @@ class RequestHeaders:
     def conceal_in(self, error: OpenRouterError) -> None:
         """Take the key, and every value that is not known as harmless, out of an error."""
         for name, value in self._values.items():
-            if name not in _HARMLESS:
+            if name not in self._harmless:
                 error.conceal(value.removeprefix("Bearer "))
 
     def __repr__(self) -> str:

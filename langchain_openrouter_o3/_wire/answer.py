@@ -99,12 +99,18 @@ class Answer:
         repetitions: What `response_metadata` tells of attempts, if there was more than one.
     """
 
-    def __init__(self, stop: Sequence[str] = (), generation_id: str | None = None) -> None:
+    def __init__(
+        self,
+        stop: Sequence[str] = (),
+        generation_id: str | None = None,
+        response_cache: dict[str, Any] | None = None,
+    ) -> None:
         """Start before the first payload.
 
         Args:
             stop: Sequences before which the text ends.
             generation_id: The id from the response header, if it was there.
+            response_cache: What the headers tell of OpenRouter's cache of answers.
         """
         self.stop = StopScanner(stop)
         self.repetitions: dict[str, float] = {}
@@ -112,6 +118,7 @@ class Answer:
         self.native_finish_reason: str | None = None
         self._parser = LenientParser()
         self._identity = generation_id
+        self._response_cache = response_cache or None
         self._identified = False
         self._choice: int | None = None  # the index of the choice that is read
         self._speaks_in_messages = False
@@ -186,9 +193,11 @@ class Answer:
             )
         if self.has_content() or self.stop.matched is not None:
             return
-        # Hidden reasoning is billed, so an answer of which nothing is shown may be one.
+        # Hidden reasoning is billed, so an answer of which nothing is shown may be one. What
+        # OpenRouter's cache holds was billed before.
         worked = self.cut_short if self._usage is None else self._usage["output_tokens"] > 0
-        if _is_failure(native) or not worked:
+        is_hit = (self._response_cache or {}).get("status") == "hit"
+        if _is_failure(native) or not (worked or is_hit):
             raise OpenRouterEmptyResponseError(
                 f"The answer of {self._who()} is empty: no text, tool call, refusal or reasoning "
                 f"came (finish reason: {self.finish_reason}, native: {native}). Try again, or "
@@ -240,6 +249,7 @@ class Answer:
             "native_finish_reason": None if stopped else self.native_finish_reason,
             "logprobs": merge_logprobs(self._logprobs),
             "stop_sequence": self.stop.matched,
+            "response_cache": self._response_cache,
         }
         known = {key: value for key, value in known.items() if value is not None}
         seen = {**self._envelope, **self._of_choice}

@@ -1,4 +1,4 @@
-"""The request body and headers: which parameters go out, under which name, and which do not.
+"""The request's body and headers: what goes out, and what is refused before it does.
 
 Source: https://openrouter.ai/docs/api-reference/parameters
 """
@@ -9,69 +9,27 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._arguments.foreign_names import unknown_argument
-from langchain_openrouter_o3._json import encode, is_array, is_object
+from langchain_openrouter_o3._json import encode, in_order, is_array, is_object
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.profiles import MODEL_PARAMETERS, ModelFacts, model_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
-ALIASES = {
-    "extra_headers": "default_headers",
-    "max_completion_tokens": "max_tokens",
-    "model_kwargs": "extra_body",
-    "model_name": "model",
-    "openrouter_api_base": "base_url",
-    "openrouter_api_key": "api_key",
-    "openrouter_provider": "provider",
-    "stop_sequences": "stop",
-}
-"""Other names of parameters, as LangChain's other packages spell them."""
+    from langchain_openrouter_o3.profiles import ModelFacts
 
-BODY_PARAMETERS = frozenset(
-    {
-        "include_reasoning",
-        "max_tokens",
-        "model",
-        "models",
-        "plugins",
-        "provider",
-        "reasoning",
-        "reasoning_effort",
-        "response_format",
-        "route",
-        "seed",
-        "service_tier",
-        "session_id",
-        "structured_outputs",
-        "tool_choice",
-        "tools",
-        "trace",
-        "user",
-        *MODEL_PARAMETERS,
-    }
-)
-"""What can be set on the model, per call or by `.bind(…)`, and goes into the body."""
+_LEVELS_IN_ORDER = {"messages": 0, "tools": 0, "response_format": 2}
+"""How deep keys are put in order where order counts: a model reads schemas in their own.
 
-CALL_OPTIONS = frozenset(
-    {
-        "default_headers",
-        "extra_body",
-        "idle_timeout",
-        "max_retries",
-        "stop",
-        "timeout",
-        "total_timeout",
-    }
-)
-"""What can be set per call and does not go into the body under its own name."""
+Messages and tools are written in one order before they come here.
+"""
 
-_OPEN_PARAMETERS = frozenset({"logit_bias", "plugins", "trace"})
+_LEVELS = 64
+"""The same for everything else; nobody nests deeper."""
+
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset(
     {
@@ -88,82 +46,59 @@ _FRAMING_HEADERS = frozenset(
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 
 
-def canonical_names(arguments: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:
-    """Bring arguments under their first names.
-
-    Args:
-        arguments: By any of their names.
-        known: First names that exist.
-
-    Raises:
-        OpenRouterInputError: A name is unknown (the text says what to write instead), or one
-            parameter came under two names.
-    """
-    canonical: dict[str, Any] = {}
-    for name, value in arguments.items():
-        first = ALIASES.get(name, name)
-        if first not in known:
-            raise unknown_argument(name, known, ALIASES)
-        if first in canonical:
-            raise OpenRouterInputError(f"{first!r} was given twice, also as {name!r}; drop one.")
-        canonical[first] = value
-    return canonical
-
-
-def merge_parameters(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any]:
-    """Let a call win over the model's own parameters; None takes a parameter out.
-
-    Raises:
-        OpenRouterInputError: Both spellings of the effort came in one place.
-    """
-    merged = {**defaults, **call}
-    if merged.get("model") is None and "model" in defaults:
-        merged["model"] = defaults["model"]  # there is always a model
-    merged["reasoning"] = _merge_reasoning(defaults, call)
-    del_names = ("reasoning_effort", "include_reasoning")
-    return {
-        name: _without_none(value) if name in _OPEN_PARAMETERS else value
-        for name, value in merged.items()
-        if value is not None and name not in del_names
-    }
-
-
-def _without_none(value: Any) -> Any:
-    if is_object(value):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if is_array(value) else value
-
-
 def build_body(
-    parameters: Mapping[str, Any], messages: Sequence[BaseMessage], *, stream: bool
-) -> tuple[dict[str, Any], list[str]]:
+    parameters: Mapping[str, Any],
+    messages: Sequence[BaseMessage],
+    facts: ModelFacts | None,
+    *,
+    stream: bool,
+) -> dict[str, Any]:
     """Build the JSON body of a request.
 
     Args:
-        parameters: First names and values, merged.
+        parameters: What goes into the body, by its keys.
         messages: The conversation.
+        facts: Of the model, if it is known.
         stream: Whether the answer is to be streamed.
-
-    Returns:
-        The body, and the names of parameters withheld because the model has no such thing.
 
     Raises:
         OpenRouterInputError: Something cannot be sent.
     """
-    facts = model_facts(parameters["model"])
-    withheld = [name for name in parameters if facts is not None and name in MODEL_PARAMETERS]
     wire = messages_to_wire(messages, image_inputs=facts is None or facts.image_inputs)
     body: dict[str, Any] = {"model": parameters["model"], "messages": wire}
     body |= {
-        name: value
-        for name, value in sorted(parameters.items())
-        if name not in withheld and value != []
+        key: value if key in _LEVELS_IN_ORDER else _without_none(value, _LEVELS)
+        for key, value in parameters.items()
+        if value != []
     }
     check_parameters(body, facts)
     _check_json_mode(body)
     if stream:
         body["stream"] = True
-    return body, sorted(withheld)
+    return body
+
+
+def _in_stable_order(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Order keys by what they are and not by how they were said.
+
+    OpenRouter's cache of answers takes another order of keys for another request.
+    """
+    ordered = {key: body[key] for key in ("model", "messages") if key in body}
+    for key in sorted(body.keys() - ordered.keys(), key=str):
+        value = body[key]
+        is_deep = isinstance(value, (dict, list))
+        levels = _LEVELS_IN_ORDER.get(key, _LEVELS)
+        ordered[key] = in_order(value, levels) if is_deep else value
+    return ordered
+
+
+def _without_none(value: Any, levels: int) -> Any:
+    if levels == 0:
+        return value
+    if is_object(value):
+        kept = {key: item for key, item in value.items() if item is not None}
+        return {key: _without_none(item, levels - 1) for key, item in kept.items()}
+    return [_without_none(item, levels - 1) for item in value] if is_array(value) else value
 
 
 def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) -> None:
@@ -211,13 +146,13 @@ def check_reasoning(reasoning: Mapping[str, Any] | None, facts: ModelFacts | Non
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:
-    """Encode the body once, as UTF-8 JSON.
+    """Encode the body once, as UTF-8 JSON; equal bodies give equal bytes.
 
     Raises:
         OpenRouterInputError: It holds NaN, a lone surrogate or something that is not JSON.
     """
     try:
-        return encode(body)
+        return encode(_in_stable_order(body))
     except UnicodeEncodeError:
         broken = next((key for key, value in _parts(body) if _has_surrogate(value)), "the request")
         raise OpenRouterInputError(
@@ -229,7 +164,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
 
 def build_headers(
     api_key: str | None,
-    attribution: Mapping[str, str | None],
+    declared: Mapping[str, str],
     extra: Mapping[str, str],
     *,
     stream: bool,
@@ -238,7 +173,7 @@ def build_headers(
 
     Args:
         api_key: The key, if there is one.
-        attribution: Headers that tell OpenRouter which app asks; None is not sent.
+        declared: What arguments say in headers; names in lower case.
         extra: The caller's headers.
         stream: Whether the answer is to be streamed.
     """
@@ -250,8 +185,7 @@ def build_headers(
     }
     if api_key is not None:
         headers["authorization"] = f"Bearer {api_key}"
-    headers |= {name.lower(): value for name, value in attribution.items() if value is not None}
-    return headers | {name.lower(): value for name, value in extra.items()}
+    return {**headers, **declared} | {name.lower(): value for name, value in extra.items()}
 
 
 def check_headers(headers: Mapping[str, Any], argument: str) -> None:
@@ -274,50 +208,6 @@ def check_headers(headers: Mapping[str, Any], argument: str) -> None:
             raise OpenRouterInputError(
                 f"{argument}: the value of {name!r} is not text that a header can carry."
             )
-
-
-def _merge_reasoning(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Make one `reasoning` map of all spellings; a call's replaces the model's.
-
-    OpenRouter answers 400 when the effort comes twice (LibreChat issue 6076).
-    """
-    base = read_reasoning(defaults, "the model")
-    if "reasoning" in call:
-        base = None
-    override = read_reasoning(call, "the call")
-    if override is None:
-        forgotten = "reasoning_effort" in call  # None takes the effort out
-        return {k: v for k, v in (base or {}).items() if not (forgotten and k == "effort")} or None
-    kept = {
-        key: value
-        for key, value in (base or {}).items()
-        if not (override.keys() & {"effort", "max_tokens"} and key in ("effort", "max_tokens"))
-    }
-    return {**kept, **override}
-
-
-def read_reasoning(arguments: Mapping[str, Any], where: str) -> dict[str, Any] | None:
-    """Read `reasoning`, `reasoning_effort` and `include_reasoning` of one place as one map.
-
-    Raises:
-        OpenRouterInputError: They contradict each other.
-    """
-    reasoning = dict(arguments.get("reasoning") or {})
-    effort = arguments.get("reasoning_effort")
-    if effort is not None:
-        if reasoning.keys() & {"effort", "max_tokens"} and reasoning.get("effort") != effort:
-            raise OpenRouterInputError(
-                f"reasoning_effort and reasoning both set the effort on {where}; drop one."
-            )
-        reasoning["effort"] = effort
-    include = arguments.get("include_reasoning")
-    if include is not None:
-        if reasoning.get("exclude") is include:
-            raise OpenRouterInputError(
-                f"include_reasoning contradicts reasoning.exclude on {where}; drop one."
-            )
-        reasoning["exclude"] = not include
-    return reasoning or None
 
 
 def _check_json_mode(body: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._wire.answer import Answer
+from langchain_openrouter_o3._wire.response_cache import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class AnswerReader:
             headers: Response headers, lower-case names.
             stop: Sequences before which the text ends.
         """
-        self.answer = Answer(stop, headers.get("x-generation-id"))
+        cache = read_response_cache(headers)
+        self.answer = Answer(stop, headers.get("x-generation-id"), cache)
         self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
     @property

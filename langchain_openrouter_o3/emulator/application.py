@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
@@ -14,16 +15,18 @@ from starlette.routing import Route
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
 from langchain_openrouter_o3.emulator.body import PADDING, completion_body
-from langchain_openrouter_o3.emulator.catalogue import CATALOGUE
-from langchain_openrouter_o3.emulator.chat_request import ChatRequest
+from langchain_openrouter_o3.emulator.catalogue import CATALOGUE, find_model
+from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
 from langchain_openrouter_o3.emulator.completion import complete
 from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
 from langchain_openrouter_o3.emulator.prompt_cache import PromptCache
+from langchain_openrouter_o3.emulator.response_cache import CacheWish, ResponseCache
+from langchain_openrouter_o3.emulator.routing import is_told, routing
 from langchain_openrouter_o3.emulator.stream import COMMENT, events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
 
@@ -37,11 +40,14 @@ _EXPOSED = {"access-control-expose-headers": "X-Generation-Id,X-Provider-Name,cf
 class Endpoints:
     """The endpoints, and what they remember: prompts, for the cache, and the money spent."""
 
-    def __init__(self, *, api_key: str | None, think_time: float) -> None:
+    def __init__(
+        self, *, api_key: str | None, think_time: float, clock: Callable[[], float]
+    ) -> None:
         """Open for one key, or for any; `think_time` is the wait before each answer."""
         self._api_key = api_key
         self._think_time = think_time
         self._cache = PromptCache()
+        self._responses = ResponseCache(clock)
         self._spent = 0.0
 
     def application(self) -> Starlette:
@@ -59,20 +65,32 @@ class Endpoints:
     async def chat_completions(self, request: Request) -> Response:
         """`POST /chat/completions`: answer by the rules, whole or as a stream."""
         self._authorize(request)
-        body = parse_object(await request.body())
+        raw = await request.body()
+        body = parse_object(raw)
         if body is None:
             raise BadRequestError("The request body is not a JSON object")
         rules.check(body)
+        wish = CacheWish.of_request(request.headers, raw)
         chat = ChatRequest.from_body(body)
-        cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
-        completion = complete(chat, answer(chat), cached_tokens=cached)
-        self._spent += float(completion.usage.cost)
+        kept = self._responses.find(wish) if wish else None
+        completion = kept.completion.repeated() if kept else self._complete(chat)
+        told = routing(candidate_slugs(body)[0], chat.model.slug)
+        sent = replace(completion, routing=told) if is_told(request.headers) else completion
         headers = {"x-generation-id": completion.id, **_EXPOSED}
-        if not chat.stream:
+        headers |= self._responses.headers(wish, kept) if wish else {}
+        if chat.stream:
+            headers |= {"content-type": "text/event-stream", "cache-control": "no-cache"}
+            pieces = self._streamed(sent)
+        else:
             headers["content-type"] = "application/json"
-            return StreamingResponse(self._whole(completion), headers=headers)
-        headers |= {"content-type": "text/event-stream", "cache-control": "no-cache"}
-        return StreamingResponse(self._streamed(completion), headers=headers)
+            pieces = self._whole(sent)
+        if wish and not kept:
+            pieces = self._kept(pieces, wish, completion)
+        return StreamingResponse(pieces, headers=headers)
+
+    def forget_answers(self) -> None:
+        """Empty OpenRouter's cache of answers."""
+        self._responses.clear()
 
     async def models(self, _: Request) -> Response:
         """`GET /models`: the catalogue, open to everyone."""
@@ -92,6 +110,20 @@ class Endpoints:
         limits: JsonObject = {"limit": None, "limit_remaining": None, "limit_reset": None}
         data = {"label": "emulator", **limits, "usage": self._spent, "is_free_tier": False}
         return _json({"data": data})
+
+    def _complete(self, chat: ChatRequest) -> Completion:
+        cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
+        completion = complete(chat, answer(chat), cached_tokens=cached)
+        self._spent += float(completion.usage.cost)
+        return completion
+
+    async def _kept(
+        self, pieces: AsyncIterator[bytes], wish: CacheWish, completion: Completion
+    ) -> AsyncIterator[bytes]:
+        """Give the pieces of an answer, and keep it when they are all given."""
+        async for piece in pieces:
+            yield piece
+        self._responses.keep(wish, completion)
 
     def _authorize(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -118,9 +150,15 @@ def _json(value: Json, status: int = 200) -> Response:
     return Response(encode(value), status, media_type="application/json")
 
 
-async def _refusal(_: Request, error: Exception) -> Response:
+async def _refusal(request: Request, error: Exception) -> Response:
     refusal = cast("ApiError", error)
-    return _json(refusal.body(), refusal.status)
+    body = refusal.body()
+    if request.headers.get("x-openrouter-metadata") == "enabled":
+        asked = candidate_slugs(parse_object(await request.body()) or {})
+        slug = next(iter(asked), "")
+        model = find_model(slug)
+        body["openrouter_metadata"] = routing(slug, model.slug if model else "", refusal.status)
+    return _json(body, refusal.status)
 
 
 async def _no_such_endpoint(_: Request, error: Exception) -> Response:

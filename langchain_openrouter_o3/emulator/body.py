@@ -15,7 +15,7 @@ PADDING = b"\n         \n"
 
 def completion_body(completion: Completion) -> JsonObject:
     """Return the body, its keys in OpenRouter's order."""
-    return {
+    body: JsonObject = {
         "id": completion.id,
         "object": "chat.completion",
         "created": completion.created,
@@ -34,6 +34,9 @@ def completion_body(completion: Completion) -> JsonObject:
         ],
         "usage": completion.usage.to_json(),
     }
+    if completion.routing is not None:
+        body["openrouter_metadata"] = completion.routing
+    return body
 
 
 def _message(completion: Completion) -> JsonObject:

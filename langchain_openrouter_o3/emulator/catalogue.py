@@ -199,9 +199,19 @@ CATALOGUE: tuple[Model, ...] = (
 _BY_SLUG = {slug: model for model in CATALOGUE for slug in (model.slug, model.canonical_slug)}
 
 
+# What every preset answers with when no model stands in front of it.
+_PRESETS_MODEL = _O3_MINI.slug
+
+
+def without_preset(slug: str) -> str:
+    """Return the slug of the model that answers: presets are kept by an account, not here."""
+    name, at, preset = slug.partition("@preset/")
+    return (name or _PRESETS_MODEL) if at and preset else slug
+
+
 def find_model(slug: str) -> Model | None:
-    """Return the model that a slug, dated or with a variant, stands for."""
-    name, _, variant = slug.partition(":")
+    """Return the model that a slug, dated, with a variant or with a preset, stands for."""
+    name, _, variant = without_preset(slug).partition(":")
     model = _BY_SLUG.get(name)
     if model is None or (variant and variant not in _VARIANTS):
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.catalogue import Model, find_model
+from langchain_openrouter_o3.emulator.catalogue import Model, find_model, without_preset
 from langchain_openrouter_o3.emulator.json_value import (
     Json,
     JsonObject,
@@ -114,9 +114,10 @@ class ChatRequest:
 
 
 def candidate_slugs(body: JsonObject) -> list[str]:
-    """Return the models to try, in order: `model`, then the fallbacks in `models`."""
+    """Return the models to try, in order: `model`, the fallbacks in `models`, the preset's."""
     models = body.get("models")
-    named = [body.get("model"), *(models if isinstance(models, list) else [])]
+    preset = [f"@preset/{body['preset']}"] if body.get("preset") else []
+    named = [body.get("model"), *(models if isinstance(models, list) else []), *preset]
     return [slug for slug in named if isinstance(slug, str) and slug]
 
 
@@ -129,7 +130,7 @@ def answering_model(body: JsonObject) -> tuple[str, Model]:
     for slug in candidate_slugs(body):
         model = find_model(slug)
         if model is not None:
-            return slug, model
+            return without_preset(slug), model
     raise LookupError("no known model")
 
 

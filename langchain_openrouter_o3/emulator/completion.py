@@ -25,6 +25,14 @@ _ALPHABET = string.ascii_letters + string.digits
 _ID_CHARACTERS = 20
 
 
+def _now() -> int:
+    return int(time.time())
+
+
+def _new_suffix() -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_CHARACTERS))
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the model says: a text, calls of functions, or a refusal."""
@@ -51,15 +59,18 @@ class Completion:
     usage: Usage
     finish_reason: str
     native_finish_reason: str
-    created: int = field(default_factory=lambda: int(time.time()))
-    suffix: str = field(
-        default_factory=lambda: "".join(secrets.choice(_ALPHABET) for _ in range(_ID_CHARACTERS)),
-    )
+    routing: JsonObject | None = None
+    created: int = field(default_factory=_now)
+    suffix: str = field(default_factory=_new_suffix)
 
     @property
     def id(self) -> str:
         """The generation's id."""
         return f"gen-{self.created}-{self.suffix}"
+
+    def repeated(self) -> Completion:
+        """Return the same answer for nothing, as the cache gives it: with an id of its own."""
+        return replace(self, usage=self.usage.free(), created=_now(), suffix=_new_suffix())
 
 
 def complete(request: ChatRequest, answer: Answer, *, cached_tokens: int) -> Completion:

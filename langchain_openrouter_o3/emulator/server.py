@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from types import TracebackType
 from typing import final
@@ -35,13 +36,14 @@ class Emulator:
     Use it as a context manager, or call `start` and `stop`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a documented setting, given by name
         self,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         api_key: str | None = None,
         think_time: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
     ) -> None:
         """Prepare an emulator.
@@ -51,6 +53,7 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
+            clock: Counts the seconds for which OpenRouter's cache keeps an answer.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
                 "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
                 or "silence".
@@ -60,8 +63,8 @@ class Emulator:
         """
         self._host = host
         self._port = Port(host, port)
-        endpoints = Endpoints(api_key=api_key, think_time=think_time)
-        self._faults = FaultLayer(endpoints.application())
+        self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
+        self._faults = FaultLayer(self._endpoints.application())
         self._log = RequestLog(self._faults, self._break)
         attributes = {"tls_failure": check_tls_failure(tls_failure)}
         self._server = _Server(
@@ -151,10 +154,11 @@ class Emulator:
                 asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
 
     def reset(self) -> None:
-        """Forget the requests so far, the faults that nobody met, and the chooser."""
+        """Forget the requests so far, the cached answers, faults that nobody met, the chooser."""
         self._faults.queue.clear()
         self._faults.chooser = None
         self._log.requests.clear()
+        self._endpoints.forget_answers()
 
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.

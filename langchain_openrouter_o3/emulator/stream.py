@@ -67,6 +67,8 @@ def _event(
     chunk["choices"] = [choice]
     if usage is not None:
         chunk["usage"] = usage
+        if completion.routing is not None:
+            chunk["openrouter_metadata"] = completion.routing
     return b"data: " + encode(chunk) + b"\n\n"
 
 

@@ -47,6 +47,10 @@ class Usage:
             self.prompt_cost + self.completion_cost + self.web_searches * Decimal(WEB_SEARCH_PRICE)
         )
 
+    def free(self) -> Usage:
+        """Return the usage of an answer that nobody had to give again."""
+        return Usage(0, 0, 0, 0, 0, self.price)
+
     def to_json(self) -> JsonObject:
         """Return the object, its keys in OpenRouter's order."""
         usage: JsonObject = {

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import warnings
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,8 +15,6 @@ from langchain_openrouter_o3 import (
     ProviderPreferences,
     Reasoning,
 )
-from langchain_openrouter_o3._arguments import signature
-from langchain_openrouter_o3._wire.request import ALIASES
 from tests.conftest import KEY
 
 
@@ -71,17 +67,6 @@ def test_the_keys_alias_and_the_providers_alias() -> None:
     assert model.api_key is not None
     assert model.api_key.get_secret_value() == KEY
     assert model.provider == ProviderPreferences(order=["OpenAI"], zdr=True)
-
-
-def test_the_typed_signature_names_every_field_and_alias() -> None:
-    tree = ast.parse(Path(signature.__file__).read_text())
-    (arguments,) = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    named = {
-        item.target.id
-        for item in arguments.body
-        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-    }
-    assert named == ChatOpenRouterO3.model_fields.keys() | ALIASES.keys()
 
 
 def test_a_dictionary_becomes_a_settings_object() -> None:

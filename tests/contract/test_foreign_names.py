@@ -15,8 +15,8 @@ from langchain_core.runnables import RunnableBinding
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.foreign_names import FOREIGN_NAMES, MODEL_ARGUMENTS
-from langchain_openrouter_o3._wire.request import ALIASES
 from tests import wire
 from tests.conftest import KEY
 from tests.contract.foreign_fields import CHAT_OPENROUTER, CLASSES, installed_fields, is_installed
@@ -55,7 +55,7 @@ VALUES: dict[str, Any] = {
     "openrouter_provider": {"order": ["OpenAI"]},
     "plugins": [{"id": "web"}],
     "presence_penalty": 0.5,
-    "prompt_cache_options": {"mode": "any"},
+    "prompt_cache_options": {"mode": "explicit"},
     "reasoning": {"effort": "low"},
     "reasoning_effort": "low",
     "route": "fallback",
@@ -166,6 +166,7 @@ def test_what_a_call_does_not_take_is_known() -> None:
     }
     refused = {name: text for name, text in told.items() if text}
     assert refused.keys() == MODEL_ARGUMENTS
+    assert "write request_metadata=…" in refused.pop("metadata")  # the key of a body, too
     assert all("it belongs to the model" in text for text in refused.values())
 
 
@@ -204,7 +205,7 @@ def test_a_name_of_another_thing_gets_no_guess(name: str) -> None:
     assert "extra_body" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["app_titel", "api_kee"])
+@pytest.mark.parametrize("name", ["streamin", "api_kee"])
 def test_a_call_is_not_told_names_that_it_does_not_take(emulator: Emulator, name: str) -> None:
     given: Any = {name: "any"}
     with pytest.raises(OpenRouterInputError) as caught:
@@ -297,7 +298,13 @@ def test_no_tracer_sees_a_header_in_the_body(emulator: Emulator, mode: str) -> N
 
 
 def test_whatever_comes_next_goes_through_the_body(emulator: Emulator) -> None:
-    future = {"cache": True, "name": "x", "metadata": {"a": 1}, "store": True, "truncation": "auto"}
+    future = {
+        "cache": True,
+        "name": "x",
+        "metadata": {"a": "1"},
+        "store": True,
+        "truncation": "auto",
+    }
     model = built(emulator, extra_body=future)
     model.invoke("Hello", model_kwargs={"transforms": ["middle-out"]})
     body = emulator.requests[-1].body

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_openrouter_o3.profiles import (
-    MODEL_PARAMETERS,
-    is_builtin_profile,
-    langchain_profile,
-    model_facts,
-)
+from langchain_openrouter_o3._arguments.fields import WITHHELD
+from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
 
 
 def test_o3_mini_is_as_openrouter_lists_it() -> None:
@@ -69,5 +65,5 @@ def test_a_profile_is_made_anew_each_time() -> None:
 def test_what_openrouter_lists_as_supported_is_never_withheld() -> None:
     listed = {"reasoning", "seed", "max_tokens", "response_format", "tools", "tool_choice"}
 
-    assert not listed & MODEL_PARAMETERS
-    assert {"temperature", "top_p", "logprobs", "parallel_tool_calls"} <= MODEL_PARAMETERS
+    assert not listed & WITHHELD
+    assert {"temperature", "top_p", "logprobs", "parallel_tool_calls"} <= WITHHELD

@@ -7,23 +7,30 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
+from langchain_openrouter_o3._arguments.fields import ALIASES
+from langchain_openrouter_o3._arguments.names import canonical_names
+from langchain_openrouter_o3._arguments.parameters import merge_parameters, withheld_from
+from langchain_openrouter_o3._arguments.reasoning import read_reasoning
 from langchain_openrouter_o3._wire.request import (
-    BODY_PARAMETERS,
     build_body,
     build_headers,
-    canonical_names,
     check_headers,
     encode_body,
-    merge_parameters,
-    read_reasoning,
 )
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.profiles import model_facts
 
 ASK = [HumanMessage("Reply as JSON.")]
+KNOWN = {"max_tokens", "model", "provider", "seed", "stop", "temperature"}
 
 
-def build(**parameters: Any) -> tuple[dict[str, Any], list[str]]:
-    return build_body({"model": "openai/o3-mini", **parameters}, ASK, stream=False)
+def build(**parameters: Any) -> dict[str, Any]:
+    asked = {"model": "openai/o3-mini", **parameters}
+    return build_body(asked, ASK, model_facts(asked["model"]), stream=False)
+
+
+def first_names(arguments: dict[str, Any]) -> dict[str, Any]:
+    return canonical_names(arguments, KNOWN, ALIASES, {"metadata": "request_metadata"})
 
 
 @pytest.mark.parametrize(
@@ -32,24 +39,29 @@ def build(**parameters: Any) -> tuple[dict[str, Any], list[str]]:
      ("openrouter_provider", "provider"), ("stop_sequences", "stop")],
 )  # fmt: skip
 def test_every_spelling_has_one_first_name(alias: str, first: str) -> None:
-    assert canonical_names({alias: 1}, {*BODY_PARAMETERS, "stop"}) == {first: 1}
+    assert first_names({alias: 1}) == {first: 1}
 
 
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(OpenRouterInputError, match=r"'temprature'.*'temperature'.*extra_body"):
-        canonical_names({"temprature": 1}, BODY_PARAMETERS)
+        first_names({"temprature": 1})
+
+
+def test_a_key_that_has_another_name_here_is_refused_with_it() -> None:
+    with pytest.raises(OpenRouterInputError, match=r"'metadata' is not.*request_metadata=…"):
+        first_names({"metadata": 1})
 
 
 def test_a_name_like_no_other_is_refused_without_a_guess() -> None:
     with pytest.raises(OpenRouterInputError) as caught:
-        canonical_names({"zzzzzzzz": 1}, BODY_PARAMETERS)
+        first_names({"zzzzzzzz": 1})
 
     assert "Did you mean" not in str(caught.value)
 
 
 def test_one_parameter_under_two_names_is_refused() -> None:
     with pytest.raises(OpenRouterInputError, match="given twice"):
-        canonical_names({"max_tokens": 20, "max_completion_tokens": 30}, BODY_PARAMETERS)
+        first_names({"max_tokens": 20, "max_completion_tokens": 30})
 
 
 @pytest.mark.parametrize(
@@ -103,24 +115,26 @@ def test_a_callers_reasoning_map_is_not_changed() -> None:
 
 
 def test_what_the_model_does_not_have_is_withheld_and_named() -> None:
-    body, withheld = build(temperature=0, top_p=1, seed=3, tools=[], stop=[])
+    parameters = {"temperature": 0, "top_p": 1, "seed": 3}
+    assert withheld_from(parameters, known=True) == ["temperature", "top_p"]
+    assert withheld_from(parameters, known=False) == []
 
-    assert withheld == ["temperature", "top_p"]
-    assert body.keys() == {"model", "messages", "seed"}
+
+def test_empty_lists_are_not_sent() -> None:
+    assert build(seed=3, tools=[], stop=[]).keys() == {"model", "messages", "seed"}
 
 
 def test_an_unknown_model_gets_everything() -> None:
-    body, withheld = build(model="acme/new", temperature=0, max_tokens=1)
+    body = build(model="acme/new", temperature=0, max_tokens=1)
 
-    assert withheld == []
     assert (body["temperature"], body["max_tokens"]) == (0, 1)
 
 
 def test_only_a_stream_is_asked_for_as_one() -> None:
-    body, _ = build_body({"model": "openai/o3-mini"}, ASK, stream=True)
+    body = build_body({"model": "openai/o3-mini"}, ASK, None, stream=True)
 
     assert body["stream"] is True
-    assert "stream" not in build()[0]
+    assert "stream" not in build()
 
 
 @pytest.mark.parametrize(
@@ -149,9 +163,10 @@ def test_one_tool_bound_twice_is_refused() -> None:
 def test_json_mode_needs_the_word_json_in_a_message() -> None:
     wanted = {"model": "openai/o3-mini", "response_format": {"type": "json_object"}}
 
-    assert build_body(wanted, ASK, stream=False)[0]["response_format"] == {"type": "json_object"}
+    body = build_body(wanted, ASK, None, stream=False)
+    assert body["response_format"] == {"type": "json_object"}
     with pytest.raises(OpenRouterInputError, match="word 'json'"):
-        build_body(wanted, [HumanMessage("hi")], stream=False)
+        build_body(wanted, [HumanMessage("hi")], None, stream=False)
 
 
 def test_the_body_is_compact_raw_utf8() -> None:
@@ -175,6 +190,11 @@ def test_what_is_not_json_is_refused_by_its_place(body: dict[str, Any], match: s
         encode_body(body)
 
 
+def test_keys_that_are_no_texts_are_put_in_order_too() -> None:
+    turned: Any = {2: "b", "10": "a", "model": "m"}
+    assert encode_body(turned) == b'{"model":"m","10":"a","2":"b"}'
+
+
 def test_a_body_nested_beyond_reason_is_refused_like_any_other() -> None:
     nested: Any = 1
     for _ in range(50_000):
@@ -184,8 +204,8 @@ def test_a_body_nested_beyond_reason_is_refused_like_any_other() -> None:
 
 
 def test_the_callers_headers_win_whatever_their_case() -> None:
-    attribution = {"HTTP-Referer": "https://a.example", "x-title": None}
-    headers = build_headers("sk-1", attribution, {"User-Agent": "mine", "ACCEPT": "x"}, stream=True)
+    declared = {"http-referer": "https://a.example"}
+    headers = build_headers("sk-1", declared, {"User-Agent": "mine", "ACCEPT": "x"}, stream=True)
 
     assert headers == {
         "content-type": "application/json",

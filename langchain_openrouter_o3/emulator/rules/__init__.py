@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from langchain_openrouter_o3.emulator.rules import (
     messages,
     models,
+    options,
     parameters,
     response_format,
     tools,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "check"]
 
 RULES: tuple[Callable[[JsonObject], None], ...] = (
+    options.types_are_right,
     models.model_is_known,
     messages.messages_are_given,
     messages.roles_are_known,
@@ -34,6 +36,10 @@ RULES: tuple[Callable[[JsonObject], None], ...] = (
     messages.tool_calls_are_whole,
     models.input_is_supported,
     models.context_is_long_enough,
+    options.words_are_known,
+    options.conditions_are_known,
+    options.metadata_is_small,
+    options.session_id_is_short,
     parameters.switches_are_booleans,
     parameters.token_limits_are_integers,
     parameters.effort_is_known,
