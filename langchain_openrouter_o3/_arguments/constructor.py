@@ -61,20 +61,21 @@ def without_inputs(title: str, error: ValidationError, slug: Any = None) -> Vali
     return ValidationError.from_exception_data(title, details, hide_input=True)
 
 
-def refusal_text(error: ValidationError) -> str:
+def refusal_text(name: str, error: ValidationError) -> str:
     """Say in one line what is wrong with an argument, without repeating it."""
     items = error.errors(include_url=False, include_context=False, include_input=False)
     places = (".".join(map(str, item["loc"])) for item in items)
-    texts = (_text_of(item, EFFORTS) for item in items)
+    texts = (_text_of(item, EFFORTS, name) for item in items)
     return "; ".join(
-        f"{place}: {text}" if place else text for place, text in zip(places, texts, strict=True)
+        f"{name}.{place}: {text}" if place else f"{name}: {text}"
+        for place, text in zip(places, texts, strict=True)
     )
 
 
-def _text_of(item: ErrorDetails, efforts: Sequence[str] | None) -> str:
+def _text_of(item: ErrorDetails, efforts: Sequence[str] | None, name: str = "") -> str:
     """Return the text of a problem; of all efforts only those are offered that can be had."""
-    is_effort = item["type"] == "literal_error" and str(item["loc"][-1]).endswith("effort")
-    if not is_effort or efforts is None:
+    *_, place = (name, *map(str, item["loc"]))
+    if item["type"] != "literal_error" or not place.endswith("effort") or efforts is None:
         return item["msg"]
     return f"Input should be {', '.join(efforts)}: this model has no other reasoning_effort"
 

@@ -51,7 +51,7 @@ from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning, Ser
 from langchain_openrouter_o3.tools import tools_to_wire
 
 if TYPE_CHECKING:
-    from httpx import AsyncClient, Client, Timeout
+    from langchain_openrouter_o3._arguments.signature import AsyncClient, Client, Timeout
 else:
     # Annotations must resolve at run time (`typing.get_type_hints`), and importing httpx takes
     # time: it is imported on first use. `checks` looks at what comes.

@@ -87,7 +87,7 @@ def _check_value(name: str, value: Any) -> Any:
     try:
         checked = _validator(name).validate_python(value)
     except ValidationError as error:
-        raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
+        raise OpenRouterInputError(refusal_text(name, error)) from None
     if isinstance(value, str) and not isinstance(checked, str):
         raise OpenRouterInputError(
             f"{name}: a text came where a whole number, a number, True or False belongs."
@@ -127,7 +127,7 @@ def _field_value(name: str, value: Any) -> Any:
     try:
         return ARGUMENTS[name].field_value(value)
     except ValidationError as error:
-        raise OpenRouterInputError(f"{name}: {refusal_text(error)}") from None
+        raise OpenRouterInputError(refusal_text(name, error)) from None
 
 
 def _check_slug(slug: Any) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from httpx import AsyncClient, Client, Timeout
+    import httpx
+    import httpx2
     from langchain_core.caches import BaseCache
     from langchain_core.callbacks import Callbacks
     from langchain_core.language_models import ModelProfile
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
         Reasoning,
         ServiceTier,
     )
+
+    # Of both libraries; where httpx2 is not installed, type checkers see Any in its place.
+    Client = httpx.Client | httpx2.Client
+    AsyncClient = httpx.AsyncClient | httpx2.AsyncClient
+    Timeout = httpx.Timeout | httpx2.Timeout
 
     class Arguments(TypedDict, total=False):
         """Every argument of `ChatOpenRouterO3`, under all its names."""
