@@ -13,9 +13,11 @@ from langchain_openrouter_o3._arguments.parameters import (
 )
 from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit, to_timeout
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._meter import METER, metered
 from langchain_openrouter_o3._wire.request import (
     CALL_OPTIONS,
     build_body,
@@ -46,18 +48,22 @@ class Call(NamedTuple):
     timeout: Any
     limits: TimeLimits
     base_url: str
+    gate: Gate | None = None
 
     def flow(
         self, kind: Callable[..., Reader[T]], sources: Sources
     ) -> Generator[Step[T], StepResult, None]:
         """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
-        return exchange(
+        meter = METER.get()
+        flow = exchange(
             self.request,
-            self.policy,
+            self.policy if meter is None else meter.policy(self.policy),
             lambda reply: kind(reply.headers, self.stop),
             sources,
             self.limits,
+            self.gate,
         )
+        return flow if meter is None else metered(flow, meter)
 
     def performer(self, own: Any, pools: PoolReference) -> SyncPerformer:
         """Return what performs this call with blocking I/O.
@@ -118,18 +124,23 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     if asked:
         warn_withheld(str(parameters["model"]), asked)
     retries = check_retries(options["max_retries"])
+    headers = request_headers(model, options["default_headers"], own, stream=stream)
+    slug = str(parameters["model"])
     return Call(
         request=Request(
             url=f"{model.base_url}/chat/completions",
-            headers=request_headers(model, options["default_headers"], own, stream=stream),
+            headers=headers,
             body=encode_body(body),
-            model=str(parameters["model"]),
+            model=slug,
         ),
         policy=RetryPolicy(max_retries=model.max_retries if retries is None else retries),
         stop=tuple(check_stop(options["stop"]) or model.stop or ()),
         timeout=_check_call_timeout(model, kwargs, options["timeout"]),
         limits=_check_call_limits(model, kwargs),
         base_url=model.base_url,
+        gate=GATES.of(model.base_url, headers.get("authorization"), slug)
+        if model.rate_gate
+        else None,
     )
 
 

@@ -86,6 +86,9 @@ class ModelFields(BaseChatModel, SharedConnections):
     max_retries: int = Field(default=2, ge=0)
     """Attempts beyond the first; 0 means exactly one request."""
 
+    rate_gate: bool = True
+    """Whether calls with the same key and model wait for each other after a 429 or 503."""
+
     http_client: Client | None = Field(default=None, exclude=True)
     """Your own `httpx.Client` (proxy, TLS, transport); never closed by this package."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         idle_timeout: float | None
         total_timeout: float | None
         max_retries: int
+        rate_gate: bool
         http_client: Client | None
         http_async_client: AsyncClient | None
         reasoning: Reasoning | Mapping[str, Any] | None

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3._http.frames import without_frames
+from langchain_openrouter_o3._http.gate import NO_GATE, THROTTLES, Gate, Pass
 from langchain_openrouter_o3._http.retry import RetryPolicy, retry_after_seconds
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
+    OpenRouterRateLimitError,
     OpenRouterTotalTimeoutError,
 )
 
@@ -110,6 +112,16 @@ class Sleep(NamedTuple):
     error: OpenRouterError
 
 
+class Pause(NamedTuple):
+    """Step: wait before a request may be sent; nothing has failed.
+
+    Attributes:
+        seconds: To wait.
+    """
+
+    seconds: float
+
+
 class Deliver(Generic[T_co]):
     """Step: hand these to the caller."""
 
@@ -119,7 +131,7 @@ class Deliver(Generic[T_co]):
 
 
 StepResult = Reply | bytes | TransportFailure | None
-IOStep = Send | Receive | Sleep
+IOStep = Send | Receive | Sleep | Pause
 Step = IOStep | Deliver[T]
 
 
@@ -176,6 +188,7 @@ def exchange(
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
     limits: TimeLimits = NO_LIMITS,
+    gate: Gate | None = None,
 ) -> Generator[Step[T], StepResult, None]:
     """Carry a request to its answer, trying again while nothing has been delivered.
 
@@ -185,6 +198,7 @@ def exchange(
         new_reader: Makes the reader of one attempt's answer.
         sources: Chance and time.
         limits: How long to wait for data, and for everything.
+        gate: Says when a request may be sent; None where nobody asks.
 
     Yields:
         The steps that a driver carries out.
@@ -198,9 +212,14 @@ def exchange(
     while True:
         attempt += 1
         progress = _Progress()
+        allowed = NO_GATE
         try:
-            yield from _attempt(request, new_reader, sources, deadlines, progress)
+            if gate is not None:
+                allowed = yield from _enter(gate, policy, attempt, deadlines)
+            yield from _attempt(request, new_reader, sources, deadlines, progress, allowed)
         except OpenRouterError as error:
+            if error.status_code in THROTTLES:
+                allowed.throttle(error.retry_after)
             request.headers.conceal_in(without_frames(error))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
@@ -222,21 +241,57 @@ def exchange(
             return
 
 
+def _enter(
+    gate: Gate, policy: RetryPolicy, attempt: int, deadlines: Deadlines
+) -> Generator[Step[T], StepResult, Pass]:
+    """Wait until the gate lets a request go.
+
+    Raises:
+        OpenRouterRateLimitError: The server asked everybody to wait longer than the policy allows.
+        OpenRouterTotalTimeoutError: The wait would take longer than what is left.
+    """
+    retries_left = policy.max_retries - attempt + 1
+    answer = gate.enter(retries_left=retries_left)
+    if isinstance(answer, Pass):
+        return answer
+    with gate.waiting(retries_left=retries_left):
+        while not isinstance(answer, Pass):
+            closed = OpenRouterRateLimitError(
+                f"The server asked all calls with this key and model to wait; {answer:.3g} s are "
+                "left, and nothing was sent.",
+                status_code=429,
+                retry_after=answer,
+                retryable=True,
+            )
+            if answer > policy.max_retry_after:
+                raise closed
+            if late := deadlines.no_time_to_wait(answer, closed):
+                raise late
+            yield Pause(answer)
+            answer = gate.enter(retries_left=retries_left)
+    return answer
+
+
 def _attempt(
     request: Request,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
     deadlines: Deadlines,
     progress: _Progress,
+    allowed: Pass,
 ) -> Generator[Step[T], StepResult, None]:
     deadlines.start_attempt()
-    reply = yield from _ask(deadlines, partial(Send, request))
+    try:
+        reply = yield from _ask(deadlines, partial(Send, request))
+    finally:
+        allowed.leave()
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
         raise (yield from _read_error(reply, sources, deadlines))
+    allowed.accept()
     reader = new_reader(reply)
     try:
         yield from _read_answer(reader, sources, deadlines, progress)
