@@ -3,9 +3,10 @@
 A 429 or 503 that names a time closes the gate for everybody until then. One that names none may
 be one provider's hiccup; several in a row, or many in a second, are a limit. The gate then closes
 for a moment, lets a single request try (longer and longer apart, while that fails), and starts
-slowly: as many requests in flight as one, two, four, …, up to what the server took in the last
-second. From there the limit grows by a twentieth a second. Requests are paced, so that a limit of
-less than one in flight is possible, too.
+slowly: one request in flight, two, four, …, up to nine tenths of what the server took in the last
+second. From there the limit grows by a twentieth a second, and faster when nothing is refused for
+long (as TCP's CUBIC does, RFC 9438). The limit is kept as a rate, which is the same by Little's
+law: so it can be less than one in flight, and does not move with the server's speed.
 
 A request is in flight until the head of its answer has come: that tells whether it was taken, and
 no caller's code runs in between. Nobody queues: who may not go is told when to ask again. So
@@ -36,6 +37,9 @@ _IN_A_ROW = 3
 _FEW = 20
 _BACK_OFF = 0.9
 _GROWTH = 0.05
+_GROWTH_LATER = 0.005
+_SLOWEST = 1.0
+_SLACK = 2.0
 _BURST = 4
 _FORGIVEN = 10.0
 _POLL = 0.005
@@ -51,7 +55,7 @@ class GateFigures(NamedTuple):
         model: The slug that is asked for.
         in_flight: Requests that wait for the head of their answer.
         waiting: Calls that wait for the gate.
-        limit: How many requests may be in flight; None while nothing limits them.
+        limit: How many requests may be in flight on average; None while nothing limits them.
         rate: The same as requests a second.
         opens_in: Seconds until anything may be sent; 0 when it may.
         sent: Requests so far.
@@ -115,24 +119,24 @@ class Gate:
         self._waiting = self._patient = 0
         self._taken, self._refused = Recent(), Recent()
         self._latency = 0.0
-        self._limit: float | None = None
+        self._rate: float | None = None
         self._goal = 0.0
         self._hold = FIRST_HOLD
-        self._opens_at = self._next_at = self._grown_at = self._cut_at = 0.0
+        self._opens_at = self._next_at = self._grows_from = self._cut_at = 0.0
         self._proven = True
         self._cuts = 0
 
     def figures(self) -> GateFigures:
         """Return what is known now."""
         with self._lock:
-            limit = self._limit
+            rate = self._rate
             return GateFigures(
                 self._base_url,
                 self._model,
                 self._in_flight,
                 self._waiting,
-                limit,
-                limit / self._latency if limit is not None and self._latency else None,
+                None if rate is None else rate * self._latency,
+                rate,
                 max(0.0, self._opens_at - self._timer()),
                 self._sent,
                 self._throttled,
@@ -142,7 +146,7 @@ class Gate:
     def is_idle(self) -> bool:
         """Whether forgetting it would change nothing."""
         with self._lock:
-            is_open = self._limit is None and self._opens_at <= self._timer()
+            is_open = self._rate is None and self._opens_at <= self._timer()
             return is_open and not self._in_flight and not self._waiting
 
     # --- Asked by the flow of a call ---
@@ -197,7 +201,7 @@ class Gate:
             self._latency = took if not self._latency else 0.9 * self._latency + 0.1 * took
             self._taken.add(now)
             self._in_a_row = 0
-            if self._limit is not None and cuts == self._cuts:
+            if self._rate is not None and cuts == self._cuts:
                 self._prove(now)
 
     def throttle(self, cuts: int, retry_after: float | None) -> None:
@@ -228,47 +232,46 @@ class Gate:
     def _cut(self, now: float) -> None:
         self._cuts += 1
         if self._proven:
-            current = self._limit if self._limit is not None else self._in_flight + 1.0
-            taken = self._taken.count(now) / _WINDOW * self._latency
-            self._goal = min(_BACK_OFF * current, taken) if taken else current / 2
+            taken = self._taken.count(now) / _WINDOW
+            self._goal = _BACK_OFF * min(taken, self._rate or taken) or _SLOWEST
             self._hold = FIRST_HOLD
         else:
             self._hold = min(2 * self._hold, LONGEST_HOLD)
         self._proven = False
-        self._limit = min(1.0, self._goal)
+        self._rate = min(_SLOWEST, self._goal)
         self._cut_at = now
         self._opens_at = max(self._opens_at, now + self._hold)
 
     def _prove(self, now: float) -> None:
-        """Let more requests go: one more for each that is taken, up to the goal."""
+        """Let more requests go: one more in flight for each that is taken, up to the goal."""
+        assert self._rate is not None  # noqa: S101 - for the type checker
         if not self._proven:
             self._proven = True
-            self._grown_at = self._next_at = now
-        elif self._limit is not None and self._limit < self._goal:
-            self._limit = min(self._goal, self._limit + 1)
-            self._grown_at = now
+            self._next_at = now
+        if self._rate < self._goal:
+            self._rate = min(self._goal, self._rate + 1 / self._latency)
+            self._grows_from = now
 
     def _grow(self, now: float) -> None:
-        assert self._limit is not None  # noqa: S101 - for the type checker
-        if self._limit >= self._goal:
-            self._limit += _GROWTH * self._goal * (now - self._grown_at)
-            self._grown_at = now
+        if self._rate is not None and self._rate >= self._goal:
+            seconds = now - self._grows_from
+            self._rate = self._goal * (1 + _GROWTH * seconds + _GROWTH_LATER * seconds**3)
         if not self._waiting and now - self._cut_at > _FORGIVEN:
-            self._limit = None
+            self._rate = None
 
     def _wait(self, now: float, retries_left: int) -> float:
         if now < self._opens_at:
             return self._opens_at - now + self._spread(_POLL)
-        if self._limit is None:
+        if self._rate is None:
             return 0.0
         if not self._proven:
             is_last = not retries_left and self._patient  # somebody else can better afford it
             return self._spread(_POLL) if self._in_flight or is_last else 0.0
         self._grow(now)
-        if self._limit is None:
+        if self._rate is None:
             return 0.0
-        gap = self._latency / self._limit
-        if self._in_flight >= max(1.0, self._limit) or now < self._next_at:
+        gap = 1 / self._rate
+        if now < self._next_at or self._in_flight > 1 + _SLACK * self._rate * self._latency:
             return max(0.0, self._next_at - now) + self._spread(gap)
         self._next_at = max(self._next_at + gap, now - _BURST * gap)
         return 0.0
