@@ -78,11 +78,11 @@ def read_chain(runnable: Runnable[Any, Any]) -> Chain:
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Name the parts that differ, and how."""
+    """Name the parts that differ, and how; those that say most come first."""
     return [
         f"{path or 'chain'}: {before.get(path, 'nothing')} in the journal, "
         f"{now.get(path, 'nothing')} now"
-        for path in sorted(before.keys() | now.keys())
+        for path in sorted(before.keys() | now.keys(), key=lambda path: (path.count("."), path))
         if before.get(path) != now.get(path)
     ]
 

@@ -154,6 +154,8 @@ def _pack_object(value: Any) -> Any:
         return _pack_error(value)
     if isinstance(value, Path):
         return {_TAG: "Path", "v": str(value)}
+    if isinstance(value, str):  # `message.text` is of a class of its own
+        return str.__str__(value)
     raise StorageError(
         f"A value of class {name_of(type(value))} cannot be written to a journal. Let the chain "
         "end with data: text, JSON, messages, Pydantic objects or dataclasses."
@@ -183,10 +185,11 @@ def _pack_model(value: BaseModel) -> Any:
 
 def _pack_error(error: Exception) -> Any:
     """Write an error; what of it is no data is left to its text."""
+    written = _tagged("error", error, t=str(error))
     try:
-        return _tagged("error", error, a=pack([*error.args]), s=pack({**error.__dict__}))
+        return {**written, "a": pack([*error.args]), "s": pack({**error.__dict__})}
     except (StorageError, RecursionError):
-        return _tagged("error", error, t=str(error))
+        return written
 
 
 class _Reader:
@@ -265,18 +268,18 @@ class _Reader:
         return made
 
     def _error(self, packed: dict[str, Any]) -> Exception:
-        try:
-            cls: type[Exception] = self._class(packed, Exception)
-            if "t" not in packed:
+        if "a" in packed:
+            try:
+                cls: type[Exception] = self._class(packed, Exception)
                 args = self.unpack(packed["a"])
                 made = cls.__new__(cls, *args)
                 made.args = tuple(args)
                 made.__dict__.update(self.unpack(packed["s"]))
+            except (StorageError, TypeError):
+                pass  # what is told of it stays
+            else:
                 return made
-            text = packed["t"]
-        except (StorageError, TypeError) as problem:
-            text = str(packed.get("t") or " ".join(map(str, packed["a"])) or problem)
-        return RecordedError(text, class_name=packed["c"])
+        return RecordedError(packed["t"], class_name=packed["c"])
 
 
 def _defaults(cls: type[BaseModel], state: dict[str, Any]) -> dict[str, Any]:
