@@ -32,9 +32,9 @@ THROTTLES = frozenset({429, 503})
 FIRST_HOLD = 0.025
 LONGEST_HOLD = 2.0
 _WINDOW = 1.0
-_SHARE = 0.05
+_SHARE = 0.25
 _IN_A_ROW = 3
-_FEW = 20
+_ENOUGH = 20
 _BACK_OFF = 0.9
 _GROWTH = 0.05
 _GROWTH_LATER = 0.005
@@ -227,7 +227,8 @@ class Gate:
         """Whether refusals are more than one provider's hiccup."""
         refused = self._refused.count(now)
         outcomes = refused + self._taken.count(now)
-        return self._in_a_row >= _IN_A_ROW or outcomes < _FEW or refused >= _SHARE * outcomes
+        many = outcomes >= _ENOUGH and refused >= _SHARE * outcomes
+        return self._in_a_row >= _IN_A_ROW or many
 
     def _cut(self, now: float) -> None:
         self._cuts += 1

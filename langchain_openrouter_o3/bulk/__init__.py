@@ -16,6 +16,7 @@ from langchain_openrouter_o3.bulk.errors import (
 from langchain_openrouter_o3.bulk.export import export
 from langchain_openrouter_o3.bulk.rows import Progress, Row
 from langchain_openrouter_o3.bulk.run import abulk, bulk
+from langchain_openrouter_o3.bulk.settle import Settled, settle
 
 __all__ = [
     "BudgetError",
@@ -26,8 +27,10 @@ __all__ = [
     "Progress",
     "RecordedError",
     "Row",
+    "Settled",
     "StorageError",
     "abulk",
     "bulk",
     "export",
+    "settle",
 ]

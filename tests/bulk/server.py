@@ -163,6 +163,16 @@ class _Books:
             self.bill.answers[key] = self.bill.answers.get(key, 0) + 1
         return _play(kind, key, f"gen-{key}-{self._attempts[key]}")
 
+    def look_up(self, path: str) -> bytes:
+        """Answer a GET: the bill, or one generation."""
+        if path.endswith("/bill"):
+            return _response(json.dumps(asdict(self.bill)).encode())
+        key = path.partition("id=gen-")[2].rpartition("-")[0]
+        if key not in self.bill.charged:
+            return _error(404, "Generation not found")
+        cost = float(price_of(key) * _UNIT)
+        return _response(wire.to_json({"data": {"id": f"gen-{key}", "total_cost": cost}}))
+
     def _is_refused(self) -> bool:
         plan, now = self.plan, time.monotonic()
         if plan.storm_after and self.bill.requests == plan.storm_after:
@@ -260,7 +270,7 @@ class _Connection(asyncio.Protocol):
     def _respond(self, head: bytes, body: bytes) -> None:
         books = self._books
         if head.startswith(b"GET"):
-            self._transport.write(_response(json.dumps(asdict(books.bill)).encode()))
+            self._transport.write(books.look_up(head.split()[1].decode()))
             return
         books.at_once += 1
         books.bill.most_at_once = max(books.bill.most_at_once, books.at_once)

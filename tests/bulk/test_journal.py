@@ -176,7 +176,7 @@ class Other(BaseModel):
 def test_another_chain_is_refused_by_the_part_that_differs(
     run: Any, emulator: Emulator, file: Path
 ) -> None:
-    def build(words: str = "Extract.", tokens: int = 100, schema: type = Person) -> Any:
+    def build(words: str = "Extract.", tokens: int = 1000, schema: type = Person) -> Any:
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_tokens=tokens)
         prompt = ChatPromptTemplate.from_messages([("system", words), ("user", "{text}")])
         return prompt | model.with_structured_output(schema)
@@ -185,7 +185,7 @@ def test_another_chain_is_refused_by_the_part_that_differs(
     run(build(), rows, journal=file)
     cases = {
         "template: 'Extract.' in the journal, 'Do.' now": build(words="Do."),
-        "max_tokens: 100 in the journal, 200 now": build(tokens=200),
+        "max_tokens: 1000 in the journal, 2000 now": build(tokens=2000),
         r"output_type: Person \(\w+\) in the journal, Other \(\w+\) now": build(schema=Other),
         "steps": build() | RunnableLambda(str),
     }
