@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +12,11 @@ from langchain_core.caches import BaseCache
 from langchain_core.outputs import Generation
 from typing_extensions import override
 
+from langchain_openrouter_o3._json import decode, is_array, is_object
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.database import close_database, open_database
+
+_NOT_SENT = ("id", "response_metadata", "usage_metadata")
 
 
 class JournalCache(BaseCache):
@@ -82,6 +86,25 @@ class JournalCache(BaseCache):
 
 
 def _key(prompt: str, llm_string: str) -> bytes:
-    digest = hashlib.blake2b(prompt.encode("utf-8", "surrogatepass"), digest_size=20)
+    digest = hashlib.blake2b(_what_is_sent(prompt), digest_size=20)
     digest.update(b"\0" + llm_string.encode("utf-8", "surrogatepass"))
     return digest.digest()
+
+
+def _what_is_sent(prompt: str) -> bytes:
+    """Leave out what differs between equal conversations.
+
+    Ids are new in each run, and langchain-core marks the tokens of a message from a cache: an agent
+    that starts again would miss the answer to its second call.
+    """
+    try:
+        messages = decode(prompt)
+    except ValueError:  # the prompt of a model without messages is a text
+        messages = None
+    if not is_array(messages):
+        return prompt.encode("utf-8", "surrogatepass")
+    for message in messages:
+        if is_object(message) and is_object(fields := message.get("kwargs")):
+            for name in _NOT_SENT:
+                fields.pop(name, None)
+    return json.dumps(messages).encode()
