@@ -61,7 +61,7 @@ class Call(NamedTuple):
             lambda reply: kind(reply.headers, self.stop),
             sources,
             self.limits,
-            self.gate,
+            gate=self.gate,
         )
         return flow if meter is None else metered(flow, meter)
 

@@ -180,14 +180,16 @@ REAL_SOURCES = Sources()
 class _Progress:
     delivered = False
     unsent = False
+    allowed = NO_GATE
 
 
-def exchange(
+def exchange(  # noqa: PLR0913 - everything that a call has of its own
     request: Request,
     policy: RetryPolicy,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
     limits: TimeLimits = NO_LIMITS,
+    *,
     gate: Gate | None = None,
 ) -> Generator[Step[T], StepResult, None]:
     """Carry a request to its answer, trying again while nothing has been delivered.
@@ -212,14 +214,13 @@ def exchange(
     while True:
         attempt += 1
         progress = _Progress()
-        allowed = NO_GATE
         try:
             if gate is not None:
-                allowed = yield from _enter(gate, policy, attempt, deadlines)
-            yield from _attempt(request, new_reader, sources, deadlines, progress, allowed)
+                progress.allowed = yield from _enter(gate, policy, attempt, deadlines)
+            yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
             if error.status_code in THROTTLES:
-                allowed.throttle(error.retry_after)
+                progress.allowed.throttle(error.retry_after)
             request.headers.conceal_in(without_frames(error))
             retryable = True if progress.unsent and error.retryable is None else error.retryable
             wait = policy.delay(
@@ -278,20 +279,19 @@ def _attempt(
     sources: Sources,
     deadlines: Deadlines,
     progress: _Progress,
-    allowed: Pass,
 ) -> Generator[Step[T], StepResult, None]:
     deadlines.start_attempt()
     try:
         reply = yield from _ask(deadlines, partial(Send, request))
     finally:
-        allowed.leave()
+        progress.allowed.leave()
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
         raise (yield from _read_error(reply, sources, deadlines))
-    allowed.accept()
+    progress.allowed.accept()
     reader = new_reader(reply)
     try:
         yield from _read_answer(reader, sources, deadlines, progress)

@@ -253,12 +253,14 @@ class Gate:
             self._rate = min(self._goal, self._rate + 1 / self._latency)
             self._grows_from = now
 
-    def _grow(self, now: float) -> None:
-        if self._rate is not None and self._rate >= self._goal:
-            seconds = now - self._grows_from
-            self._rate = self._goal * (1 + _GROWTH * seconds + _GROWTH_LATER * seconds**3)
+    def _grown(self, rate: float, now: float) -> float | None:
+        """Return the rate that is right now; None for no limit."""
         if not self._waiting and now - self._cut_at > _FORGIVEN:
-            self._rate = None
+            return None
+        if rate < self._goal:
+            return rate
+        seconds = now - self._grows_from
+        return self._goal * (1 + _GROWTH * seconds + _GROWTH_LATER * seconds**3)
 
     def _wait(self, now: float, retries_left: int) -> float:
         if now < self._opens_at:
@@ -268,7 +270,7 @@ class Gate:
         if not self._proven:
             is_last = not retries_left and self._patient  # somebody else can better afford it
             return self._spread(_POLL) if self._in_flight or is_last else 0.0
-        self._grow(now)
+        self._rate = self._grown(self._rate, now)
         if self._rate is None:
             return 0.0
         gap = 1 / self._rate

@@ -104,8 +104,8 @@ def _highest_price(body: bytes) -> Decimal:
     apart = [name for name in _PRICED_APART if content.get(name)]
     if apart or any(model.endswith(":online") for model in models):
         raise OpenRouterInputError(
-            f"budget: {' and '.join(apart) or 'searching the web'} is priced apart, so no limit can "
-            "be promised. Leave budget out, or this."
+            f"budget: {' and '.join(apart) or 'searching the web'} is priced apart, so no limit "
+            "can be promised. Leave budget out, or this."
         )
     return max(_price(model, len(body), content) for model in models)
 

@@ -97,12 +97,13 @@ def _what_is_sent(prompt: str) -> bytes:
     Ids are new in each run, and langchain-core marks the tokens of a message from a cache: an agent
     that starts again would miss the answer to its second call.
     """
+    written = prompt.encode("utf-8", "surrogatepass")
     try:
-        messages = decode(prompt)
+        messages = decode(written)
     except ValueError:  # the prompt of a model without messages is a text
         messages = None
     if not is_array(messages):
-        return prompt.encode("utf-8", "surrogatepass")
+        return written
     for message in messages:
         if is_object(message) and is_object(fields := message.get("kwargs")):
             for name in _NOT_SENT:

@@ -42,7 +42,7 @@ class RecordedError(OpenRouterError):
         self.class_name = class_name
 
 
-class BulkInterrupted(KeyboardInterrupt, SystemExit):  # noqa: N818 - as Python's own is called
+class BulkInterrupted(KeyboardInterrupt, SystemExit):
     """Ctrl-C ended a run after what was in flight had come; all of it is in the journal.
 
     A program that does not catch it ends with status 130 and without a traceback: what was done,

@@ -54,6 +54,7 @@ _IRRELEVANT = frozenset(
     }
 )
 _LIBRARIES = ("langchain", "langchain_core", "langgraph", "langchain_openrouter_o3", "pydantic")
+_HELD = ("func", "afunc", "bound", "runnable", "default", "branches")
 _FUNCTIONS = (types.FunctionType, types.MethodType)
 
 
@@ -100,7 +101,7 @@ class _Walker:
         elif isinstance(value, type) or get_args(value):
             self._type(path, value)
         elif isinstance(value, Mapping):
-            for key, item in cast("Mapping[Any, Any]", value).items():
+            for key, item in _items(value):
                 # Of a schema every property counts, of bound arguments not.
                 if not path.endswith("kwargs") or key not in _IRRELEVANT:
                     self.walk(f"{path}.{key}" if path else str(key), item, depth + 1)
@@ -159,9 +160,18 @@ class _Walker:
 
 def _state(value: Any) -> dict[str, Any]:
     """Return what an object consists of, as far as it is data, runnables or tools."""
-    steps = getattr(value, "steps", None) or getattr(value, "steps__", None)
-    if isinstance(value, Runnable) and steps is not None:
-        return {"steps": steps}
+    if _is_runnable(value):
+        steps = getattr(value, "steps", None) or getattr(value, "steps__", None)
+        if steps is not None:
+            return {"steps": steps}
+        nodes = getattr(value, "nodes", None)
+        if isinstance(nodes, Mapping):  # a graph of LangGraph
+            bound = {name: getattr(node, "bound", None) for name, node in _items(nodes)}
+            return {"nodes": bound}
+    return _fields(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
     if isinstance(value, BaseModel):
         known = type(value).__pydantic_fields__
         return {name: item for name, item in value.__dict__.items() if name in known}
@@ -169,13 +179,17 @@ def _state(value: Any) -> dict[str, Any]:
         return dict(value.__dict__)
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
-    nodes = getattr(value, "nodes", None)
-    if isinstance(value, Runnable) and isinstance(nodes, Mapping):  # a graph of LangGraph
-        return {"nodes": {name: getattr(node, "bound", None) for name, node in nodes.items()}}
-    if isinstance(value, Runnable):
-        held = ("func", "afunc", "bound", "runnable", "default", "branches")
-        return {name: getattr(value, name, None) for name in held}
+    if _is_runnable(value):
+        return {name: getattr(value, name, None) for name in _HELD}
     return {}
+
+
+def _is_runnable(value: Any) -> bool:
+    return isinstance(value, Runnable)
+
+
+def _items(mapping: Any) -> list[tuple[Any, Any]]:
+    return [*mapping.items()]
 
 
 def _describe_type(cls: Any) -> str:
@@ -189,14 +203,13 @@ def _describe_type(cls: Any) -> str:
         return name
 
 
-def _annotations(cls: type) -> list[Any]:
+def _annotations(cls: type[Any]) -> list[Any]:
     if issubclass(cls, BaseModel):
         return [each.annotation for each in cls.__pydantic_fields__.values()]
     if issubclass(cls, BaseModelV1):
         return [each.outer_type_ for each in cls.__fields__.values()]
-    if is_dataclass(cls):
-        return [each.type for each in fields(cls)]
-    return []
+    described: Any = cls
+    return [each.type for each in fields(described)] if is_dataclass(described) else []
 
 
 def _source(function: Any) -> bytes:

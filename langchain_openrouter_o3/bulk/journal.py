@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
 State = Literal["value", "error", "given up"]
-_COLUMNS = (
-    "key, number, run, state, input, value, cost, unknown, usage, ids, attempts, seconds"
-)
+_COLUMNS = "key, number, run, state, input, value, cost, unknown, usage, ids, attempts, seconds"
 _FIND = f"SELECT {_COLUMNS} FROM rows WHERE key = ?"  # noqa: S608 - our own names
 _WRITE = (
     f"INSERT INTO rows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608

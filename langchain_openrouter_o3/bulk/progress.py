@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3._cli.open_terminal import open_terminal
 from langchain_openrouter_o3._cli.terminal import PlainTerminal
@@ -25,7 +25,7 @@ _MINUTE, _HOUR = 60, 3600
 class Display:
     """Shows how far a run is, from its own event loop."""
 
-    def __init__(self, progress: Progress, watch: bool | Watcher) -> None:
+    def __init__(self, progress: Progress, watch: bool | Watcher) -> None:  # noqa: FBT001 - `abulk`'s
         """Choose a way to show it.
 
         Args:
@@ -124,5 +124,3 @@ def _left(seconds: float | None) -> str:
     if seconds < _HOUR:
         return f"{seconds / _MINUTE:.0f} min left"
     return f"{seconds / _HOUR:.1f} h left"
-
-

@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
 from concurrent.futures import Future
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_openrouter_o3.bulk.budget import check_budget
@@ -22,6 +23,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
+    from typing_extensions import Self
 
     from langchain_openrouter_o3.bulk.progress import Watcher
     from langchain_openrouter_o3.bulk.rows import Row
@@ -75,12 +77,20 @@ async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
         BulkInterrupted: Ctrl-C; all rows that were paid are in the journal.
         OpenRouterError: Five rows in a row failed for want of a key or credit.
     """
-    choices = _choices(max_concurrency, on_error, ordered, keep_input, retry_failed, budget, config)
+    choices = _choices(
+        max_concurrency,
+        on_error,
+        ordered=ordered,
+        keep_input=keep_input,
+        retry_failed=retry_failed,
+        budget=budget,
+        config=config,
+    )
     engine = open_engine(runnable, rows, key, journal, choices)
     display = Display(engine.progress, progress)
     loop = asyncio.get_running_loop()
     try:
-        with interruptible(lambda: loop.call_soon_threadsafe(engine.interrupt)):
+        with interruptible(partial(loop.call_soon_threadsafe, engine.interrupt)):
             engine.start()
             display.start()
             while batch := await engine.take():
@@ -132,7 +142,15 @@ def bulk(  # noqa: PLR0913 - see `abulk`
     Raises:
         OpenRouterError: See `abulk`.
     """
-    choices = _choices(max_concurrency, on_error, ordered, keep_input, retry_failed, budget, config)
+    choices = _choices(
+        max_concurrency,
+        on_error,
+        ordered=ordered,
+        keep_input=keep_input,
+        retry_failed=retry_failed,
+        budget=budget,
+        config=config,
+    )
     with _LoopThread() as thread:
         engine = thread.run(_aopen(runnable, rows, key, journal, choices))
         try:
@@ -174,9 +192,10 @@ def interrupted(engine: Engine, journal: Any) -> BulkInterrupted:
 def _choices(  # noqa: PLR0913 - `abulk`'s
     max_concurrency: Any,
     on_error: Any,
-    ordered: bool,  # noqa: FBT001
-    keep_input: bool,  # noqa: FBT001
-    retry_failed: bool,  # noqa: FBT001
+    *,
+    ordered: bool,
+    keep_input: bool,
+    retry_failed: bool,
     budget: Any,
     config: RunnableConfig | None,
 ) -> Options:
@@ -222,7 +241,7 @@ class _LoopThread:
         self._over: asyncio.Event | None = None
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
 
-    def __enter__(self) -> _LoopThread:
+    def __enter__(self) -> Self:
         self._thread.start()
         self._loop.result()
         return self

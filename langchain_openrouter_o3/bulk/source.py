@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sized
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -37,7 +37,7 @@ class Source:
         has_keys: Whether keys come from the rows, so that two may be the same.
     """
 
-    def __init__(self, rows: Iterable[Any] | AsyncIterable[Any], key: Key) -> None:
+    def __init__(self, rows: Any, key: Key) -> None:
         """Read nothing yet, but check the keys of a list.
 
         Args:
@@ -48,19 +48,20 @@ class Source:
             OpenRouterInputError: It cannot be iterated over, or a row has no key.
             DuplicateKeyError: Two rows of a list have the same key.
         """
-        self.total = len(rows) if isinstance(rows, (list, tuple)) else None
+        is_list = _is_a(rows, (list, tuple))
+        self.total: int | None = len(rows) if _is_a(rows, Sized) else None
         self.has_keys = key is not None
         self._key = key
         self._number = 0
         self._iterator: Iterator[Any] | None = None
         self._async_iterator: AsyncIterator[Any] | None = None
         self._lock = asyncio.Lock()
-        if isinstance(rows, (str, bytes, Mapping)):
+        if _is_a(rows, (str, bytes, Mapping)):
             raise OpenRouterInputError(f"rows: a {type(rows).__name__} is one row; pass a list.")
-        if isinstance(rows, AsyncIterable):
+        if _is_a(rows, AsyncIterable):
             self._async_iterator = aiter(rows)
-        elif isinstance(rows, Iterable):
-            if isinstance(rows, (list, tuple)) and key is not None:
+        elif _is_a(rows, Iterable):
+            if is_list and key is not None:
                 self._check_keys(rows)
             self._iterator = iter(rows)
         else:
@@ -133,3 +134,7 @@ def digest(given: Any) -> bytes | None:
     except (StorageError, RecursionError):
         return None
     return hashlib.blake2b(written, digest_size=12).digest()
+
+
+def _is_a(value: Any, kinds: Any) -> bool:
+    return isinstance(value, kinds)

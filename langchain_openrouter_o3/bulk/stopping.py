@@ -16,7 +16,7 @@ Handler = Callable[[int, "FrameType | None"], Any]
 
 
 @contextmanager
-def interruptible(stop: Callable[[], None]) -> Generator[None]:
+def interruptible(stop: Callable[[], object]) -> Generator[None]:
     """Let the first Ctrl-C stop a run within the block, and the second end it at once.
 
     Only where Python's own handler, or asyncio's, would be called: in the main thread, and not

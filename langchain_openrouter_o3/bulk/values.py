@@ -9,7 +9,7 @@ name: read only journals that you trust as you trust the modules that they name.
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import importlib
 import json
 import math
@@ -19,7 +19,7 @@ from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -67,7 +67,7 @@ def name_of(cls: type) -> str:
 
 def pack(value: Any) -> Any:
     """Return a value as what JSON can hold."""
-    kind = type(value)
+    kind = _class_of(value)
     if kind in _PLAIN:
         return value
     if kind is list:
@@ -105,7 +105,7 @@ def _isoformat(value: Any) -> str:
     return text
 
 
-def _pack_duration(value: datetime.timedelta) -> Any:
+def _pack_duration(value: dt.timedelta) -> Any:
     return {_TAG: "timedelta", "v": [value.days, value.seconds, value.microseconds]}
 
 
@@ -117,10 +117,10 @@ _PACKERS: dict[type, Callable[[Any], Any]] = {
     bytes: _pack_bytes,
     Decimal: _pack_text("Decimal"),
     UUID: _pack_text("UUID"),
-    datetime.datetime: _pack_text("datetime", _isoformat),
-    datetime.date: _pack_text("date", _isoformat),
-    datetime.time: _pack_text("time", _isoformat),
-    datetime.timedelta: _pack_duration,
+    dt.datetime: _pack_text("datetime", _isoformat),
+    dt.date: _pack_text("date", _isoformat),
+    dt.time: _pack_text("time", _isoformat),
+    dt.timedelta: _pack_duration,
 }
 _READERS: dict[str, Callable[[Any], Any]] = {
     "float": float,
@@ -130,40 +130,37 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "bytes": base64.b64decode,
     "Decimal": Decimal,
     "UUID": UUID,
-    "datetime": datetime.datetime.fromisoformat,
-    "date": datetime.date.fromisoformat,
-    "time": datetime.time.fromisoformat,
-    "timedelta": lambda parts: datetime.timedelta(*parts),
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "timedelta": lambda parts: dt.timedelta(*parts),
     "Path": Path,
 }
 
 
 def _pack_object(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return _tagged("enum", value, v=pack(value.value))
-    if isinstance(value, BaseModel):
-        return _pack_model(value)
-    if isinstance(value, BaseModelV1):
-        return _tagged("model1", value, v=pack(value.__dict__), s=sorted(value.__fields_set__))
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return _tagged("named", value, v=[pack(item) for item in cast("tuple[Any]", value)])
-    if is_dataclass(value) and not isinstance(value, type):
-        state = {each.name: pack(getattr(value, each.name)) for each in fields(value)}
-        return _tagged("data", value, v=state)
-    if isinstance(value, Exception):
-        return _pack_error(value)
-    if isinstance(value, Path):
-        return {_TAG: "Path", "v": str(value)}
-    if isinstance(value, str):  # `message.text` is of a class of its own
-        return str.__str__(value)
-    raise StorageError(
-        f"A value of class {name_of(type(value))} cannot be written to a journal. Let the chain "
-        "end with data: text, JSON, messages, Pydantic objects or dataclasses."
+    for base, packer in _BASES:
+        if isinstance(value, base):
+            return packer(value)
+    if not is_dataclass(value) or isinstance(value, type):
+        raise _no_data(value)
+    state = {each.name: pack(getattr(value, each.name)) for each in fields(value)}
+    return _tagged("data", value, v=state)
+
+
+def _no_data(value: Any) -> StorageError:
+    return StorageError(
+        f"A value of class {name_of(_class_of(value))} cannot be written to a journal. Let the "
+        "chain end with data: text, JSON, messages, Pydantic objects or dataclasses."
     )
 
 
+def _class_of(value: Any) -> Any:
+    return type(value)  # pyright: ignore[reportUnknownVariableType]
+
+
 def _tagged(tag: str, value: Any, **state: Any) -> dict[str, Any]:
-    cls = type(value)
+    cls = _class_of(value)
     name = name_of(cls)
     if "<locals>" in name:
         _LOCAL[name] = cls
@@ -183,6 +180,16 @@ def _pack_model(value: BaseModel) -> Any:
     return _tagged("model", value, v=state, **rest)
 
 
+def _pack_named(value: Any) -> Any:
+    if not hasattr(value, "_fields"):
+        raise _no_data(value)
+    return _tagged("named", value, v=[pack(item) for item in value])
+
+
+def _pack_old_model(value: BaseModelV1) -> Any:
+    return _tagged("model1", value, v=pack(value.__dict__), s=sorted(value.__fields_set__))
+
+
 def _pack_error(error: Exception) -> Any:
     """Write an error; what of it is no data is left to its text."""
     written = _tagged("error", error, t=str(error))
@@ -190,6 +197,17 @@ def _pack_error(error: Exception) -> Any:
         return {**written, "a": pack([*error.args]), "s": pack({**error.__dict__})}
     except (StorageError, RecursionError):
         return written
+
+
+_BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (BaseModel, _pack_model),
+    (Enum, lambda value: _tagged("enum", value, v=pack(value.value))),
+    (BaseModelV1, _pack_old_model),
+    (tuple, _pack_named),
+    (Exception, _pack_error),
+    (Path, _pack_text("Path")),
+    (str, str.__str__),  # `message.text` is of a class of its own
+)
 
 
 class _Reader:
@@ -259,10 +277,10 @@ class _Reader:
         return self._class(packed, tuple)._make(self.unpack(packed["v"]))
 
     def _data(self, packed: dict[str, Any]) -> Any:
-        cls = self._class(packed)
+        cls: type[Any] = self._class(packed)
         if not is_dataclass(cls):
             raise StorageError(f"The class {packed['c']} is no dataclass any more.")
-        made: Any = cls.__new__(cls)
+        made: Any = object.__new__(cls)
         for name, value in self.unpack(packed["v"]).items():
             object.__setattr__(made, name, value)
         return made
@@ -284,9 +302,7 @@ class _Reader:
 
 def _defaults(cls: type[BaseModel], state: dict[str, Any]) -> dict[str, Any]:
     """Return what a later version of a class has added."""
-    missing = {
-        name: field for name, field in cls.__pydantic_fields__.items() if name not in state
-    }
+    missing = {name: field for name, field in cls.__pydantic_fields__.items() if name not in state}
     required = [name for name, field in missing.items() if field.is_required()]
     if required:
         raise StorageError(

@@ -189,7 +189,9 @@ class _Books:
     def _kind(self, key: str) -> str:
         if not self.plan.fault_rate:
             return "answer"
-        chance = random.Random(f"{self.plan.seed} {key} {self._attempts[key]}")
+        chance = random.Random(  # noqa: S311 - it repeats itself
+            f"{self.plan.seed} {key} {self._attempts[key]}"
+        )
         return chance.choice(KINDS) if chance.random() < self.plan.fault_rate else "answer"
 
 
@@ -203,7 +205,9 @@ def content_of(key: str) -> dict[str, Any]:
     return {"name": f"row-{key}", "born": 1000 + len(key)}
 
 
-def _play(kind: str, key: str, identity: str) -> tuple[str, bytes]:
+def _play(  # noqa: PLR0911 - one line for each kind
+    kind: str, key: str, identity: str
+) -> tuple[str, bytes]:
     if kind in ("429", "500", "503", "400"):
         return "write", _error(int(kind), "A fault")
     if kind == "429 with a time":
@@ -244,7 +248,9 @@ def _response(
 ) -> bytes:
     if identity:
         headers += f"x-generation-id: {identity}\r\n"
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+    head = (
+        f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+    )
     return head.encode() + body
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def run(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -41,7 +41,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-def tasks(count: int) -> list[dict[str, Any]]:
+def tasks(count: int) -> list[Any]:
     return [{"messages": [("user", f"Add {number} to 25 with add")]} for number in range(count)]
 
 
@@ -64,9 +64,7 @@ def test_rows_of_an_agent_have_all_calls_and_come_back(
 def test_an_agent_that_failed_pays_only_for_the_call_that_failed(
     run: Any, emulator: Emulator, cache: JournalCache, tmp_path: Path
 ) -> None:
-    model = ChatOpenRouterO3(
-        base_url=emulator.base_url, api_key="any", max_retries=0, cache=cache
-    )
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_retries=0, cache=cache)
     agent = create_agent(model, [add])
     emulator.disturb(
         lambda request: faults.status(500) if b'"role":"tool"' in request.raw else None
@@ -94,9 +92,7 @@ def test_an_agent_with_a_structured_answer_comes_back_as_its_class(
     assert row.from_journal
 
 
-def test_every_path_of_langchain_restarts_for_free(
-    emulator: Emulator, cache: JournalCache
-) -> None:
+def test_every_path_of_langchain_restarts_for_free(emulator: Emulator, cache: JournalCache) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", cache=cache)
     agent = create_agent(model, [add])
     for _ in range(2):

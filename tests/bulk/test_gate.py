@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 
-@pytest.fixture(params=MODES.values(), ids=MODES.keys())
+@pytest.fixture(params=[*MODES.values()], ids=[*MODES])
 def call(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -230,7 +230,7 @@ def test_a_slow_server_holds_requests_back(gate: Gate, clock: Clock) -> None:
 
 def test_a_server_that_takes_so_many_a_second_is_used_and_not_flooded(clock: Clock) -> None:
     """200 callers, a latency of 50 ms, and 200 requests in each second: in virtual time."""
-    chance = random.Random(3)
+    chance = random.Random(3)  # noqa: S311 - it repeats itself
     gate = Gate(timer=clock, chance=chance.random)
     limit, rows, latency = 200, 4000, 0.05
     events: list[tuple[float, int, Pass | None]] = [(100.0, caller, None) for caller in range(200)]
@@ -311,7 +311,9 @@ def test_nobody_sends_before_a_named_time(
     assert figures.opens_in > 7000
 
 
-@pytest.mark.parametrize("options", [{"api_key": "other"}, {"model": "openai/o3"}, {"rate_gate": False}])
+@pytest.mark.parametrize(
+    "options", [{"api_key": "other"}, {"model": "openai/o3"}, {"rate_gate": False}]
+)
 def test_others_send(
     call: Callable[[ChatOpenRouterO3], AIMessage], emulator: Emulator, options: Any
 ) -> None:
@@ -352,7 +354,7 @@ async def test_calls_that_are_given_up_leave_the_gate(emulator: Emulator) -> Non
     emulator.disturb(lambda _: faults.stall(5))
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
     tasks = [asyncio.create_task(model.ainvoke("Hello")) for _ in range(20)]
-    while gate_figures() == [] or gate_figures()[0].in_flight < 20:
+    while gate_figures() == [] or gate_figures()[0].in_flight < 20:  # noqa: ASYNC110 - no event
         await asyncio.sleep(0.01)
     for task in tasks:
         task.cancel()
@@ -362,7 +364,7 @@ async def test_calls_that_are_given_up_leave_the_gate(emulator: Emulator) -> Non
     with pytest.raises(OpenRouterRateLimitError):
         await model.ainvoke("Hello", max_retries=0)
     waiting = [asyncio.create_task(model.ainvoke("Hello")) for _ in range(20)]
-    while gate_figures()[0].waiting < 20:
+    while gate_figures()[0].waiting < 20:  # noqa: ASYNC110 - same
         await asyncio.sleep(0.01)
     for task in waiting:
         task.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import datetime as dt
 import json
 import sqlite3
 import subprocess
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def run(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -115,9 +115,7 @@ def test_failed_rows_are_tried_again_or_not(
     assert len(emulator.requests) == 1
 
 
-def test_costs_of_failed_tries_are_not_forgotten(
-    model: ChatOpenRouterO3, file: Path
-) -> None:
+def test_costs_of_failed_tries_are_not_forgotten(model: ChatOpenRouterO3, file: Path) -> None:
     moods = iter(["bad", "good"])
 
     def check(message: AIMessage) -> str:
@@ -289,7 +287,7 @@ class Place:
 
 class Inner(BaseModel):
     model_config = {"extra": "allow"}
-    when: datetime.date
+    when: dt.date
     alias: int = Field(default=3, alias="other", exclude=True)
     colour: Colour = Colour.RED
     _secret: int = 7
@@ -323,10 +321,10 @@ VALUES: list[Any] = [
     b"\x00\xff",
     Decimal("0.10"),
     UUID(int=5),
-    datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.timezone.utc),
-    datetime.date(2026, 11, 28),
-    datetime.time(12, 30),
-    datetime.timedelta(days=1, microseconds=5),
+    dt.datetime(2026, 11, 28, 12, tzinfo=dt.timezone.utc),
+    dt.date(2026, 11, 28),
+    dt.time(12, 30),
+    dt.timedelta(days=1, microseconds=5),
     Path("a") / "b",
     Colour.RED,
     Point(1, 2),
@@ -405,7 +403,13 @@ def test_a_class_of_a_function_is_found_in_the_chain(
 
 @pytest.mark.parametrize(
     "name",
-    ["no.such.module:Person", f"{__name__}:NoSuch", "os:system", f"{__name__}:Place", "builtins:int"],
+    [
+        "no.such.module:Person",
+        f"{__name__}:NoSuch",
+        "os:system",
+        f"{__name__}:Place",
+        "builtins:int",
+    ],
 )
 def test_a_class_that_is_not_there_or_holds_no_data_is_refused(name: str) -> None:
     with pytest.raises(StorageError, match="which cannot be found"):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def run(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -80,17 +80,17 @@ def test_streams_within_a_chain_are_counted_too(run: Any, emulator: Emulator) ->
     def begin(text: str) -> str:
         return next(chunk.text for chunk in model.stream(text) if chunk.text)
 
-    whole, = run(RunnableLambda(stream), ["echo a b c"])
+    (whole,) = run(RunnableLambda(stream), ["echo a b c"])
     assert whole.cost is not None
     assert whole.cost > 0
-    given_up, = run(RunnableLambda(begin), ["echo a b c"])
+    (given_up,) = run(RunnableLambda(begin), ["echo a b c"])
     assert given_up.cost is None
     assert given_up.known_cost == 0
     assert len(given_up.generation_ids) == 1
     emulator.play(faults.reset("before-done"))
-    cut, = run(RunnableLambda(stream), ["echo a b c"])
+    (cut,) = run(RunnableLambda(stream), ["echo a b c"])
     emulator.play(faults.reset("mid-event", events=1))
-    lost, = run(RunnableLambda(stream), ["echo a b c"])
+    (lost,) = run(RunnableLambda(stream), ["echo a b c"])
     assert (cut.cost, lost.cost) == (whole.cost, None)
     assert len(lost.generation_ids) == 1
 
@@ -98,7 +98,7 @@ def test_streams_within_a_chain_are_counted_too(run: Any, emulator: Emulator) ->
 def test_nothing_is_unknown_of_a_request_that_never_left(run: Any, emulator: Emulator) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_retries=0)
     with emulator.refusing_connections():
-        row, = run(model, ["echo a"])
+        (row,) = run(model, ["echo a"])
     assert isinstance(row.error, OpenRouterConnectionError)
     assert row.cost == 0
     assert row.attempts == 1
@@ -139,8 +139,7 @@ def test_rows_that_are_done_are_given_before_the_budget_ends_a_run() -> None:
         got: list[Row[Any]] = []
         rows = bulk(model_of(server, max_tokens=100), prompts(500), budget="0.01")
         with pytest.raises(BudgetError):
-            for row in rows:
-                got.append(row)  # noqa: PERF402 - what came before the error stays
+            got.extend(rows)  # what came before the error stays
         assert paid(got) == server.bill().total
         assert len(got) == server.bill().requests
 
@@ -175,7 +174,7 @@ def test_a_price_that_cannot_be_told_is_refused(
     run: Any, emulator: Emulator, options: Any, text: str
 ) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", **options)
-    row, = run(model, ["echo a"], budget=1)
+    (row,) = run(model, ["echo a"], budget=1)
     assert isinstance(row.error, OpenRouterInputError)
     assert text in str(row.error)
     assert emulator.requests == []
@@ -185,7 +184,7 @@ def test_agreed_prices_bound_a_model_that_is_not_known(run: Any) -> None:
     prices = {"max_price": {"prompt": 1, "completion": 2}}
     with Server() as server:
         model = model_of(server, model="some/model", max_tokens=100, provider=prices)
-        row, = run(model, prompts(1), budget=1)
+        (row,) = run(model, prompts(1), budget=1)
     assert row.ok
 
 
@@ -209,7 +208,7 @@ def test_what_lost_answers_cost_can_be_asked_for(rough: Server, tmp_path: Path) 
 def _lost(file: Path, emulator: Emulator) -> None:
     emulator.play(faults.reset("after-headers"))
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_retries=0)
-    row, = bulk(model, ["echo a"], journal=file)
+    (row,) = bulk(model, ["echo a"], journal=file)
     assert row.cost is None
 
 

@@ -18,7 +18,7 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterInvalidRequestError,
 )
-from langchain_openrouter_o3.bulk import DuplicateKeyError, Row, abulk, bulk
+from langchain_openrouter_o3.bulk import DuplicateKeyError, abulk, bulk
 from langchain_openrouter_o3.emulator import faults
 from tests.bulk.ways import WAYS, Person, people
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
     from langchain_openrouter_o3.emulator.faults import Fault
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+
+@pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
 def run(request: pytest.FixtureRequest) -> Any:
     return request.param
 
@@ -187,7 +188,7 @@ def test_no_rows(run: Any, model: ChatOpenRouterO3) -> None:
 
 
 def test_a_run_works_within_a_running_loop(model: ChatOpenRouterO3) -> None:
-    async def notebook() -> list[Row[Any]]:
+    async def notebook() -> list[Any]:
         return list(bulk(model, ["echo a", "echo b"], ordered=True))
 
     assert [row.value.text for row in asyncio.run(notebook())] == ["a", "b"]
@@ -196,9 +197,10 @@ def test_a_run_works_within_a_running_loop(model: ChatOpenRouterO3) -> None:
 def test_two_runs_at_once_mix_nothing_up(model: ChatOpenRouterO3) -> None:
     async def one(word: str) -> list[str]:
         texts = [f"echo {word}-{number}" for number in range(30)]
-        return [row.value.text async for row in abulk(model, texts, ordered=True)]
+        rows = [row async for row in abulk(model, texts, ordered=True)]
+        return [row.value.text for row in rows if row.value is not None]
 
-    async def both() -> list[list[str]]:
+    async def both() -> tuple[list[str], list[str]]:
         return await asyncio.gather(one("a"), one("b"))
 
     first, second = asyncio.run(both())

@@ -57,13 +57,16 @@ def keys_in(journal: Path) -> set[str]:
 
 
 def test_ten_kills_lose_nothing_and_little_is_paid_twice(tmp_path: Path) -> None:
-    journal, rows, chance = tmp_path / "run.db", 1500, random.Random(11)
+    journal, rows = tmp_path / "run.db", 1500
+    chance = random.Random(11)  # noqa: S311 - it repeats itself
     with Server(Plan(think=0.01)) as server:
         given: list[str] = []
         for number in range(10):
             process = begin(server, journal, rows, WAYS[number % 2])
             # What is in the journal comes first; then some new rows.
-            given = read_lines(process, len(keys_in(journal) if number else []) + chance.randrange(90))
+            given = read_lines(
+                process, len(keys_in(journal) if number else []) + chance.randrange(90)
+            )
             process.kill()
             process.communicate()
             assert keys_in(journal) >= {*given}  # in the journal before it is handed out
