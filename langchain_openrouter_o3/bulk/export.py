@@ -13,10 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from langchain_core.load.serializable import Serializable
-from pydantic import BaseModel
-from pydantic_core import to_jsonable_python
-
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.database import Database, close_database, open_database
 from langchain_openrouter_o3.bulk.errors import JournalError
@@ -26,15 +22,14 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 _BATCH = 1000
 
 
-def export(
-    journal: str | os.PathLike[str], path: str | os.PathLike[str], *, classes: Any = ()
-) -> int:
+def export(journal: str | os.PathLike[str], path: str | os.PathLike[str]) -> int:
     """Write the rows of a journal to a file, in the order of the input.
+
+    Objects become JSON objects; their classes are not needed.
 
     Args:
         journal: A file that no run works with.
         path: Ends with `.jsonl`, or with `.parquet` if pyarrow is installed.
-        classes: Those of values that cannot be imported by their names.
 
     Returns:
         How many rows there are.
@@ -43,12 +38,11 @@ def export(
         JournalError: There is no such journal, or it is in use.
         OpenRouterInputError: The file's ending is another one, or pyarrow is missing.
     """
-    known = {values.name_of(cls): cls for cls in classes}
     ending = Path(path).suffix
     if ending not in (".jsonl", ".parquet"):
         raise OpenRouterInputError(f"{path}: the name must end with .jsonl or .parquet.")
     with opened(journal) as database:
-        rows = (_plain(record, known) for record in read_records(database) if _is_done(record))
+        rows = (_plain(record) for record in read_records(database) if _is_done(record))
         return _write_lines(rows, path) if ending == ".jsonl" else _write_parquet(rows, path)
 
 
@@ -72,15 +66,16 @@ def _is_done(record: Record) -> bool:
     return record.state != "given up"
 
 
-def _plain(record: Record, classes: dict[str, type]) -> dict[str, Any]:
-    loaded = values.load(record.value, classes) if record.value else None
+def _plain(record: Record) -> dict[str, Any]:
+    assert record.value is not None  # noqa: S101 - a kept journal has the values of done rows
+    value = values.plain(record.value)
     failed = record.state == "error"
     return {
         "key": record.key,
         "number": record.number,
-        "value": None if failed else plain_json(loaded),
-        "error": str(loaded) if failed else None,
-        "error_class": type(loaded).__name__ if failed else None,
+        "value": None if failed else value,
+        "error": value if failed else None,
+        "error_class": values.class_name(record.value) if failed else None,
         "cost": None if record.unknown else Decimal(record.cost),
         "known_cost": Decimal(record.cost),
         "usage": record.tokens,
@@ -88,17 +83,6 @@ def _plain(record: Record, classes: dict[str, type]) -> dict[str, Any]:
         "attempts": record.attempts,
         "seconds": record.seconds,
     }
-
-
-def plain_json(value: Any) -> Any:
-    """Return a value as other programs read it, without names of classes."""
-    return to_jsonable_python(value, fallback=_fallback, serialize_unknown=True)
-
-
-def _fallback(value: Any) -> Any:
-    if isinstance(value, (BaseModel, Serializable)):
-        return value.model_dump(mode="json")
-    return str(value)
 
 
 def line_of(row: dict[str, Any]) -> str:

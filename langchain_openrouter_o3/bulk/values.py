@@ -60,6 +60,16 @@ def load(text: bytes, classes: Mapping[str, type]) -> Any:
     return _Reader(classes).unpack(decode(text))
 
 
+def plain(text: bytes) -> Any:
+    """Read a value for other programs: as JSON without classes, which need not be there."""
+    return _plain(decode(text))
+
+
+def class_name(text: bytes) -> str:
+    """Return the name of a written object's class, without its module."""
+    return str(decode(text)["c"]).rpartition(":")[2].rpartition(".")[2]
+
+
 def name_of(cls: type) -> str:
     """Return the name by which a class is found again."""
     return f"{cls.__module__}:{cls.__qualname__}"
@@ -321,3 +331,24 @@ def _import(name: str) -> Any:
     except (ImportError, AttributeError, ValueError):
         return None  # the caller says so, with the name
     return found
+
+
+def _plain(packed: Any) -> Any:
+    if is_array(packed):
+        return [_plain(item) for item in packed]
+    if not is_object(packed):
+        return packed
+    tag = packed.get(_TAG)
+    if tag is None:
+        return {key: _plain(item) for key, item in packed.items()}
+    if tag in _PLAIN_FORMS:
+        return _PLAIN_FORMS[tag](packed)
+    state = _plain(packed["v"])
+    return {**state, **_plain(packed["e"])} if "e" in packed else state
+
+
+_PLAIN_FORMS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "error": lambda packed: packed["t"],
+    "timedelta": lambda packed: dt.timedelta(*packed["v"]).total_seconds(),
+    "dict": lambda packed: {str(_plain(key)): _plain(item) for key, item in packed["v"]},
+}

@@ -38,7 +38,7 @@ from langchain_openrouter_o3.bulk import (
     bulk,
     export,
 )
-from langchain_openrouter_o3.bulk.values import dump, load
+from langchain_openrouter_o3.bulk.values import dump, load, plain
 from langchain_openrouter_o3.emulator import faults
 from tests.bulk.ways import WAYS, Person, people
 
@@ -466,6 +466,22 @@ def test_messages_are_exported_as_plain_json(
     value = json.loads((tmp_path / "out.jsonl").read_text())["value"]
     assert value["content"] == "a"
     assert value["type"] == "ai"
+
+
+def test_every_value_is_exported_without_its_class() -> None:
+    everything = plain(dump(VALUES))
+    assert json.loads(json.dumps(everything)) == everything
+    by_value = dict(zip(map(repr, VALUES), everything, strict=True))
+    assert by_value["Decimal('0.10')"] == "0.10"
+    assert by_value[repr(_inner())] == {
+        "when": "2026-11-28",
+        "alias": 5,
+        "colour": "red",
+        "more": [1],
+    }
+    assert by_value["Point(x=1, y=2)"] == [1, 2]
+    assert by_value[repr({1: "a", (2, 3): "b"})] == {"1": "a", "[2, 3]": "b"}
+    assert by_value[repr(dt.timedelta(days=1, microseconds=5))] == 86400.000005
 
 
 def test_export_names_what_is_missing(file: Path, tmp_path: Path) -> None:
