@@ -83,6 +83,7 @@ class Recent:
     def add(self, now: float) -> None:
         """Count one more."""
         self._times.append(now)
+        self.count(now)
 
     def count(self, now: float) -> int:
         """Return how many there were."""

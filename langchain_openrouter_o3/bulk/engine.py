@@ -137,11 +137,15 @@ class Engine:
             await asyncio.wait(self._workers)
         if self._deadline is not None:
             self._deadline.cancel()
-        self._flush()
         try:
             await self._source.close()
         finally:
-            self._journal.close()
+            self.write_down()
+
+    def write_down(self) -> None:
+        """Write down what is done, and give the journal back."""
+        self._flush()
+        self._journal.close()
 
     def interrupt(self) -> None:
         """Stop because a person wants it."""
@@ -159,7 +163,9 @@ class Engine:
         try:
             while (item := await self._next()) is not None:
                 await self._run(item)
-        except Exception as error:  # noqa: BLE001 - of the input or the journal: it ends the run
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - of the input or the journal: it ends the run
             self._fail(error)
         finally:
             self._running -= 1

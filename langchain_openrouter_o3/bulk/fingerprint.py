@@ -12,7 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, SecretStr
@@ -101,16 +101,24 @@ class _Walker:
         elif isinstance(value, type) or get_args(value):
             self._type(path, value)
         elif isinstance(value, Mapping):
-            for key, item in _items(value):
-                # Of a schema every property counts, of bound arguments not.
-                if not path.endswith("kwargs") or key not in _IRRELEVANT:
-                    self.walk(f"{path}.{key}" if path else str(key), item, depth + 1)
+            self._mapping(path, value, depth)
         elif isinstance(value, (list, tuple, set, frozenset)):
-            for number, item in enumerate(cast("list[Any]", value)):
-                self.walk(f"{path}[{number}]", item, depth + 1)
+            self._list(path, value, depth)
         elif id(value) not in self._seen:
             self._seen[id(value)] = value
             self._object(path, value, depth)
+
+    def _mapping(self, path: str, value: Any, depth: int) -> None:
+        for key, item in value.items():
+            # Of a schema every property counts, of bound arguments not.
+            if not path.endswith("kwargs") or key not in _IRRELEVANT:
+                self.walk(f"{path}.{key}" if path else str(key), item, depth + 1)
+
+    def _list(self, path: str, value: Any, depth: int) -> None:
+        # A set has another order in each process.
+        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+        for number, item in enumerate(items):
+            self.walk(f"{path}[{number}]", item, depth + 1)
 
     def _note(self, path: str, value: Any) -> None:
         text = repr(value)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 T = TypeVar("T")
+_LOOK_SECONDS = 1.0
+"""How often to look whether the loop is alive, while nothing comes of it."""
 _Rows = Iterable[Any] | AsyncIterable[Any]
 
 
@@ -160,7 +162,7 @@ def bulk(  # noqa: PLR0913 - see `abulk`
                     yield from batch
             thread.run(_astop(display))
         finally:
-            thread.run(engine.close())
+            thread.end(engine)
     if engine.is_interrupted:
         raise interrupted(engine, journal)
 
@@ -239,6 +241,7 @@ class _LoopThread:
     def __init__(self) -> None:
         self._loop: Future[asyncio.AbstractEventLoop] = Future()
         self._over: asyncio.Event | None = None
+        self._death: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
 
     def __enter__(self) -> Self:
@@ -248,19 +251,43 @@ class _LoopThread:
 
     def __exit__(self, *_: object) -> None:
         assert self._over is not None  # noqa: S101 - set before the loop is known
-        self.call(self._over.set)
+        if self._thread.is_alive():
+            self.call(self._over.set)
         self._thread.join()
 
     def run(self, work: Any) -> Any:
-        """Carry a coroutine out, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop.result()).result()
+        """Carry a coroutine out, and wait for it.
+
+        Raises:
+            BaseException: Its own, or what has ended the loop, such as `sys.exit()` in a chain.
+        """
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop.result())
+        except RuntimeError:  # the loop is closed
+            work.close()
+            future = Future()
+        while not future.done() and self._thread.is_alive():
+            wait([future], timeout=_LOOK_SECONDS)
+        if self._death is not None:
+            raise self._death
+        return future.result()
+
+    def end(self, engine: Engine) -> None:
+        """Close an engine, also when the loop has died under it."""
+        if self._thread.is_alive():
+            self.run(engine.close())
+        else:
+            engine.write_down()
 
     def call(self, function: Any) -> None:
         """Have a function called."""
         self._loop.result().call_soon_threadsafe(function)
 
     def _work(self) -> None:
-        asyncio.run(self._serve())
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - who waits raises it
+            self._death = error
 
     async def _serve(self) -> None:
         self._over = asyncio.Event()

@@ -20,6 +20,7 @@ from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.errors import DuplicateKeyError, StorageError
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
+_END = object()
 Key = str | Callable[[Any], Any] | None
 
 
@@ -61,7 +62,7 @@ class Source:
         self.has_keys = key is not None
         self._key = key
         self._number = 0
-        self._iterator: Iterator[Any] | None = None
+        self._iterator: Iterator[Any] = iter(())
         self._async_iterator: AsyncIterator[Any] | None = None
         self._lock = asyncio.Lock()
         if _is_a(rows, (str, bytes, Mapping)):
@@ -89,14 +90,14 @@ class Source:
         Raises:
             OpenRouterInputError: The row has no key. The iterator may raise anything besides.
         """
-        if self._iterator is not None:
-            for given in self._iterator:
-                return self._item(given)
-        elif self._async_iterator is not None:
-            async with self._lock:
-                async for given in self._async_iterator:
-                    return self._item(given)
-        return None
+        async with self._lock:
+            given = await self._next()
+        return None if given is _END else self._item(given)
+
+    async def _next(self) -> Any:
+        if self._async_iterator is not None:
+            return await anext(self._async_iterator, _END)
+        return next(self._iterator, _END)
 
     async def close(self) -> None:
         """End a generator that was not read to its end."""

@@ -98,8 +98,13 @@ def _pack_float(value: float) -> Any:
     return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
 
 
-def _pack_items(tag: str) -> Callable[[Any], Any]:
-    return lambda value: {_TAG: tag, "v": [pack(item) for item in value]}
+def _pack_tuple(value: tuple[Any, ...]) -> Any:
+    return {_TAG: "tuple", "v": [pack(item) for item in value]}
+
+
+def _pack_set(tag: str) -> Callable[[Any], Any]:
+    """Write a set in an order that is the same in every process."""
+    return lambda value: {_TAG: tag, "v": sorted((pack(item) for item in value), key=repr)}
 
 
 def _pack_text(tag: str, write: Callable[[Any], str] = str) -> Callable[[Any], Any]:
@@ -121,9 +126,9 @@ def _pack_duration(value: dt.timedelta) -> Any:
 
 _PACKERS: dict[type, Callable[[Any], Any]] = {
     float: _pack_float,
-    tuple: _pack_items("tuple"),
-    set: _pack_items("set"),
-    frozenset: _pack_items("frozenset"),
+    tuple: _pack_tuple,
+    set: _pack_set("set"),
+    frozenset: _pack_set("frozenset"),
     bytes: _pack_bytes,
     Decimal: _pack_text("Decimal"),
     UUID: _pack_text("UUID"),

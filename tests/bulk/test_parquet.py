@@ -7,7 +7,7 @@ import json
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,9 @@ from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._cli.bulk_rows import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
 from tests.bulk.ways import people
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ARROW = """
 def string(): return "string"
@@ -48,7 +51,7 @@ class ParquetFile:
 
 
 @pytest.fixture
-def _arrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _arrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     package = tmp_path / "packages" / "pyarrow"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(_ARROW)

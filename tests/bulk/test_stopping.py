@@ -190,3 +190,29 @@ def test_a_run_in_a_thread_handles_no_signals() -> None:
     thread.start()
     thread.join()
     assert len(got) == 3
+
+
+def test_a_handler_that_is_set_during_a_run_stays() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with interruptible(lambda: None):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("step", [False, True])
+def test_a_chain_that_exits_ends_the_run(tmp_path: Path, *, step: bool) -> None:
+    async def leave(number: int) -> int:
+        if number == 5:
+            sys.exit(7)
+        return number
+
+    chain: Any = RunnableLambda(int, afunc=leave)
+    if step:
+        chain = chain | RunnableLambda(int)
+    for _ in range(2):  # the journal is given back
+        with pytest.raises(SystemExit) as caught:
+            list(bulk(chain, range(100), journal=tmp_path / "run.db", max_concurrency=2))
+        assert caught.value.code == 7
