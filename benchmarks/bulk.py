@@ -162,7 +162,7 @@ async def _compare(rows: int, rounds: int) -> tuple[list[float], list[float]]:
         for number in range(rounds):
             journal = Path(folder) / f"{number}.db"
             pools.append(await _measured(partial(_pool, chain, rows), rows))
-            bulks.append(await _measured(lambda journal=journal: _bulk(chain, rows, journal), rows))
+            bulks.append(await _measured(partial(_bulk, chain, rows, journal), rows))
     return pools, bulks
 
 

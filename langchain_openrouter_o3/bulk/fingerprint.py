@@ -12,6 +12,7 @@ import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, get_args
 
 from langchain_core.runnables import Runnable
@@ -116,8 +117,7 @@ class _Walker:
 
     def _list(self, path: str, value: Any, depth: int) -> None:
         # A set has another order in each process.
-        items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
-        for number, item in enumerate(items):
+        for number, item in enumerate(value if _is_ordered(value) else sorted(value, key=repr)):
             self.walk(f"{path}[{number}]", item, depth + 1)
 
     def _note(self, path: str, value: Any) -> None:
@@ -127,6 +127,9 @@ class _Walker:
         self._chain.parts[path] = text
 
     def _object(self, path: str, value: Any, depth: int) -> None:
+        if isinstance(value, types.BuiltinFunctionType):
+            self._chain.parts[path] = f"{value.__module__}.{value.__qualname__}"
+            return
         if isinstance(value, _FUNCTIONS):
             self._function(path, value, depth)
             return
@@ -153,6 +156,8 @@ class _Walker:
             self._collect(annotation, depth + 1)
 
     def _function(self, path: str, function: Any, depth: int) -> None:
+        if (bound_to := getattr(function, "__self__", None)) is not None:
+            self.walk(f"{path}.self", bound_to, depth + 1)
         function = inspect.unwrap(getattr(function, "__func__", function))
         name = f"{function.__module__}.{function.__qualname__}"
         library = str(function.__module__).partition(".")[0] in _LIBRARIES
@@ -187,6 +192,8 @@ def _fields(value: Any) -> dict[str, Any]:
         return dict(value.__dict__)
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, partial):
+        return {"func": value.func, "args": value.args, "keywords": value.keywords}
     if _is_runnable(value):
         return {name: getattr(value, name, None) for name in _HELD}
     return {}
@@ -194,6 +201,10 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _is_runnable(value: Any) -> bool:
     return isinstance(value, Runnable)
+
+
+def _is_ordered(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
 
 
 def _items(mapping: Any) -> list[tuple[Any, Any]]:

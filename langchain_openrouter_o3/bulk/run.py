@@ -261,13 +261,15 @@ class _LoopThread:
         Raises:
             BaseException: Its own, or what has ended the loop, such as `sys.exit()` in a chain.
         """
+        future: Future[Any] = Future()
         try:
             future = asyncio.run_coroutine_threadsafe(work, self._loop.result())
         except RuntimeError:  # the loop is closed
             work.close()
-            future = Future()
         while not future.done() and self._thread.is_alive():
             wait([future], timeout=_LOOK_SECONDS)
+        if not future.done() or future.cancelled():  # the loop died under it
+            self._thread.join()
         if self._death is not None:
             raise self._death
         return future.result()

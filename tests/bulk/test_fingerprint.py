@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import pytest
@@ -106,6 +107,19 @@ def test_a_changed_function_is_named() -> None:
     assert differences(*(read_chain(chain).parts for chain in chains))
 
 
+def test_built_in_and_partial_functions_are_told_apart() -> None:
+    chains: list[Any] = [
+        RunnableLambda(len),
+        RunnableLambda(max),
+        RunnableLambda(partial(max, 5)),
+        RunnableLambda(partial(max, 6)),
+        RunnableLambda("abc".count),
+        RunnableLambda(ChatOpenRouterO3(api_key="any").invoke),
+        RunnableLambda(ChatOpenRouterO3(api_key="any", max_tokens=50).invoke),
+    ]
+    assert len({str(read_chain(chain).parts) for chain in chains}) == len(chains)
+
+
 def test_classes_of_fields_are_known() -> None:
     model = ChatOpenRouterO3(api_key="any")
     classes = read_chain(model.with_structured_output(Old)).classes
@@ -123,12 +137,15 @@ def test_branches_and_parallel_steps_are_parts() -> None:
     def chain(word: str) -> Runnable[Any, Any]:
         prompt = ChatPromptTemplate.from_messages([("user", word)])
         both: Any = RunnableParallel(a=prompt, b=RunnableLambda(str))
-        return both | RunnableBranch((bool, RunnableLambda(len)), RunnableLambda(lambda _: word))
+        other: Any = RunnableLambda(lambda _: word)
+        branch: Any = RunnableBranch((bool, RunnableLambda(len)), other)
+        joined: Runnable[Any, Any] = both | branch
+        return joined
 
     found = differences(read_chain(chain("x")).parts, read_chain(chain("y")).parts)
     assert len(found) == 2
-    assert any(text.startswith("steps[0].a") for text in found)
-    assert any("default.func.word" in text for text in found)
+    assert any(text.startswith("steps[0].steps.a") for text in found)
+    assert any("word" in text for text in found), found
 
 
 def test_another_process_sees_the_same() -> None:
