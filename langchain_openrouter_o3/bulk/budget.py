@@ -30,7 +30,6 @@ class Budget:
             limit: USD.
         """
         self.limit = limit
-        self.is_spent = False
         self._lock = threading.Lock()
         self._spent = Decimal(0)
         self._in_flight = Decimal(0)
@@ -53,7 +52,6 @@ class Budget:
                 return 0.0
             if self._in_flight:
                 return _POLL_SECONDS
-            self.is_spent = True
             raise BudgetError(
                 f"budget={self.limit} USD: {self._spent} USD are spent or may have been, and the "
                 f"next call could cost {bound} USD. Raise budget or lower max_tokens, and run it "

@@ -18,7 +18,7 @@ from langchain_core.messages.ai import add_usage
 from langchain_openrouter_o3._json import encode
 from langchain_openrouter_o3._meter import METER
 from langchain_openrouter_o3.bulk import values
-from langchain_openrouter_o3.bulk.errors import BudgetError, JournalError
+from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.journal import Journal, Record, State
 from langchain_openrouter_o3.bulk.meter import RowMeter
 from langchain_openrouter_o3.bulk.outbox import AsFinished, InOrder, Outbox
@@ -75,7 +75,7 @@ class Engine:
         self, runnable: Runnable[Any, Any], source: Source, journal: Journal, options: Options
     ) -> None:
         """Prepare; nothing is read yet."""
-        self.progress = Progress(total=source.total)
+        self.progress = Progress(total=source.total, lost=journal.lost_workers)
         self.is_interrupted = False
         self._runnable, self._source, self._journal = runnable, source, journal
         self._options = options
@@ -233,10 +233,6 @@ class Engine:
         error: Exception | None = None
         try:
             value = await self._runnable.ainvoke(item.input, self._options.config)
-        except BudgetError as refused:
-            self._put_back(item, meter, time.monotonic() - started)
-            self._fail(refused)
-            return
         except Exception as raised:  # noqa: BLE001 - whatever it is, it is this row's
             error = raised
         except BaseException as ended:
@@ -246,6 +242,10 @@ class Engine:
             raise
         finally:
             self.progress.in_flight -= 1
+        if meter.refused is not None:  # the chain may have made something else of it
+            self._put_back(item, meter, time.monotonic() - started)
+            self._fail(meter.refused)
+            return
         self._finish(item, meter, time.monotonic() - started, value, error)
 
     # --- What became of a row ---

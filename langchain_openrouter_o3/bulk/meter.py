@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
+from langchain_openrouter_o3.errors import OpenRouterError
+
 if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import Request
     from langchain_openrouter_o3._http.retry import RetryPolicy
@@ -27,9 +29,19 @@ class RowMeter:
         unknown: The ids of the answers whose cost is unknown; None for those without an id.
         usage: Tokens.
         generation_ids: Of all answers.
+        refused: Why the budget did not admit a call, whatever the chain made of that.
     """
 
-    __slots__ = ("_budget", "_lock", "attempts", "cost", "generation_ids", "unknown", "usage")
+    __slots__ = (
+        "_budget",
+        "_lock",
+        "attempts",
+        "cost",
+        "generation_ids",
+        "refused",
+        "unknown",
+        "usage",
+    )
 
     def __init__(self, budget: Budget | None) -> None:
         """Start with nothing.
@@ -44,14 +56,25 @@ class RowMeter:
         self.unknown: list[str | None] = []
         self.usage: UsageMetadata | None = None
         self.generation_ids: list[str] = []
+        self.refused: OpenRouterError | None = None
 
     def policy(self, policy: RetryPolicy) -> RetryPolicy:
         """Wait as long as the server asks for."""
         return policy._replace(max_retry_after=PATIENCE)
 
     def admit(self, request: Request) -> float:
-        """Ask the budget, if there is one."""
-        return 0.0 if self._budget is None else self._budget.admit(request)
+        """Ask the budget, if there is one.
+
+        Raises:
+            OpenRouterError: See `Budget.admit`.
+        """
+        if self._budget is None:
+            return 0.0
+        try:
+            return self._budget.admit(request)
+        except OpenRouterError as error:
+            self.refused = error
+            raise
 
     def enter(self, request: Request, attempt: Attempt) -> None:
         """Add an attempt."""

@@ -83,6 +83,7 @@ def line_of(progress: Progress) -> str:
         _left(progress.seconds_left),
         _costs(progress),
         f"{progress.from_journal:,} from the journal" if progress.from_journal else "",
+        f"up to {progress.lost:,} lost by kills" if progress.lost else "",
         _errors(progress),
     ]
     return ", ".join(part for part in parts if part)

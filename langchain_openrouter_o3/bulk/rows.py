@@ -67,6 +67,8 @@ class Progress:
         in_flight: Rows that are being worked on.
         given_up: Rows that were in flight when the run was stopped.
         errors: How many errors of each class.
+        lost: How many rows at most were in flight when earlier runs were killed; what they have
+            cost is in no journal.
     """
 
     total: int | None = None
@@ -78,6 +80,7 @@ class Progress:
     in_flight: int = 0
     given_up: int = 0
     errors: Counter[str] = field(default_factory=Counter[str])
+    lost: int = 0
     started: float = field(default_factory=time.monotonic)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import inspect
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -101,11 +102,10 @@ class Source:
 
     async def close(self) -> None:
         """End a generator that was not read to its end."""
-        for each in (self._iterator, self._async_iterator):
-            if (aclose := getattr(each, "aclose", None)) is not None:
-                await aclose()
-            elif (close := getattr(each, "close", None)) is not None:
-                close()
+        if inspect.isasyncgen(self._async_iterator):
+            await self._async_iterator.aclose()
+        if inspect.isgenerator(self._iterator):
+            self._iterator.close()
 
     def _item(self, given: Any) -> Item:
         self._number += 1
@@ -125,7 +125,12 @@ class Source:
                 f"key={self._key!r}: the key of row {number} is a {type(key).__name__}; it must be "
                 "a text or a whole number."
             )
-        return str(key)
+        text = str(key)
+        if not text.isascii() and text.encode("utf-8", "replace").decode() != text:
+            raise OpenRouterInputError(
+                f"key={self._key!r}: the key of row {number} holds half a surrogate pair."
+            )
+        return text
 
 
 def duplicate(key: str, first: int, second: int) -> DuplicateKeyError:

@@ -170,14 +170,33 @@ def test_lost_answers_count_at_their_highest_price(run: Any, emulator: Emulator)
         ({"models": ["some/model"]}, "the price of 'some/model' is not known"),
     ],
 )
-def test_a_price_that_cannot_be_told_is_refused(
+def test_a_price_that_cannot_be_told_ends_the_run(
     run: Any, emulator: Emulator, options: Any, text: str
 ) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", **options)
-    (row,) = run(model, ["echo a"], budget=1)
-    assert isinstance(row.error, OpenRouterInputError)
-    assert text in str(row.error)
+    with pytest.raises(OpenRouterInputError, match=text):
+        run(model, ["echo a"] * 50, budget=1, max_concurrency=1)
     assert emulator.requests == []
+
+
+def test_a_chain_cannot_hide_that_the_budget_is_spent(run: Any, emulator: Emulator) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_tokens=1000)
+
+    def ask(text: str) -> str:
+        try:
+            return str(model.invoke(text).text)
+        except Exception as error:
+            raise ValueError("something") from error
+
+    def swallow(text: str) -> str:
+        try:
+            return ask(text)
+        except ValueError:
+            return "nothing"
+
+    for function in (ask, swallow):
+        with pytest.raises(BudgetError):
+            run(RunnableLambda(function), ["echo a"] * 50, budget="0.01")
 
 
 def test_agreed_prices_bound_a_model_that_is_not_known(run: Any) -> None:

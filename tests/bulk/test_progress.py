@@ -83,6 +83,7 @@ def _progress(**figures: Any) -> Progress:
             {"total": 300, "done": 200, "from_journal": 100, "cost": Decimal(2)},
             ["1.0/s", "2.0000 USD (4.0000 USD in all)", "100 from the journal"],
         ),
+        ({"lost": 20}, ["up to 20 lost by kills"]),
         ({"unknown": 3}, ["0.0000 USD + 3 rows of unknown cost"]),
     ],
 )

@@ -24,6 +24,7 @@ from tests.bulk.ways import WAYS, Person, people
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
     from langchain_openrouter_o3.emulator.faults import Fault
@@ -166,6 +167,28 @@ def test_the_input_may_be_asynchronous(run: Any, model: ChatOpenRouterO3) -> Non
     assert [row.value.text for row in rows] == [f"row-{number}" for number in range(25)]
 
 
+def test_what_a_caller_has_opened_stays_open(run: Any, tmp_path: Path) -> None:
+    closed: list[str] = []
+
+    def generate() -> Iterator[str]:
+        try:
+            yield from ("a", "b", "c", "ö")
+        finally:
+            closed.append("generator")
+
+    with pytest.raises(ValueError, match="no"):
+        run(RunnableLambda(_refuse), generate(), on_error="raise", max_concurrency=1)
+    assert closed == ["generator"]
+    (tmp_path / "lines").write_text("a\nb\n")
+    with (tmp_path / "lines").open() as file:
+        assert len(run(RunnableLambda(str.strip), file, key=str.strip)) == 2
+        assert not file.closed
+
+
+def _refuse(text: str) -> str:
+    raise ValueError(f"no {text}")
+
+
 def test_an_input_that_fails_ends_the_run_after_the_rows_in_flight(
     run: Any, model: ChatOpenRouterO3, emulator: Emulator
 ) -> None:
@@ -263,6 +286,7 @@ def test_duplicates_in_a_stream_are_refused_before_they_are_sent(run: Any, dista
         ({"progress": 3}, "progress=3"),
         ({"key": "id"}, "key='id': row 1 has none"),
         ({"key": lambda row: [row]}, "the key of row 1 is a list"),
+        ({"key": lambda _: "\ud800"}, "the key of row 1 holds half a surrogate pair"),
     ],
 )
 def test_arguments_that_cannot_work_are_named(run: Any, options: Any, text: str) -> None:
