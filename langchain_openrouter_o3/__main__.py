@@ -30,6 +30,7 @@ examples:
   {_COMMAND} --effort high Is 91 prime
   git diff | {_COMMAND} "Review:" -
   {_COMMAND} --schema s.json - <s.txt
+  {_COMMAND} bulk --help
 
 environment:
   OPENROUTER_API_KEY   without it, an emulator answers
@@ -56,8 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> None:
     from langchain_openrouter_o3._cli.run import run  # noqa: PLC0415 - only once it is needed
 
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] == ["bulk"]:
+        from langchain_openrouter_o3._cli.bulk_command import run_bulk  # noqa: PLC0415 - same
+
+        run_bulk(words[1:])
+        return
     parser = _parser()
-    before, after = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
+    before, after = split_at_dashes(words)
     given = parser.parse_intermixed_args(before)
     try:
         options = Options(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +60,13 @@ def trusting(monkeypatch: pytest.MonkeyPatch, own_pools: None) -> None:  # noqa:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     monkeypatch.setattr(f"{PACKAGE}._http.shared_clients.tls_context", lambda: context)
+
+
+@pytest.fixture(autouse=True)
+def _open_gates() -> None:
+    """Let no test wait for what the server of another one has asked for."""
+    if (gate := sys.modules.get("langchain_openrouter_o3._http.gate")) is not None:
+        gate.GATES.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -25,9 +25,11 @@ from langchain_openrouter_o3._arguments.parameters import (
 )
 from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.timeouts import check_limit, to_timeout
 from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._meter import METER, metered
 from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import model_facts
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import Reader, Sources, Step, StepResult
     from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
     from langchain_openrouter_o3._http.pool_reference import PoolReference
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 T = TypeVar("T")
 
@@ -54,18 +57,22 @@ class Call(NamedTuple):
     timeout: Any
     limits: TimeLimits
     base_url: str
+    gate: Gate | None = None
 
     def flow(
         self, kind: Callable[..., Reader[T]], sources: Sources
     ) -> Generator[Step[T], StepResult, None]:
         """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
-        return exchange(
+        meter = METER.get()
+        flow = exchange(
             self.request,
-            self.policy,
+            self.policy if meter is None else meter.policy(self.policy),
             lambda reply: kind(reply.headers, self.stop),
             sources,
             self.limits,
+            gate=self.gate,
         )
+        return flow if meter is None else metered(flow, meter)
 
     def performer(self, own: Any, pools: PoolReference) -> SyncPerformer:
         """Return what performs this call with blocking I/O.
@@ -112,12 +119,13 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     """
     arguments = read_call({**kwargs, "stop": stop} if stop is not None else kwargs)
     body, slug = _build_body(model, messages, arguments, stream=stream)
+    headers = request_headers(model, arguments, own, stream=stream)
     base_url = usable_base_url(model.base_url)
     retries = arguments.get("max_retries")
     return Call(
         request=Request(
             url=f"{base_url}{COMPLETIONS_PATH}",
-            headers=request_headers(model, arguments, own, stream=stream),
+            headers=headers,
             body=encode_body(body),
             model=slug,
         ),
@@ -126,6 +134,7 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
         timeout=_checked(model, kwargs, "timeout", to_timeout),
         limits=_check_limits(model, kwargs),
         base_url=base_url,
+        gate=_gate(model, base_url, headers, slug),
     )
 
 
@@ -160,6 +169,11 @@ def _extra_body(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, A
         joined |= extra
     check_body_keys(joined)
     return joined
+
+
+def _gate(model: ModelFields, base_url: str, headers: RequestHeaders, slug: str) -> Gate | None:
+    key = headers.get("authorization")
+    return GATES.of(base_url, key, slug) if model.rate_gate else None
 
 
 def _checked(

@@ -121,6 +121,13 @@ class ModelFields(BaseChatModel, SharedConnections):
     max_retries: Annotated[
         int, Local("Attempts beyond the first; 0 means exactly one request.")
     ] = Field(default=2, ge=0)
+    rate_gate: Annotated[
+        bool,
+        Local(
+            "Whether calls with the same key and model wait for each other after a 429 or 503.",
+            per_call=False,
+        ),
+    ] = True
     http_client: Annotated[
         Client | None,
         Local(

@@ -52,14 +52,14 @@ def connect(*, think_time: float = 0.0) -> Generator[bool]:
         yield True
 
 
-def build_model(settings: dict[str, Any], meter: Meter) -> ChatOpenRouterO3:
-    """Make a model that a meter listens to.
+def build_model(settings: dict[str, Any], meter: Meter | None = None) -> ChatOpenRouterO3:
+    """Make a model that a meter listens to, if there is one.
 
     Raises:
         BadArgumentError: A setting, from the command line or the environment, cannot work.
     """
     try:
-        return ChatOpenRouterO3(**settings, callbacks=[meter])
+        return ChatOpenRouterO3(**settings, callbacks=None if meter is None else [meter])
     except ValidationError as error:
         # Its own text has several lines, and advice for programmers.
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
 from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3._http.frames import without_frames
+from langchain_openrouter_o3._http.gate import NO_GATE, THROTTLES, Gate, Pass
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.remedies import Asked
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
+    OpenRouterRateLimitError,
     OpenRouterTotalTimeoutError,
 )
 
@@ -111,6 +113,16 @@ class Sleep(NamedTuple):
     error: OpenRouterError
 
 
+class Pause(NamedTuple):
+    """Step: wait before a request may be sent; nothing has failed.
+
+    Attributes:
+        seconds: To wait.
+    """
+
+    seconds: float
+
+
 class Deliver(Generic[T_co]):
     """Step: hand these to the caller."""
 
@@ -120,7 +132,7 @@ class Deliver(Generic[T_co]):
 
 
 StepResult = Reply | bytes | TransportFailure | None
-IOStep = Send | Receive | Sleep
+IOStep = Send | Receive | Sleep | Pause
 Step = IOStep | Deliver[T]
 
 
@@ -189,6 +201,7 @@ class _Progress:
     seconds_waited = 0.0
     delivered = False
     unsent = False
+    allowed = NO_GATE
 
     def start_attempt(self) -> None:
         self.attempts += 1
@@ -200,12 +213,14 @@ class _Progress:
         return error
 
 
-def exchange(
+def exchange(  # noqa: PLR0913 - everything that a call has of its own
     request: Request,
     policy: RetryPolicy,
     new_reader: Callable[[Reply], Reader[T]],
     sources: Sources,
     limits: TimeLimits = NO_LIMITS,
+    *,
+    gate: Gate | None = None,
 ) -> Generator[Step[T], StepResult, None]:
     """Carry a request to its answer, trying again while nothing has been delivered.
 
@@ -215,6 +230,7 @@ def exchange(
         new_reader: Makes the reader of one attempt's answer.
         sources: Chance and time.
         limits: How long to wait for data, and for everything.
+        gate: Says when a request may be sent; None where nobody asks.
 
     Yields:
         The steps that a driver carries out.
@@ -228,8 +244,12 @@ def exchange(
     while True:
         progress.start_attempt()
         try:
+            if gate is not None:
+                progress.allowed = yield from _enter(gate, policy, progress.attempts, deadlines)
             yield from _attempt(request, new_reader, sources, deadlines, progress)
         except OpenRouterError as error:
+            if error.status_code in THROTTLES:
+                progress.allowed.throttle(error.retry_after)
             request.headers.conceal_in(without_frames(progress.note_in(error)))
             wait = _wait(policy, progress, error, sources.jitter())
             if before is not None and isinstance(error, OpenRouterTotalTimeoutError):
@@ -258,6 +278,37 @@ def _wait(
     )
 
 
+def _enter(
+    gate: Gate, policy: RetryPolicy, attempt: int, deadlines: Deadlines
+) -> Generator[Step[T], StepResult, Pass]:
+    """Wait until the gate lets a request go.
+
+    Raises:
+        OpenRouterRateLimitError: The server asked everybody to wait longer than the policy allows.
+        OpenRouterTotalTimeoutError: The wait would take longer than what is left.
+    """
+    retries_left = policy.max_retries - attempt + 1
+    answer = gate.enter(retries_left=retries_left)
+    if isinstance(answer, Pass):
+        return answer
+    with gate.waiting(retries_left=retries_left):
+        while not isinstance(answer, Pass):
+            closed = OpenRouterRateLimitError(
+                f"The server asked all calls with this key and model to wait; {answer:.3g} s are "
+                "left, and nothing was sent.",
+                status_code=429,
+                retry_after=answer,
+                retryable=True,
+            )
+            if answer > policy.max_retry_after:
+                raise closed
+            if late := deadlines.no_time_to_wait(answer, closed):
+                raise late
+            yield Pause(answer)
+            answer = gate.enter(retries_left=retries_left)
+    return answer
+
+
 def _attempt(
     request: Request,
     new_reader: Callable[[Reply], Reader[T]],
@@ -266,13 +317,17 @@ def _attempt(
     progress: _Progress,
 ) -> Generator[Step[T], StepResult, None]:
     deadlines.start_attempt()
-    reply = yield from _ask(deadlines, partial(Send, request))
+    try:
+        reply = yield from _ask(deadlines, partial(Send, request))
+    finally:
+        progress.allowed.leave()
     if isinstance(reply, TransportFailure):
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
     if not 200 <= reply.status < 300:  # noqa: PLR2004
         raise (yield from _read_error(request, reply, sources, deadlines))
+    progress.allowed.accept()
     reader = new_reader(reply)
     if progress.attempts > 1:
         reader.note_attempts(progress.attempts, round(progress.seconds_waited, 3))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from langchain_openrouter_o3._http.exchange import Reply, Send, Sleep, TransportFailure
+from langchain_openrouter_o3._http.exchange import Pause, Reply, Send, Sleep, TransportFailure
 from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.nested_generators import first_piece
 from langchain_openrouter_o3._http.request_body import RequestBody
@@ -242,6 +242,9 @@ class SyncPerformer(_Sending):
             _log_repetition(step)
             time.sleep(step.seconds)
             return None
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
         self._limit.start(step.limit)
         if isinstance(step, Send):
             return self._send(step)
@@ -336,6 +339,9 @@ class AsyncPerformer(_Sending):
         if isinstance(step, Sleep):
             await self.close()
             _log_repetition(step)
+            await anyio.sleep(step.seconds)
+            return None
+        if isinstance(step, Pause):
             await anyio.sleep(step.seconds)
             return None
         try:

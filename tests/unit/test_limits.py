@@ -6,6 +6,7 @@ import pytest
 
 from langchain_openrouter_o3._http.deadlines import Deadlines, TimeLimits
 from langchain_openrouter_o3._http.exchange import (
+    Deliver,
     Receive,
     Reply,
     Send,
@@ -57,7 +58,7 @@ class Script:
         """Let time pass, answer the step, and return the next step that is no delivery."""
         self.clock.now += after
         self.step = self.flow.send(value)  # type: ignore[arg-type]
-        while not isinstance(self.step, Send | Receive | Sleep):
+        while isinstance(self.step, Deliver):
             self.text += "".join(str(item.text) for item in self.step.items)
             self.step = self.flow.send(None)
         return self.step

@@ -1,0 +1,74 @@
+"""Looking something up at the server: one GET after the other, without repetition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._http.frames import without_frames
+from langchain_openrouter_o3._http.shared_clients import SharedClient
+from langchain_openrouter_o3._http.transport_errors import (
+    Route,
+    errors_of,
+    library_of,
+    to_failure,
+)
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
+
+_SECONDS = 30.0
+
+
+class Lookup:
+    """Asks one server, through its own connections or the caller's client."""
+
+    def __init__(self, base_url: str, headers: RequestHeaders, own: Any) -> None:
+        """Take what it needs; nothing is sent yet.
+
+        Args:
+            base_url: Of the server.
+            headers: Of each request.
+            own: The caller's own blocking client, if there is one.
+        """
+        self._base_url = base_url
+        self._headers = headers
+        self._shared = SharedClient(base_url) if own is None else None
+        self._client: Any = own or self._shared
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections, if they are its own."""
+        if self._shared is not None:
+            self._shared.close()
+
+    def get(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
+        """Ask for a path below the base URL.
+
+        Returns:
+            The status and the body.
+
+        Raises:
+            OpenRouterError: No answer came.
+        """
+        library = library_of(self._client)
+        url = library.URL(self._base_url + path, params=parameters)
+        try:
+            response = self._client.get(
+                url, headers=self._headers.raw(), timeout=_SECONDS, follow_redirects=False
+            )
+        except errors_of(library) as error:
+            route = Route(url.netloc.decode("ascii"), None)
+            raise without_frames(to_failure(error, library, route).error) from None
+        return response.status_code, response.content

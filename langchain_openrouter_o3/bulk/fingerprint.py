@@ -1,0 +1,243 @@
+"""What a chain is, part by part, so that a journal can tell one that has changed, and where.
+
+Names of parts are paths: `steps[1].max_tokens`. What cannot change an answer (time limits, retries,
+callbacks) is left out, and so is the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, get_args
+
+from langchain_core.runnables import Runnable
+from pydantic import BaseModel, SecretStr
+from pydantic.v1 import BaseModel as BaseModelV1
+
+from langchain_openrouter_o3._json import encode
+from langchain_openrouter_o3.bulk.values import name_of
+
+_DEPTH = 16
+_SHOWN = 60
+_IRRELEVANT = frozenset(
+    {
+        "api_key",
+        "base_url",
+        "cache",
+        "callbacks",
+        "config",
+        "config_factories",
+        "custom_get_token_ids",
+        "custom_input_type",
+        "custom_output_type",
+        "default_headers",
+        "disable_streaming",
+        "http_async_client",
+        "http_client",
+        "idle_timeout",
+        "ls_structured_output_format",
+        "max_retries",
+        "metadata",
+        "profile",
+        "rate_gate",
+        "rate_limiter",
+        "streaming",
+        "tags",
+        "timeout",
+        "total_timeout",
+        "trace",
+        "verbose",
+    }
+)
+_LIBRARIES = ("langchain", "langchain_core", "langgraph", "langchain_openrouter_o3", "pydantic")
+_HELD = ("func", "afunc", "bound", "runnable", "default", "branches")
+_FUNCTIONS = (types.FunctionType, types.MethodType)
+
+
+@dataclass
+class Chain:
+    """A chain as a journal knows it.
+
+    Attributes:
+        parts: What it consists of, by path.
+        classes: Those that its values may have, by name.
+    """
+
+    parts: dict[str, str] = field(default_factory=dict[str, str])
+    classes: dict[str, type] = field(default_factory=dict[str, type])
+
+
+def read_chain(runnable: Runnable[Any, Any]) -> Chain:
+    """Look at every part of a runnable."""
+    chain = Chain()
+    _Walker(chain).walk("", runnable, 0)
+    return chain
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Name the parts that differ, and how; those that say most come first."""
+    return [
+        f"{path or 'chain'}: {before.get(path, 'nothing')} in the journal, "
+        f"{now.get(path, 'nothing')} now"
+        for path in sorted(before.keys() | now.keys(), key=lambda path: (path.count("."), path))
+        if before.get(path) != now.get(path)
+    ]
+
+
+class _Walker:
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._seen: dict[int, Any] = {}  # kept alive, so that no id is used twice
+
+    def walk(self, path: str, value: Any, depth: int) -> None:
+        if isinstance(value, SecretStr) or depth > _DEPTH:
+            return
+        if value is None or isinstance(value, (str, int, float, Enum, bytes)):
+            self._note(path, value)
+        elif isinstance(value, type) or get_args(value):
+            self._type(path, value)
+        elif isinstance(value, Mapping):
+            self._mapping(path, value, depth)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            self._list(path, value, depth)
+        elif id(value) not in self._seen:
+            self._seen[id(value)] = value
+            self._object(path, value, depth)
+
+    def _mapping(self, path: str, value: Any, depth: int) -> None:
+        for key, item in value.items():
+            # Of a schema every property counts, of bound arguments not.
+            if not path.endswith("kwargs") or key not in _IRRELEVANT:
+                self.walk(f"{path}.{key}" if path else str(key), item, depth + 1)
+
+    def _list(self, path: str, value: Any, depth: int) -> None:
+        # A set has another order in each process.
+        for number, item in enumerate(value if _is_ordered(value) else sorted(value, key=repr)):
+            self.walk(f"{path}[{number}]", item, depth + 1)
+
+    def _note(self, path: str, value: Any) -> None:
+        text = repr(value)
+        if len(text) > _SHOWN:
+            text = f"{text[:_SHOWN]}… ({_digest(text.encode('utf-8', 'surrogatepass'))})"
+        self._chain.parts[path] = text
+
+    def _object(self, path: str, value: Any, depth: int) -> None:
+        if isinstance(value, types.BuiltinFunctionType):
+            self._chain.parts[path] = f"{value.__module__}.{value.__qualname__}"
+            return
+        if isinstance(value, _FUNCTIONS):
+            self._function(path, value, depth)
+            return
+        self._chain.parts[path] = type(value).__qualname__
+        state = _state(value)
+        # A bound model is the model with arguments: what it is bound to has no step of its own.
+        for name, item in state.items():
+            if name not in _IRRELEVANT and item is not None:
+                inner = path if name == "bound" else f"{path}.{name}" if path else name
+                self.walk(inner, item, depth + 1)
+
+    def _type(self, path: str, cls: Any) -> None:
+        self._chain.parts[path] = _describe_type(cls)
+        self._collect(cls, 0)
+
+    def _collect(self, cls: Any, depth: int) -> None:
+        """Remember a class and those of its fields."""
+        for argument in get_args(cls):
+            self._collect(argument, depth + 1)
+        if not isinstance(cls, type) or depth > _DEPTH or name_of(cls) in self._chain.classes:
+            return
+        self._chain.classes[name_of(cls)] = cls
+        for annotation in _annotations(cls):
+            self._collect(annotation, depth + 1)
+
+    def _function(self, path: str, function: Any, depth: int) -> None:
+        if (bound_to := getattr(function, "__self__", None)) is not None:
+            self.walk(f"{path}.self", bound_to, depth + 1)
+        function = inspect.unwrap(getattr(function, "__func__", function))
+        name = f"{function.__module__}.{function.__qualname__}"
+        library = str(function.__module__).partition(".")[0] in _LIBRARIES
+        self._chain.parts[path] = name if library else f"{name} ({_digest(_source(function))})"
+        names = function.__code__.co_freevars
+        for name, cell in zip(names, function.__closure__ or (), strict=True):
+            try:
+                held = cell.cell_contents
+            except ValueError:
+                continue  # not set yet
+            self.walk(f"{path}.{name}", held, depth + 1)
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """Return what an object consists of, as far as it is data, runnables or tools."""
+    if _is_runnable(value):
+        steps = getattr(value, "steps", None) or getattr(value, "steps__", None)
+        if steps is not None:
+            return {"steps": steps}
+        nodes = getattr(value, "nodes", None)
+        if isinstance(nodes, Mapping):  # a graph of LangGraph
+            bound = {name: getattr(node, "bound", None) for name, node in _items(nodes)}
+            return {"nodes": bound}
+    return _fields(value)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        known = type(value).__pydantic_fields__
+        return {name: item for name, item in value.__dict__.items() if name in known}
+    if isinstance(value, BaseModelV1):
+        return dict(value.__dict__)
+    if is_dataclass(value):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, partial):
+        return {"func": value.func, "args": value.args, "keywords": value.keywords}
+    if _is_runnable(value):
+        return {name: getattr(value, name, None) for name in _HELD}
+    return {}
+
+
+def _is_runnable(value: Any) -> bool:
+    return isinstance(value, Runnable)
+
+
+def _is_ordered(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _items(mapping: Any) -> list[tuple[Any, Any]]:
+    return [*mapping.items()]
+
+
+def _describe_type(cls: Any) -> str:
+    name = getattr(cls, "__qualname__", str(cls))
+    schema: Callable[[], Any] | None = getattr(cls, "model_json_schema", None)
+    if schema is None or not isinstance(cls, type):
+        return name
+    try:
+        return f"{name} ({_digest(encode(schema()))})"
+    except Exception:  # noqa: BLE001 - a class without a JSON schema is told by its name
+        return name
+
+
+def _annotations(cls: type[Any]) -> list[Any]:
+    if issubclass(cls, BaseModel):
+        return [each.annotation for each in cls.__pydantic_fields__.values()]
+    if issubclass(cls, BaseModelV1):
+        return [each.outer_type_ for each in cls.__fields__.values()]
+    described: Any = cls
+    return [each.type for each in fields(described)] if is_dataclass(described) else []
+
+
+def _source(function: Any) -> bytes:
+    try:
+        return inspect.getsource(function).encode()
+    except (OSError, TypeError):  # typed into a shell
+        code: bytes = function.__code__.co_code
+        return code
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=6).hexdigest()

@@ -1,0 +1,297 @@
+"""`abulk`, and its blocking twin `bulk`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
+from concurrent.futures import Future, wait
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from langchain_openrouter_o3.bulk.budget import check_budget
+from langchain_openrouter_o3.bulk.engine import Engine, Options
+from langchain_openrouter_o3.bulk.errors import BulkInterrupted
+from langchain_openrouter_o3.bulk.fingerprint import Chain, read_chain
+from langchain_openrouter_o3.bulk.journal import Journal
+from langchain_openrouter_o3.bulk.progress import Display, summary
+from langchain_openrouter_o3.bulk.source import Key, Source
+from langchain_openrouter_o3.bulk.stopping import interruptible, say
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from langchain_core.runnables import Runnable, RunnableConfig
+    from typing_extensions import Self
+
+    from langchain_openrouter_o3.bulk.progress import Watcher
+    from langchain_openrouter_o3.bulk.rows import Row
+
+V = TypeVar("V")
+T = TypeVar("T")
+_LOOK_SECONDS = 1.0
+"""How often to look whether the loop is alive, while nothing comes of it."""
+_Rows = Iterable[Any] | AsyncIterable[Any]
+
+
+async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
+    runnable: Runnable[Any, V],
+    rows: Iterable[Any] | AsyncIterable[Any],
+    *,
+    key: Key = None,
+    journal: str | os.PathLike[str] | None = None,
+    max_concurrency: int = 100,
+    budget: Decimal | float | str | None = None,
+    on_error: Literal["row", "raise"] = "row",
+    ordered: bool = False,
+    progress: bool | Watcher = False,
+    keep_input: bool = True,
+    retry_failed: bool = True,
+    config: RunnableConfig | None = None,
+) -> AsyncGenerator[Row[V], None]:
+    """Run a chain over many rows; what is done is in a journal, and never paid twice.
+
+    Args:
+        runnable: A model, a chain, structured output, an agent.
+        rows: Their inputs: any iterable, read as rows are needed.
+        key: What identifies a row in the journal: the name of a field, or a function of the row.
+            By default it is the row's number, and its input must not change.
+        journal: A file. With it the same call goes on where it was stopped or killed.
+        max_concurrency: How many rows are worked on at once.
+        budget: USD. The run ends before the call that could exceed it.
+        on_error: "row" gives the error in its row; "raise" ends the run.
+        ordered: Give the rows in the order of the input.
+        progress: Show how far it is on the standard error; or a function that is told twice a
+            second.
+        keep_input: Whether rows hold their input.
+        retry_failed: Whether rows that failed in an earlier run are tried again.
+        config: For each call of the chain.
+
+    Yields:
+        A row as soon as it is done and in the journal.
+
+    Raises:
+        OpenRouterInputError: An argument or a row cannot be used.
+        DuplicateKeyError: Two rows have one key; the second has not been sent.
+        JournalError: The journal is another chain's, or another process works with it.
+        BudgetError: The budget is spent; all rows that are done have been given.
+        BulkInterrupted: Ctrl-C; all rows that were paid are in the journal.
+        OpenRouterError: Five rows in a row failed for want of a key or credit.
+    """
+    choices = _choices(
+        max_concurrency,
+        on_error,
+        ordered=ordered,
+        keep_input=keep_input,
+        retry_failed=retry_failed,
+        budget=budget,
+        config=config,
+    )
+    engine = open_engine(runnable, rows, key, journal, choices)
+    display = Display(engine.progress, progress)
+    loop = asyncio.get_running_loop()
+    try:
+        with interruptible(partial(loop.call_soon_threadsafe, engine.interrupt)):
+            engine.start()
+            display.start()
+            while batch := await engine.take():
+                for row in batch:
+                    yield row
+    finally:
+        await engine.close()
+        display.stop()
+    if engine.is_interrupted:
+        raise interrupted(engine, journal)
+
+
+def bulk(  # noqa: PLR0913 - see `abulk`
+    runnable: Runnable[Any, V],
+    rows: Iterable[Any] | AsyncIterable[Any],
+    *,
+    key: Key = None,
+    journal: str | os.PathLike[str] | None = None,
+    max_concurrency: int = 100,
+    budget: Decimal | float | str | None = None,
+    on_error: Literal["row", "raise"] = "row",
+    ordered: bool = False,
+    progress: bool | Watcher = False,
+    keep_input: bool = True,
+    retry_failed: bool = True,
+    config: RunnableConfig | None = None,
+) -> Generator[Row[V], None, None]:
+    """Do the same as `abulk` without `async`, also where an event loop runs already (Jupyter).
+
+    The rows are read, and the chain is called, in a thread of their own.
+
+    Args:
+        runnable: See `abulk`.
+        rows: See there.
+        key: See there.
+        journal: See there.
+        max_concurrency: See there.
+        budget: See there.
+        on_error: See there.
+        ordered: See there.
+        progress: See there.
+        keep_input: See there.
+        retry_failed: See there.
+        config: See there.
+
+    Yields:
+        A row as soon as it is done and in the journal.
+
+    Raises:
+        OpenRouterError: See `abulk`.
+    """
+    choices = _choices(
+        max_concurrency,
+        on_error,
+        ordered=ordered,
+        keep_input=keep_input,
+        retry_failed=retry_failed,
+        budget=budget,
+        config=config,
+    )
+    with _LoopThread() as thread:
+        engine = thread.run(_aopen(runnable, rows, key, journal, choices))
+        try:
+            display = thread.run(_astart(engine, progress))
+            with interruptible(lambda: thread.call(engine.interrupt)):
+                while batch := thread.run(engine.take()):
+                    yield from batch
+            thread.run(_astop(display))
+        finally:
+            thread.end(engine)
+    if engine.is_interrupted:
+        raise interrupted(engine, journal)
+
+
+def open_engine(
+    runnable: Runnable[Any, Any], rows: _Rows, key: Key, journal: Any, options: Options
+) -> Engine:
+    """Check everything that can be checked before a row is sent.
+
+    Raises:
+        OpenRouterInputError: See `abulk`.
+    """
+    source = Source(rows, key)
+    chain = Chain() if journal is None else read_chain(runnable)
+    return Engine(runnable, source, Journal(journal, chain, options.workers), options)
+
+
+def interrupted(engine: Engine, journal: Any) -> BulkInterrupted:
+    """Print what was done, and how to go on."""
+    go_on = (
+        "There is no journal: the next run begins anew. Pass journal= to go on."
+        if journal is None
+        else f"Run it again with the journal {os.fspath(journal)} to go on."
+    )
+    say(summary(engine.progress, go_on))
+    return BulkInterrupted()
+
+
+def _choices(  # noqa: PLR0913 - `abulk`'s
+    max_concurrency: Any,
+    on_error: Any,
+    *,
+    ordered: bool,
+    keep_input: bool,
+    retry_failed: bool,
+    budget: Any,
+    config: RunnableConfig | None,
+) -> Options:
+    if isinstance(max_concurrency, bool) or not isinstance(max_concurrency, int):
+        raise OpenRouterInputError(f"max_concurrency={max_concurrency!r} is no whole number.")
+    if max_concurrency < 1:
+        raise OpenRouterInputError(f"max_concurrency={max_concurrency}: at least 1 row at once.")
+    if on_error not in ("row", "raise"):
+        raise OpenRouterInputError(f"on_error={on_error!r} is neither 'row' nor 'raise'.")
+    return Options(
+        workers=max_concurrency,
+        ordered=ordered,
+        raises=on_error == "raise",
+        keep_input=keep_input,
+        retry_failed=retry_failed,
+        budget=check_budget(budget),
+        config=config,
+    )
+
+
+async def _aopen(
+    runnable: Runnable[Any, Any], rows: _Rows, key: Key, journal: Any, options: Options
+) -> Engine:
+    return open_engine(runnable, rows, key, journal, options)
+
+
+async def _astart(engine: Engine, watch: bool | Watcher) -> Display:  # noqa: FBT001 - `abulk`'s
+    display = Display(engine.progress, watch)
+    engine.start()
+    display.start()
+    return display
+
+
+async def _astop(display: Display) -> None:
+    display.stop()
+
+
+class _LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop: Future[asyncio.AbstractEventLoop] = Future()
+        self._over: asyncio.Event | None = None
+        self._death: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._loop.result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._over is not None  # noqa: S101 - set before the loop is known
+        if self._thread.is_alive():
+            self.call(self._over.set)
+        self._thread.join()
+
+    def run(self, work: Any) -> Any:
+        """Carry a coroutine out, and wait for it.
+
+        Raises:
+            BaseException: Its own, or what has ended the loop, such as `sys.exit()` in a chain.
+        """
+        future: Future[Any] = Future()
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self._loop.result())
+        except RuntimeError:  # the loop is closed
+            work.close()
+        while not future.done() and self._thread.is_alive():
+            wait([future], timeout=_LOOK_SECONDS)
+        if not future.done() or future.cancelled():  # the loop died under it
+            self._thread.join()
+        if self._death is not None:
+            raise self._death
+        return future.result()
+
+    def end(self, engine: Engine) -> None:
+        """Close an engine, also when the loop has died under it."""
+        if self._thread.is_alive():
+            self.run(engine.close())
+        else:
+            engine.write_down()
+
+    def call(self, function: Any) -> None:
+        """Have a function called."""
+        self._loop.result().call_soon_threadsafe(function)
+
+    def _work(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - who waits raises it
+            self._death = error
+
+    async def _serve(self) -> None:
+        self._over = asyncio.Event()
+        self._loop.set_result(asyncio.get_running_loop())
+        await self._over.wait()

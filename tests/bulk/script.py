@@ -1,0 +1,37 @@
+"""A program that runs many rows: `python -m tests.bulk.script BASE_URL JOURNAL ROWS WAY`.
+
+It is killed and interrupted by tests. It writes a line for each row that it is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.bulk import abulk, bulk
+from tests.bulk.ways import by_prompt, people, prompts
+
+WORKERS = 20
+
+
+def main(base_url: str, journal: str, count: str, way: str) -> None:
+    """Run."""
+    chain = people(ChatOpenRouterO3(base_url=base_url, api_key="any"))
+    rows = iter(prompts(int(count)))
+    options = {"key": by_prompt, "journal": Path(journal), "max_concurrency": WORKERS}
+    if way == "bulk":
+        for row in bulk(chain, rows, **options):  # type: ignore[arg-type]
+            print(row.key, flush=True)  # noqa: T201 - read by the test
+        return
+
+    async def consume() -> None:
+        async for row in abulk(chain, rows, **options):  # type: ignore[arg-type]
+            print(row.key, flush=True)  # noqa: T201 - read by the test
+
+    asyncio.run(consume())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
