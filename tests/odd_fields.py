@@ -17,6 +17,9 @@ VALUES: tuple[Any, ...] = (
 )
 """Of every JSON type, empty and not."""
 
+SOME: tuple[Any, ...] = (True, 3, "x", {"a": 1})
+"""One for each way of receiving an answer."""
+
 TEXT = "Hello"
 TOTAL = wire.usage()["total_tokens"]
 

@@ -124,19 +124,25 @@ def _reasoning(extra: dict[str, Any], thoughts: str, place: Place) -> dict[str, 
     return wire
 
 
+def _identity(entry: Any) -> str | None:
+    identity = entry.get("id") if is_object(entry) else None
+    return identity if isinstance(identity, str) and identity else None
+
+
 def _new_items(details: list[Any], place: Place) -> list[Any]:
     """Leave out OpenAI's reasoning items that an earlier message holds.
 
     Copies of a message get into a history by merged branches and forks; OpenAI answers 400
     "Duplicate item found" to the second one.
     """
-    identities = [str(entry.get("id")) if is_object(entry) else "" for entry in details]
-    new = [
-        entry
-        for entry, identity in zip(details, identities, strict=True)
-        if identity not in place.sent_reasoning
-    ]
-    place.sent_reasoning.update(each for each in identities if each.startswith(OPENAI_ITEM))
+    identities = [_identity(entry) for entry in details]
+    new = details
+    if not place.sent_reasoning.isdisjoint(identities):
+        # What has no id belongs to an item that is not sent again.
+        known = {None, *place.sent_reasoning}
+        pairs = zip(details, identities, strict=True)
+        new = [entry for entry, identity in pairs if identity not in known]
+    place.sent_reasoning.update(each for each in identities if (each or "").startswith(OPENAI_ITEM))
     return new
 
 

@@ -26,7 +26,7 @@ class Place:
     def __init__(self, *, image_inputs: bool) -> None:
         """Start before the first message."""
         self.image_inputs = image_inputs
-        self.sent_reasoning: set[str] = set()
+        self.sent_reasoning: set[str | None] = set()
 
     @property
     def name(self) -> str:

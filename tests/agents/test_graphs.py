@@ -48,7 +48,13 @@ pytestmark = [
 every_run = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 THREAD: dict[str, Any] = {"configurable": {"thread_id": "1"}}
-DETAILS = [wire.summary("Hm.", 0), wire.encrypted("gAAAAcipher", "rs_1", 1)]
+
+
+def details(identity: str) -> list[Any]:
+    return [wire.summary("Hm.", 0), wire.encrypted("gAAAAcipher", identity, 1)]
+
+
+DETAILS = details("rs_1")
 
 
 def ask(text: str) -> dict[str, Any]:
@@ -158,12 +164,16 @@ def test_a_loop_ends_when_the_model_has_enough(
 ) -> None:
     form = FORMS["closed"]
     cities = ["Rome", "Oslo", "Bonn", "Bern", "Kyiv"]
-    turns = [call(("get_weather", {"city": city}), reasoning_details=DETAILS) for city in cities]
+    thoughts = [details(f"rs_{city}") for city in cities]
+    turns = [
+        call(("get_weather", {"city": city}), reasoning_details=thought)
+        for city, thought in zip(cities, thoughts, strict=True)
+    ]
     play(emulator, *turns, say("Ready."), say(form[1]))
     done = run(loop_graph([get_weather], form), ask("All cities"))
     assert done.object == form[2]
     assistants = [each for each in sent(emulator) if each["role"] == "assistant"]
-    assert [each["reasoning_details"] for each in assistants[:-1]] == [DETAILS] * len(cities)
+    assert [each["reasoning_details"] for each in assistants[:-1]] == thoughts
     ids = [each["tool_calls"][0]["id"] for each in assistants[:-1]]
     assert ids == [identity_of("get_weather", {"city": city}) for city in cities]
 
@@ -249,11 +259,11 @@ def test_messages_may_be_removed_and_replaced(
 def test_an_asynchronous_thread_in_sqlite(
     emulator: Emulator, model: ChatOpenRouterO3, tmp_path: Path, form: Any
 ) -> None:
-    details = {"reasoning_details": DETAILS}
+    later = details("rs_2")
     play(
         emulator,
-        call(("get_weather", {"city": "Rome"}), **details),
-        say(form[1], **details),
+        call(("get_weather", {"city": "Rome"}), reasoning_details=DETAILS),
+        say(form[1], reasoning_details=later),
         say(form[1]),
     )
 
@@ -270,7 +280,7 @@ def test_an_asynchronous_thread_in_sqlite(
 
     assert asyncio.run(main()) == [form[2], form[2]]
     said = [each for each in sent(emulator) if each["role"] == "assistant"]
-    assert [each["reasoning_details"] for each in said] == [DETAILS, DETAILS]
+    assert [each["reasoning_details"] for each in said] == [DETAILS, later]
 
 
 @every_run
