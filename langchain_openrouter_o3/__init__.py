@@ -1,11 +1,10 @@
 """OpenAI's o3-mini through OpenRouter, as a LangChain chat model.
 
-Public: the chat model, its settings, its errors, the sums of costs, and (with the extra
+Public: the chat model, its settings, its errors, the sums of costs, the figures of rate gates,
+the module `langchain_openrouter_o3.bulk`, and (with the extra
 `emulator`) the module `langchain_openrouter_o3.emulator`. Everything with a leading underscore
 may change.
 """
-
-from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +42,8 @@ from langchain_openrouter_o3.settings import (
 )
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3._http.gate import GateFigures
     from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
+    from langchain_openrouter_o3.gates import GateFigures, gate_figures
 
 __all__ = [
     "ChatOpenRouterO3",
@@ -83,24 +82,14 @@ __all__ = [
 ]
 
 
-def gate_figures() -> list[GateFigures]:
-    """Return how each rate gate of this process stands: limits, waits, refusals.
-
-    Calls with the same base URL, key and model share one (`rate_gate=False` leaves them out).
-    """
-    from langchain_openrouter_o3._http.gate import GATES  # noqa: PLC0415 - with the first call
-
-    return GATES.figures()
-
-
 def __getattr__(name: str) -> Any:
-    """Import the sums of costs on first use: they bring langchain-core's tracers along."""
-    if name == "GateFigures":
-        from langchain_openrouter_o3._http import gate  # noqa: PLC0415 - see above
+    """Import on first use: the sums of costs bring langchain-core's tracers along."""
+    if name in ("CostTracker", "ModelCosts", "track_costs"):
+        from langchain_openrouter_o3 import costs  # noqa: PLC0415 - see above
 
-        return gate.GateFigures
-    if name not in ("CostTracker", "ModelCosts", "track_costs"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from langchain_openrouter_o3 import costs  # noqa: PLC0415 - see above
+        return getattr(costs, name)
+    if name in ("GateFigures", "gate_figures"):
+        from langchain_openrouter_o3 import gates  # noqa: PLC0415 - see above
 
-    return getattr(costs, name)
+        return getattr(gates, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -76,7 +76,7 @@ class Engine:
     ) -> None:
         """Prepare; nothing is read yet."""
         self.progress = Progress(total=source.total, lost=journal.lost_workers)
-        self.is_interrupted = False
+        self.is_interrupted = self.is_closed = False
         self._runnable, self._source, self._journal = runnable, source, journal
         self._options = options
         make = InOrder if options.ordered else AsFinished
@@ -144,6 +144,7 @@ class Engine:
 
     def write_down(self) -> None:
         """Write down what is done, and give the journal back."""
+        self.is_closed = True
         self._flush()
         self._journal.close()
 

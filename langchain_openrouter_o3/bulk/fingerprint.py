@@ -149,7 +149,10 @@ class _Walker:
         """Remember a class and those of its fields."""
         for argument in get_args(cls):
             self._collect(argument, depth + 1)
-        if not isinstance(cls, type) or depth > _DEPTH or name_of(cls) in self._chain.classes:
+        # In Python 3.10 `list[int]` is a type, too.
+        if get_args(cls) or not isinstance(cls, type) or depth > _DEPTH:
+            return
+        if name_of(cls) in self._chain.classes:
             return
         self._chain.classes[name_of(cls)] = cls
         for annotation in _annotations(cls):

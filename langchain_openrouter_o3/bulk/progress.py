@@ -6,16 +6,13 @@ import asyncio
 import sys
 from collections.abc import Callable
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3._cli.open_terminal import open_terminal
 from langchain_openrouter_o3._cli.terminal import PlainTerminal
+from langchain_openrouter_o3.bulk.rows import Progress
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.bulk.rows import Progress
-
-Watcher = Callable[["Progress"], None]
+Watcher = Callable[[Progress], None]
 
 _PLAIN_SECONDS = 10.0
 _LIVE_SECONDS = 0.5
@@ -25,11 +22,10 @@ _MINUTE, _HOUR = 60, 3600
 class Display:
     """Shows how far a run is, from its own event loop."""
 
-    def __init__(self, progress: Progress, watch: bool | Watcher) -> None:  # noqa: FBT001 - `abulk`'s
+    def __init__(self, watch: bool | Watcher) -> None:  # noqa: FBT001 - `abulk`'s
         """Choose a way to show it.
 
         Args:
-            progress: Of the run.
             watch: Whether to write to the standard error; or who is told instead.
 
         Raises:
@@ -37,18 +33,19 @@ class Display:
         """
         if not isinstance(watch, bool) and not callable(watch):
             raise OpenRouterInputError(f"progress={watch!r} is neither a bool nor a function.")
-        self._progress = progress
         self._tell = watch if callable(watch) else None
         self._terminal = open_terminal(sys.stderr) if watch is True else None
         plain = self._terminal is None or isinstance(self._terminal, PlainTerminal)
         self._is_live = not plain
         self._seconds = _PLAIN_SECONDS if plain and self._tell is None else _LIVE_SECONDS
+        self._progress = Progress()
         self._timer: asyncio.TimerHandle | None = None
 
-    def start(self) -> None:
+    def start(self, progress: Progress) -> None:
         """Begin to show it on the running loop."""
+        self._progress = progress
         if self._tell is not None or self._terminal is not None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._tick, progress)
 
     def stop(self) -> None:
         """Show the end."""
@@ -56,22 +53,22 @@ class Display:
             return
         self._timer.cancel()
         self._timer = None
-        self._show()
+        self._show(self._progress)
         if self._terminal is not None:
             self._terminal.settle(keep=True)
             self._terminal.end_line()
 
-    def _tick(self) -> None:
-        self._show()
-        self.start()
+    def _tick(self, progress: Progress) -> None:
+        self._show(progress)
+        self.start(progress)
 
-    def _show(self) -> None:
+    def _show(self, progress: Progress) -> None:
         if self._tell is not None:
-            self._tell(self._progress)
+            self._tell(progress)
         elif self._terminal is not None and self._is_live:
-            self._terminal.grow(line_of(self._progress))
+            self._terminal.grow(line_of(progress))
         elif self._terminal is not None:
-            self._terminal.line(line_of(self._progress))
+            self._terminal.line(line_of(progress))
 
 
 def line_of(progress: Progress) -> str:

@@ -88,19 +88,17 @@ async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
         budget=budget,
         config=config,
     )
+    display = Display(progress)
     engine = open_engine(runnable, rows, key, journal, choices)
-    display = Display(engine.progress, progress)
     loop = asyncio.get_running_loop()
     try:
         with interruptible(partial(loop.call_soon_threadsafe, engine.interrupt)):
-            engine.start()
-            display.start()
+            await _astart(engine, display)
             while batch := await engine.take():
                 for row in batch:
                     yield row
     finally:
-        await engine.close()
-        display.stop()
+        await _aclose(engine, display)
     if engine.is_interrupted:
         raise interrupted(engine, journal)
 
@@ -153,16 +151,16 @@ def bulk(  # noqa: PLR0913 - see `abulk`
         budget=budget,
         config=config,
     )
+    display = Display(progress)
     with _LoopThread() as thread:
         engine = thread.run(_aopen(runnable, rows, key, journal, choices))
         try:
-            display = thread.run(_astart(engine, progress))
+            thread.run(_astart(engine, display))
             with interruptible(lambda: thread.call(engine.interrupt)):
                 while batch := thread.run(engine.take()):
                     yield from batch
-            thread.run(_astop(display))
         finally:
-            thread.end(engine)
+            thread.end(engine, display)
     if engine.is_interrupted:
         raise interrupted(engine, journal)
 
@@ -224,15 +222,16 @@ async def _aopen(
     return open_engine(runnable, rows, key, journal, options)
 
 
-async def _astart(engine: Engine, watch: bool | Watcher) -> Display:  # noqa: FBT001 - `abulk`'s
-    display = Display(engine.progress, watch)
+async def _astart(engine: Engine, display: Display) -> None:
     engine.start()
-    display.start()
-    return display
+    display.start(engine.progress)
 
 
-async def _astop(display: Display) -> None:
-    display.stop()
+async def _aclose(engine: Engine, display: Display) -> None:
+    try:
+        await engine.close()
+    finally:
+        display.stop()
 
 
 class _LoopThread:
@@ -274,12 +273,15 @@ class _LoopThread:
             raise self._death
         return future.result()
 
-    def end(self, engine: Engine) -> None:
+    def end(self, engine: Engine, display: Display) -> None:
         """Close an engine, also when the loop has died under it."""
-        if self._thread.is_alive():
-            self.run(engine.close())
-        else:
-            engine.write_down()
+        try:
+            if self._death is None:
+                self.run(_aclose(engine, display))
+        finally:
+            if not engine.is_closed:
+                self._thread.join()
+                engine.write_down()
 
     def call(self, function: Any) -> None:
         """Have a function called."""

@@ -22,7 +22,8 @@ SLOW = {
     "before the headers": Canned(pieces=BODY, delay=60),
     "inside the padding": Canned(headers=JSON, pieces=[wire.PADDING, BODY], pause=60),
     "inside the body": Canned(headers=JSON, pieces=[BODY[:40], BODY[40:]], pause=60),
-    "between two attempts": Canned(429, {**JSON, "retry-after": "30"}, b"{}"),
+    # Not 429 or 503: those that follow would wait for the named time, too.
+    "between two attempts": Canned(500, {**JSON, "retry-after": "30"}, b"{}"),
 }
 
 
