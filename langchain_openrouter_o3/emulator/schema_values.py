@@ -30,7 +30,7 @@ _LIMITS: dict[str, Callable[[float, float], bool]] = {
 }
 _LARGEST_EXACT_FLOAT = 2**53
 # Multiples near a number: several, as some are no multiples in the arithmetic of floats.
-_NEIGHBOURS = (0, 1, -1, *range(2, 12))
+_NEIGHBOURS = (0, *(sign * distance for distance in range(1, 12) for sign in (1, -1)))
 
 
 def is_number(value: Json) -> TypeGuard[float]:
