@@ -174,6 +174,43 @@ def cpu(rows: int, rounds: int = 7) -> list[Figure]:
     return [at_most(f"CPU a row ({each}), ratio", ratio, 1.1, ".3f")]
 
 
+# --- Other ways ---
+
+
+async def run_peer(name: str, base_url: str, rows: int) -> dict[str, float]:
+    """Ask for all rows in another way, in this process, and tell what it took."""
+    if name.startswith("ChatOpenAI"):
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+
+        model: Any = ChatOpenAI(base_url=base_url, api_key=SecretStr("any"), model="openai/o3-mini")
+    else:
+        model = ChatOpenRouterO3(base_url=base_url, api_key="any")
+    await model.abatch([*prompts(100)])
+    gc.collect()
+    before, began = resident(), time.process_time()
+    if name.endswith("abatch"):
+        await model.abatch([*prompts(rows)], {"max_concurrency": _WORKERS}, return_exceptions=True)
+    else:
+        async for _ in abulk(model, prompts(rows), max_concurrency=_WORKERS):
+            pass
+    took = time.process_time() - began
+    return {"grown": (resident() - before) / _MB, "cpu": took / rows * 1e6}
+
+
+def peers(rows: int) -> list[Figure]:
+    """Show what other ways take; nothing is promised of them."""
+    figures = []
+    for name in ("abulk", "abatch", "ChatOpenAI abatch"):
+        with Server() as server:
+            command = [sys.executable, "-m", "benchmarks.bulk", "--peer", name, server.base_url]
+            told = subprocess.run([*command, str(rows)], stdout=subprocess.PIPE, check=True).stdout
+        found = json.loads(told)
+        value = f"{found['grown']:.0f} MB, {found['cpu']:.0f} µs a row"
+        figures.append(Figure(f"{name}, {rows:,} rows: memory grown, CPU", value, "-", True))  # noqa: FBT003
+    return figures
+
+
 # --- Kills and Ctrl-C ---
 
 
@@ -261,7 +298,8 @@ def main() -> int:
         "--rows", type=int, default=5000, help="of the long run (100,000 on demand)"
     )
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
-    names = ["memory", "cpu", "kills", "ctrl-c", "storm", "limit"]
+    parser.add_argument("--peer", nargs=3, help=argparse.SUPPRESS)
+    names = ["memory", "cpu", "peers", "kills", "ctrl-c", "storm", "limit"]
     parser.add_argument("part", nargs="*", help=f"some of {', '.join(names)}; all if none")
     given = parser.parse_args()
     if given.run:
@@ -269,9 +307,14 @@ def main() -> int:
         found = asyncio.run(run_all(base_url, int(rows), str(Path(folder) / "run.db")))
         print(json.dumps(found))
         return 0
+    if given.peer:
+        name, base_url, rows = given.peer
+        print(json.dumps(asyncio.run(run_peer(name, base_url, int(rows)))))
+        return 0
     parts: dict[str, Callable[[], list[Figure]]] = {
         "memory": lambda: memory(given.rows),
         "cpu": lambda: cpu(given.rows),
+        "peers": lambda: peers(given.rows),
         "kills": lambda: kills(given.rows),
         "ctrl-c": ctrl_c,
         "storm": lambda: storm(given.rows),

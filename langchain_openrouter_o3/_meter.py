@@ -133,8 +133,7 @@ class _Call:
         if isinstance(result, Reply):
             self._status = result.status
             self._id = result.headers.get("x-generation-id")
-        elif isinstance(result, TransportFailure):
-            self._unsent = result.unsent
+        self._unsent = isinstance(result, TransportFailure) and result.unsent
 
     def deliver(self, items: list[Any]) -> None:
         for item in items:

@@ -45,13 +45,16 @@ class RowsOfFile:
             raise BadArgumentError(f"{file}: no such file")
         if self._kind == ".parquet":
             check_parquet(file)
-        self._length: int | None = None
 
     def __len__(self) -> int:
         """Count the rows; they are not kept."""
-        if self._length is None:
-            self._length = self._count()
-        return self._length
+        if self._kind == ".parquet":
+            count: int = self._parquet().metadata.num_rows
+            return count
+        if self._kind == ".csv":
+            return sum(1 for _ in self._records())
+        with self._path.open("rb") as file:
+            return sum(1 for line in file if not line.isspace())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Read the rows.
@@ -61,15 +64,6 @@ class RowsOfFile:
         """
         read = {".jsonl": self._lines, ".csv": self._records, ".parquet": self._columns}
         return read[self._kind]()
-
-    def _count(self) -> int:
-        if self._kind == ".parquet":
-            count: int = self._parquet().metadata.num_rows
-            return count
-        if self._kind == ".csv":
-            return sum(1 for _ in self._records())
-        with self._path.open("rb") as file:
-            return sum(1 for line in file if not line.isspace())
 
     def _lines(self) -> Iterator[dict[str, Any]]:
         with self._path.open("rb") as file:

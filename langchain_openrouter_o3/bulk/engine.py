@@ -76,7 +76,7 @@ class Engine:
     ) -> None:
         """Prepare; nothing is read yet."""
         self.progress = Progress(total=source.total, lost=journal.lost_workers)
-        self.is_interrupted = self.is_closed = False
+        self.is_interrupted = False
         self._runnable, self._source, self._journal = runnable, source, journal
         self._options = options
         make = InOrder if options.ordered else AsFinished
@@ -137,16 +137,11 @@ class Engine:
             await asyncio.wait(self._workers)
         if self._deadline is not None:
             self._deadline.cancel()
+        self._flush()
         try:
             await self._source.close()
         finally:
-            self.write_down()
-
-    def write_down(self) -> None:
-        """Write down what is done, and give the journal back."""
-        self.is_closed = True
-        self._flush()
-        self._journal.close()
+            self._journal.close()
 
     def interrupt(self) -> None:
         """Stop because a person wants it."""

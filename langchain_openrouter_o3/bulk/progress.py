@@ -65,10 +65,10 @@ class Display:
     def _show(self, progress: Progress) -> None:
         if self._tell is not None:
             self._tell(progress)
-        elif self._terminal is not None and self._is_live:
-            self._terminal.grow(line_of(progress))
-        elif self._terminal is not None:
-            self._terminal.line(line_of(progress))
+            return
+        assert self._terminal is not None  # noqa: S101 - otherwise nothing is shown
+        show = self._terminal.grow if self._is_live else self._terminal.line
+        show(line_of(progress))
 
 
 def line_of(progress: Progress) -> str:

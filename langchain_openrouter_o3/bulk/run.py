@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable
-from concurrent.futures import Future, wait
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -30,8 +37,6 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 T = TypeVar("T")
-_LOOK_SECONDS = 1.0
-"""How often to look whether the loop is alive, while nothing comes of it."""
 _Rows = Iterable[Any] | AsyncIterable[Any]
 
 
@@ -160,7 +165,7 @@ def bulk(  # noqa: PLR0913 - see `abulk`
                 while batch := thread.run(engine.take()):
                     yield from batch
         finally:
-            thread.end(engine, display)
+            thread.run(_aclose(engine, display))
     if engine.is_interrupted:
         raise interrupted(engine, journal)
 
@@ -238,62 +243,48 @@ class _LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
-        self._loop: Future[asyncio.AbstractEventLoop] = Future()
-        self._over: asyncio.Event | None = None
-        self._death: BaseException | None = None
+        self._loop = asyncio.new_event_loop()
+        self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._loop.result()
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._over is not None  # noqa: S101 - set before the loop is known
-        if self._thread.is_alive():
-            self.call(self._over.set)
+        self.call(self._over.set)
         self._thread.join()
 
-    def run(self, work: Any) -> Any:
-        """Carry a coroutine out, and wait for it.
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carry a coroutine out, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-        Raises:
-            BaseException: Its own, or what has ended the loop, such as `sys.exit()` in a chain.
-        """
-        future: Future[Any] = Future()
-        try:
-            future = asyncio.run_coroutine_threadsafe(work, self._loop.result())
-        except RuntimeError:  # the loop is closed
-            work.close()
-        while not future.done() and self._thread.is_alive():
-            wait([future], timeout=_LOOK_SECONDS)
-        if not future.done() or future.cancelled():  # the loop died under it
-            self._thread.join()
-        if self._death is not None:
-            raise self._death
-        return future.result()
-
-    def end(self, engine: Engine, display: Display) -> None:
-        """Close an engine, also when the loop has died under it."""
-        try:
-            if self._death is None:
-                self.run(_aclose(engine, display))
-        finally:
-            if not engine.is_closed:
-                self._thread.join()
-                engine.write_down()
-
-    def call(self, function: Any) -> None:
+    def call(self, function: Callable[[], object]) -> None:
         """Have a function called."""
-        self._loop.result().call_soon_threadsafe(function)
+        self._loop.call_soon_threadsafe(function)
 
     def _work(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - who waits raises it
-            self._death = error
+        self._run(self._over.wait())
+        rest = asyncio.all_tasks(self._loop)
+        for task in rest:
+            task.cancel()
+        self._run(_end(rest))
+        self._loop.close()
 
-    async def _serve(self) -> None:
-        self._over = asyncio.Event()
-        self._loop.set_result(asyncio.get_running_loop())
-        await self._over.wait()
+    def _run(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run the loop until something is done, although a task exits (`sys.exit()`).
+
+        asyncio lets such an exit end the loop under all other tasks; here it ends the run.
+        """
+        task = self._loop.create_task(work)
+        while not task.done():
+            with suppress(SystemExit, KeyboardInterrupt):
+                self._loop.run_until_complete(task)
+
+
+async def _end(rest: set[asyncio.Task[Any]]) -> None:
+    """Do what `asyncio.run` does at its end."""
+    await asyncio.gather(*rest, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await loop.shutdown_default_executor()

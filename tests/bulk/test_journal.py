@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -435,6 +436,37 @@ def test_a_value_that_is_no_data_ends_the_run_at_once(
         run(chain, texts(500), journal=file, max_concurrency=2)
     assert len(emulator.requests) < 20
     assert len(run(chain, texts(5))) == 5  # without a journal it may be anything
+
+
+class Pair(tuple[int, int]):
+    """Neither a tuple nor a named one."""
+
+    __slots__ = ()
+
+
+def test_an_input_that_is_no_data_is_not_compared(run: Any, file: Path) -> None:
+    chain: Any = RunnableLambda(lambda given: type(given).__name__)
+    for _ in range(2):
+        rows = run(chain, [object(), Pair((1, 2))], journal=file, ordered=True)
+        assert [row.value for row in rows] == ["object", "Pair"]
+    assert all(row.from_journal for row in rows)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_does_not_use_its_parents_connection(file: Path) -> None:
+    cache = JournalCache(file)
+    child = os.fork()
+    if child == 0:
+        try:
+            JournalCache(file)
+        except JournalError as error:
+            os._exit(0 if "before a fork" in str(error) else 1)
+        except BaseException:  # noqa: BLE001 - the parent's test must not go on here
+            os._exit(2)
+        os._exit(3)
+    assert os.waitpid(child, 0)[1] == 0
+    cache.close()
 
 
 # --- Export ---

@@ -201,6 +201,38 @@ def test_an_input_that_fails_ends_the_run_after_the_rows_in_flight(
     assert len(emulator.requests) == 9
 
 
+def test_rows_before_an_error_come_in_order(run: Any) -> None:
+    def check(number: int) -> int:
+        if number == 5:
+            raise ValueError("five")
+        return number
+
+    with pytest.raises(ValueError, match="five"):
+        run(RunnableLambda(check), range(100), on_error="raise", ordered=True, max_concurrency=3)
+
+
+def test_tasks_that_a_chain_leaves_behind_are_ended(model: ChatOpenRouterO3) -> None:
+    ended: list[str] = []
+
+    async def linger() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.append("task")
+
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leave(text: str) -> str:
+        tasks.append(asyncio.create_task(linger()))
+        await asyncio.sleep(0)
+        return text
+
+    del model
+    chain: RunnableLambda[str, str] = RunnableLambda(str, afunc=leave)
+    assert len(list(bulk(chain, ["a", "b"]))) == 2
+    assert ended == ["task", "task"]
+
+
 def test_rows_without_their_inputs(run: Any, model: ChatOpenRouterO3) -> None:
     rows = run(model, ["echo a", "echo b"], keep_input=False)
     assert [row.input for row in rows] == [None, None]
