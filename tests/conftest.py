@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ from langchain_openrouter_o3.emulator import Emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PACKAGE = "langchain_openrouter_o3"
 KEY = "sk-or-v1-test-key-that-must-never-show"
