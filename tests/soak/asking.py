@@ -96,7 +96,10 @@ class Asker:
 
     def __init__(self, base_url: str) -> None:
         """Build the model."""
-        self.model = ChatOpenRouterO3(base_url=base_url, api_key=KEY, timeout=PATIENT)
+        # Each call is judged alone: behind the gate it would wait for what others have met.
+        self.model = ChatOpenRouterO3(
+            base_url=base_url, api_key=KEY, timeout=PATIENT, rate_gate=False
+        )
         self._runnables: dict[Shape, Any] = {"text": self.model}
 
     def ask(self, call: Call) -> Heard:
