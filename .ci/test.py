@@ -10,6 +10,7 @@ import sys
 
 from environment import ROOT, python_with, run
 
+WORKERS = "3"  # on two cores: some tests wait
 COVERED = ["--cov", "--cov-branch", "--cov-report=term", "--cov-fail-under=100"]
 
 if __name__ == "__main__":
@@ -24,4 +25,4 @@ if __name__ == "__main__":
         run([str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze"])
     else:
         python = python_with("test")
-    sys.exit(run([str(python), "-m", "pytest", "-n", "2", *(arguments or COVERED)]))
+    sys.exit(run([str(python), "-m", "pytest", "-n", WORKERS, *(arguments or COVERED)]))

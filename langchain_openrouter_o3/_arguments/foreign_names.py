@@ -144,6 +144,7 @@ MODEL_ARGUMENTS = frozenset(
         "name",
         "output_version",
         "profile",
+        "rate_gate",
         "rate_limiter",
         "streaming",
         "tags",

@@ -85,12 +85,18 @@ def request_headers(
         OpenRouterInputError: A header cannot be sent.
     """
     try:
-        callers = _callers_headers(model, arguments.get("default_headers"))
-        key = _key(model, callers, own)
-        declared = _declared_headers(model, arguments)
-        return RequestHeaders(build_headers(key, declared, callers, stream=stream), _SHOWN)
+        return _merge_headers(model, arguments, own, stream=stream)
     except OpenRouterError as error:
         raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
+
+
+def _merge_headers(
+    model: ModelFields, arguments: Mapping[str, Any], own: object | None, *, stream: bool
+) -> RequestHeaders:
+    callers = _callers_headers(model, arguments.get("default_headers"))
+    key = _key(model, callers, own)
+    declared = _declared_headers(model, arguments)
+    return RequestHeaders(build_headers(key, declared, callers, stream=stream), _SHOWN)
 
 
 def _callers_headers(model: ModelFields, extra: Any) -> dict[str, Any]:

@@ -324,7 +324,7 @@ def test_messages_are_cut_by_the_models_own_count(
 ) -> None:
     form = FORMS["closed"]
     keep = trim_messages(
-        max_tokens=40, token_counter=model, include_system=True, start_on="human", strategy="last"
+        max_tokens=60, token_counter=model, include_system=True, start_on="human", strategy="last"
     )
     history = [SystemMessage("JSON."), *[HumanMessage(f"Word {n} " * 9) for n in range(20)]]
     play(emulator, say(form[1]))

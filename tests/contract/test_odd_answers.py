@@ -70,6 +70,12 @@ def test_no_type_of_an_informational_field_costs_the_answer(
             assert not lost, (field, value, streamed, mode, lost)
 
 
+def test_an_odd_value_that_comes_again_is_kept_once(emulator: Emulator) -> None:
+    events = [wire.chunk("Hi", refusal=False), wire.chunk("", refusal=False)]
+    for message in receive(emulator, stream_of(*events, *wire.ending())):
+        assert message.response_metadata["refusal"] is False
+
+
 @pytest.mark.parametrize("field", odd_fields.FIELDS)
 def test_no_value_of_an_informational_field_costs_the_answer(field: odd_fields.Field) -> None:
     """The same for every value, without a socket."""
@@ -257,6 +263,16 @@ def test_a_broken_chunk_is_an_error_whatever_its_event_is_called(
     assert caught.value.partial.text == "Hi"
 
 
+def test_a_whole_message_that_says_something_else_is_kept_beside_the_deltas(
+    emulator: Emulator,
+) -> None:
+    last = wire.chunk("", finish="stop")
+    last["choices"][0]["message"] = {"content": "Goodbye"}
+    for message in receive(emulator, stream_of(wire.chunk("Hello"), last)):
+        assert message.text == "Hello"
+        assert message.response_metadata["message"] == {"content": "Goodbye"}
+
+
 def test_a_server_may_call_its_deltas_messages(emulator: Emulator) -> None:
     events = [wire.chunk("ha"), wire.chunk("ha"), *wire.ending()]
     for event in events:
@@ -387,7 +403,14 @@ def test_deltas_that_only_look_like_a_repetition_are_deltas(
 
 
 @pytest.mark.parametrize(
-    "arguments", [['{"a":1}', '{"a":2}'], ['{"a":1}', '{"b":1}'], ["{}", "[1]"], ['{"a":1}', "x"]]
+    "arguments",
+    [
+        ['{"a":1}', '{"a":2}'],
+        ['{"a":1}', '{"b":1}'],
+        ["{}", "[1]"],
+        ['{"a":1}', '{"b":1}', " "],
+        ['{"a":1}', "x"],
+    ],
 )
 def test_arguments_that_contradict_each_other_stay_invalid(
     emulator: Emulator, arguments: list[str]
@@ -460,6 +483,12 @@ def test_half_a_character_is_never_delivered(emulator: Emulator) -> None:
     for message in receive(emulator, escaped_stream(*events)):
         assert message.text == "a�b��"
         message.model_dump_json().encode()
+
+
+def test_arguments_that_end_in_half_a_character_are_invalid(emulator: Emulator) -> None:
+    for message in receive(emulator, escaped_stream(*pieces("f", '{"a":"\ud83d'))):
+        (call,) = message.invalid_tool_calls
+        assert str(call["args"]).startswith('{"a":"\ufffd')
 
 
 # --- Reasoning (W10, W11) ---

@@ -114,6 +114,7 @@ LOCAL = {
     "idle_timeout",
     "max_retries",
     "n",
+    "rate_gate",
     "stop",
     "streaming",
     "timeout",

@@ -24,7 +24,7 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.text("abcxyz", min_size=1, max_size=3), JSON, max_size=4)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "debug": OBJECTS,
-    "extra_body": OBJECTS.map(lambda body: {f"x_{key}": value for key, value in body.items()}),
+    "extra_body": OBJECTS.map(lambda body: {f"new_{key}": value for key, value in body.items()}),
     "max_tokens": st.integers(16, 99),
     "plugins": st.lists(OBJECTS.map(lambda plugin: {"id": "p", **plugin}), min_size=1, max_size=2),
     "provider": st.just({"order": ["OpenAI"], "max_price": {"prompt": 1, "request": 2}}),

@@ -119,7 +119,7 @@ def _statuses() -> dict[str, Kind]:
         "retry-after-61-s-in-body": _same(faults.status(429, retry_after_body=61), late),
         "html-502": _same(faults.html(502), Failure(_class_of(502), status=502)),
         "html-200": _same(faults.html(200), Failure(malformed)),
-        "empty-200": _same(faults.status(200, body=b""), Failure(malformed)),
+        "empty-200": _same(faults.status(200, body=b""), Failure(malformed, word=True)),
     }
 
 
@@ -168,7 +168,11 @@ def _breaks() -> dict[str, Kind]:
         }
     return {
         **kinds,
-        "end-after-headers": _same(faults.end("after-headers"), malformed),
+        "end-after-headers": _same(
+            faults.end("after-headers"),
+            # Nothing came, so it is asked for again.
+            Failure(errors.OpenRouterMalformedResponseError, word=True),
+        ),
         # A whole body is one event, so it ends behind it.
         "end-after-events": Kind(
             faults.end("after-events", events=3), Failure(cut, arrived=3), None
