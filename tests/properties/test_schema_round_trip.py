@@ -294,6 +294,10 @@ def test_what_goes_out_is_strict_and_what_comes_back_is_what_was_meant(
         if exchange.is_strict:
             assert broken_rules(exchange.schema) == []
             assert exchange.fits(exchange.answer)
+        else:
+            # Not held to the schema, a null may be the value of one member of a union and stand
+            # for an absent property of another: docs/tools-and-structured-output.md.
+            assume(": null" not in json.dumps(exchange.meant))
         expected = made.own(json.dumps(exchange.meant))
         assert seen(conversation.ask(text)) == seen(expected)
         assert seen(conversation.stream(text)) == seen(expected)
