@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk, BaseMessage
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3._cli.terminal import Terminal
+    from langchain_openrouter_o3._terminal.terminal import Terminal
 
 THINKING = "Thinking"
 CUT = "The answer was cut by the token limit, which counts hidden reasoning: raise --max-tokens."

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3._cli.answer import Question
-    from langchain_openrouter_o3._cli.terminal import Terminal
+    from langchain_openrouter_o3._terminal.terminal import Terminal
 
 
 def show_object(

@@ -6,8 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3._cli.open_terminal import open_terminal
-from langchain_openrouter_o3._cli.text import one_line
+from langchain_openrouter_o3._terminal.open_terminal import open_terminal
+from langchain_openrouter_o3._terminal.text import one_line
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 
 if TYPE_CHECKING:

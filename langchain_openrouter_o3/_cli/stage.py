@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from pydantic import BaseModel
 
-    from langchain_openrouter_o3._cli.terminal import Terminal
+    from langchain_openrouter_o3._terminal.terminal import Terminal
 
 
 class Stage:

@@ -13,8 +13,8 @@ from langchain_openrouter_o3._version import __version__
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3._cli.terminal import Terminal
     from langchain_openrouter_o3._cli.usage import Meter
+    from langchain_openrouter_o3._terminal.terminal import Terminal
 
 
 def guide(

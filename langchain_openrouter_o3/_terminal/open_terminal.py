@@ -6,12 +6,12 @@ import importlib.util
 import os
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3._cli.terminal import PlainTerminal, is_utf_8
+from langchain_openrouter_o3._terminal.terminal import PlainTerminal, is_utf_8
 
 if TYPE_CHECKING:
     from typing import TextIO
 
-    from langchain_openrouter_o3._cli.terminal import Terminal
+    from langchain_openrouter_o3._terminal.terminal import Terminal
 
 
 def open_terminal(stream: TextIO) -> Terminal:
@@ -24,6 +24,6 @@ def open_terminal(stream: TextIO) -> Terminal:
         return PlainTerminal(stream)
     if importlib.util.find_spec("rich") is None:
         return PlainTerminal(stream)
-    from langchain_openrouter_o3._cli.rich_terminal import RichTerminal  # noqa: PLC0415 - an extra
+    from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal  # noqa: PLC0415 - an extra
 
     return RichTerminal(stream)

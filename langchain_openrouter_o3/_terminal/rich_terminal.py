@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from langchain_openrouter_o3._cli.terminal import Style, Terminal
-from langchain_openrouter_o3._cli.text import visible
-from langchain_openrouter_o3._cli.wrap import WordWrap
+from langchain_openrouter_o3._terminal.terminal import Style, Terminal
+from langchain_openrouter_o3._terminal.text import visible
+from langchain_openrouter_o3._terminal.wrap import WordWrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from langchain_openrouter_o3._cli.text import aligned, visible
+from langchain_openrouter_o3._terminal.text import aligned, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from decimal import Decimal
 
-from langchain_openrouter_o3._cli.open_terminal import open_terminal
-from langchain_openrouter_o3._cli.terminal import PlainTerminal
+from langchain_openrouter_o3._terminal.open_terminal import open_terminal
+from langchain_openrouter_o3._terminal.terminal import PlainTerminal
 from langchain_openrouter_o3.bulk.rows import Progress
 from langchain_openrouter_o3.errors import OpenRouterInputError
 

@@ -8,12 +8,12 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._cli.open_terminal import open_terminal
-from langchain_openrouter_o3._cli.rich_terminal import RichTerminal
 from langchain_openrouter_o3._cli.stage import Stage
-from langchain_openrouter_o3._cli.terminal import PlainTerminal
-from langchain_openrouter_o3._cli.text import aligned, one_line, visible
-from langchain_openrouter_o3._cli.wrap import WordWrap
+from langchain_openrouter_o3._terminal.open_terminal import open_terminal
+from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal
+from langchain_openrouter_o3._terminal.terminal import PlainTerminal
+from langchain_openrouter_o3._terminal.text import aligned, one_line, visible
+from langchain_openrouter_o3._terminal.wrap import WordWrap
 
 from .screen import Screen
 

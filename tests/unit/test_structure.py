@@ -67,3 +67,9 @@ def test_the_command_line_alone_knows_the_emulator() -> None:
         if not name.startswith((f"{PACKAGE}.emulator", f"{PACKAGE}._cli", f"{PACKAGE}.__main__"))
     }
     assert outside <= {PACKAGE}
+
+
+def test_nothing_below_the_command_line_knows_it() -> None:
+    above = {f"{PACKAGE}.__main__", f"{PACKAGE}._cli"}
+    outside = {name for name in importers(f"{PACKAGE}._cli") if not name.startswith(tuple(above))}
+    assert outside == set()

@@ -1,0 +1,1 @@
+"""What a terminal shows: plain, or with rich. It knows nothing of models and commands."""
