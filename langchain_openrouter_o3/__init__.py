@@ -8,6 +8,13 @@ may change.
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._arguments.settings import (
+    MaxPrice,
+    Percentiles,
+    ProviderPreferences,
+    Reasoning,
+    SortConfig,
+)
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
 from langchain_openrouter_o3.errors import (
@@ -33,17 +40,10 @@ from langchain_openrouter_o3.errors import (
     OpenRouterTotalTimeoutError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.settings import (
-    MaxPrice,
-    Percentiles,
-    ProviderPreferences,
-    Reasoning,
-    SortConfig,
-)
 
 if TYPE_CHECKING:
+    from langchain_openrouter_o3._http.gate import GateFigures, gate_figures
     from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
-    from langchain_openrouter_o3.gates import GateFigures, gate_figures
 
 __all__ = [
     "ChatOpenRouterO3",
@@ -89,7 +89,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(costs, name)
     if name in ("GateFigures", "gate_figures"):
-        from langchain_openrouter_o3 import gates  # noqa: PLC0415 - see above
+        from langchain_openrouter_o3._http import gate  # noqa: PLC0415 - see above
 
-        return getattr(gates, name)
+        return getattr(gate, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,13 +6,13 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from langchain_openrouter_o3._cli.exit_codes import BadArgumentError, exit_code
 from langchain_openrouter_o3._cli.options import (
     Options,
     read_prompt,
     read_schema,
     split_at_dashes,
 )
-from langchain_openrouter_o3._cli.outcome import BadArgumentError, exit_code
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.profiles import EFFORTS
 

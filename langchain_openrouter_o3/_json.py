@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import re
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
 from pydantic_core import from_json
 from typing_extensions import TypeIs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _NULL = re.compile(rb"(?:^|[:,\[])null")
@@ -108,3 +112,30 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
 )
+
+_REMEMBERED = 256
+
+
+def remembered(convert: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Remember what a conversion gives.
+
+    Args:
+        convert: Takes JSON-like data and further hashable arguments; gives such data or raises.
+
+    Returns:
+        The same conversion. It converts anew what cannot be written as JSON.
+    """
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def convert_text(text: bytes, *arguments: Any) -> bytes:
+        return encode(convert(decode(text), *arguments))
+
+    def convert_or_remember(value: Any, *arguments: Any) -> dict[str, Any]:
+        try:
+            text = encode(value)
+        except (TypeError, ValueError, RecursionError):
+            return convert(value, *arguments)  # which says what is wrong with it
+        copy: dict[str, Any] = decode(convert_text(text, *arguments))
+        return copy
+
+    return convert_or_remember

@@ -36,22 +36,25 @@ from langchain_openrouter_o3._arguments.parameters import (
     serializable_attributes,
 )
 from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
-from langchain_openrouter_o3._warn import warn_not_strict
 from langchain_openrouter_o3._wire import content_blocks
-from langchain_openrouter_o3._wire.parts import protect_blocks
-from langchain_openrouter_o3._wire.response import MessageReader
+from langchain_openrouter_o3._wire.content import protect_blocks
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 from langchain_openrouter_o3._wire.results import (
     combine_llm_outputs,
     finish_result,
     message_to_result,
     run_id_of,
 )
-from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3._wire.tokens import (
+    count_message_tokens,
+    count_text_tokens,
+    encode_text,
+)
+from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tools_to_wire
 from langchain_openrouter_o3.bound_model import Bindable, BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.errors.warn import warn_not_strict
 from langchain_openrouter_o3.profiles import langchain_profile
-from langchain_openrouter_o3.tokens import count_message_tokens, count_text_tokens, encode_text
-from langchain_openrouter_o3.tools import tool_choice_to_wire, tools_to_wire
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -294,7 +297,7 @@ class ChatOpenRouterO3(Bindable, ModelFields):
     def _keep_open(
         self, configurable: RunnableSerializable[LanguageModelInput, AIMessage]
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
-        from langchain_openrouter_o3.configurable_model import keep_open  # noqa: PLC0415 - rare
+        from langchain_openrouter_o3.bound_model import keep_open  # noqa: PLC0415 - rare
 
         return keep_open(configurable)
 
@@ -415,7 +418,7 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
-        from langchain_openrouter_o3.output_schema import build_output_schema  # noqa: PLC0415
+        from langchain_openrouter_o3._wire.output_schema import build_output_schema  # noqa: PLC0415
 
         if tools and method != "json_schema":
             raise OpenRouterInputError(

@@ -24,7 +24,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.response_cache import is_hit
+from langchain_openrouter_o3._wire.usage import is_hit
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterTimeoutError
 
 

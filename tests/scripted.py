@@ -18,10 +18,9 @@ from langchain_openrouter_o3._http.exchange import (
     TransportFailure,
     exchange,
 )
-from langchain_openrouter_o3._http.request_headers import RequestHeaders
+from langchain_openrouter_o3._http.request import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._wire.response import MessageReader
-from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Sequence

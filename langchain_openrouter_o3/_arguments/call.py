@@ -23,13 +23,12 @@ from langchain_openrouter_o3._arguments.parameters import (
     under_keys,
     withheld_from,
 )
-from langchain_openrouter_o3._http.deadlines import TimeLimits
 from langchain_openrouter_o3._http.exchange import Request, exchange
 from langchain_openrouter_o3._http.gate import GATES, Gate
+from langchain_openrouter_o3._http.meter import METER, metered
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import check_limit, to_timeout
+from langchain_openrouter_o3._http.time_limits import TimeLimits, check_limit, to_timeout
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._meter import METER, metered
 from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import model_facts
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import Reader, Sources, Step, StepResult
     from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
     from langchain_openrouter_o3._http.pool_reference import PoolReference
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
+    from langchain_openrouter_o3._http.request import RequestHeaders
 
 T = TypeVar("T")
 

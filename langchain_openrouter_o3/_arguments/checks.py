@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from langchain_openrouter_o3._http.timeouts import plain_timeout
+from langchain_openrouter_o3._arguments.settings import ServiceTier
+from langchain_openrouter_o3._http.time_limits import plain_timeout
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._warn import warn_caller
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.settings import ServiceTier
+from langchain_openrouter_o3.errors.warn import warn_caller
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

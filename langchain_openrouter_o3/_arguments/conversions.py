@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3._arguments.settings import ProviderPreferences, Reasoning
+from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3.errors import OpenRouterInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
 
 
 def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
@@ -13,7 +18,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
     Raises:
         OpenRouterInputError: It is none.
     """
-    from langchain_openrouter_o3 import output_schema  # noqa: PLC0415 - not every call needs it
+    from langchain_openrouter_o3._wire import output_schema  # noqa: PLC0415 - not every call needs it
 
     return output_schema.response_format_to_wire(value, is_told=is_told)
 
@@ -56,3 +61,65 @@ def clear_to_text(value: bool) -> str:  # noqa: FBT001 - what it is
 def router_metadata_to_text(value: bool) -> str:  # noqa: FBT001 - what it is
     """Write whether the answer is to say how it was routed."""
     return "enabled" if value else "disabled"
+
+
+SHORT_SPELLINGS = {
+    "reasoning_effort": ("effort", "max_tokens"),
+    "include_reasoning": ("exclude",),
+}
+"""Arguments that stand for keys of the map, and the keys that each of them sets anew."""
+
+
+def read_reasoning(arguments: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """Read `reasoning`, `reasoning_effort` and `include_reasoning` of one place as one map.
+
+    Raises:
+        OpenRouterInputError: They contradict each other.
+    """
+    reasoning = dict(arguments.get("reasoning") or {})
+    effort = arguments.get("reasoning_effort")
+    if effort is not None:
+        if reasoning.keys() & {"effort", "max_tokens"} and reasoning.get("effort") != effort:
+            raise OpenRouterInputError(
+                f"reasoning_effort and reasoning both set the effort on {where}; drop one."
+            )
+        reasoning["effort"] = effort
+    include = arguments.get("include_reasoning")
+    if include is not None:
+        if reasoning.get("exclude") is include:
+            raise OpenRouterInputError(
+                f"include_reasoning contradicts reasoning.exclude on {where}; drop one."
+            )
+        reasoning["exclude"] = not include
+    return reasoning or None
+
+
+def merge_reasoning(defaults: Mapping[str, Any], call: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Make one map of all spellings; a call's map replaces the model's."""
+    base = read_reasoning(defaults, "the model")
+    if "reasoning" in call:
+        base = None
+    override = read_reasoning(call, "the call")
+    if override is None:
+        forgotten = "reasoning_effort" in call  # None takes the effort out
+        return {k: v for k, v in (base or {}).items() if not (forgotten and k == "effort")} or None
+    kept = {
+        key: value
+        for key, value in (base or {}).items()
+        if not (override.keys() & {"effort", "max_tokens"} and key in ("effort", "max_tokens"))
+    }
+    return {**kept, **override}
+
+
+def without_overridden(kept: dict[str, Any], named: Collection[str]) -> dict[str, Any]:
+    """Take out of bound arguments what a later spelling says anew."""
+    if "reasoning" in named:
+        return {name: value for name, value in kept.items() if name not in SHORT_SPELLINGS}
+    lost = {key for name in named for key in SHORT_SPELLINGS.get(name, ())}
+    reasoning = kept.get("reasoning")
+    if isinstance(reasoning, Reasoning):
+        reasoning = reasoning.to_wire()
+    if lost and is_object(reasoning):
+        rest = {key: value for key, value in reasoning.items() if key not in lost}
+        return {**kept, "reasoning": rest}
+    return kept

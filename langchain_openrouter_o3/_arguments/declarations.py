@@ -114,5 +114,5 @@ def describe(fields: Mapping[str, FieldInfo]) -> str:
 def _kind(field: FieldInfo) -> str:
     """Write the type of a field, and its default, which may have to be looked up."""
     kind = formatannotation(field.annotation).replace("typing.", "")
-    kind = kind.replace("langchain_openrouter_o3.settings.", "")
+    kind = kind.replace("langchain_openrouter_o3._arguments.settings.", "")
     return kind if field.default_factory else f"{kind}, default {field.default!r}"

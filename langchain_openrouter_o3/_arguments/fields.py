@@ -25,6 +25,7 @@ from pydantic import (
 from typing_extensions import Self
 
 from langchain_openrouter_o3._arguments import checks, constructor, conversions
+from langchain_openrouter_o3._arguments.conversions import read_reasoning
 from langchain_openrouter_o3._arguments.declarations import (
     Argument,
     Body,
@@ -35,9 +36,9 @@ from langchain_openrouter_o3._arguments.declarations import (
 )
 from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.life_cycle import SharedConnections
-from langchain_openrouter_o3._arguments.reasoning import read_reasoning
+from langchain_openrouter_o3._arguments.settings import ProviderPreferences, Reasoning, ServiceTier
 from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
-from langchain_openrouter_o3._http.timeouts import (
+from langchain_openrouter_o3._http.time_limits import (
     check_limit,
     check_timeout,
     default_timeout,
@@ -45,10 +46,9 @@ from langchain_openrouter_o3._http.timeouts import (
 )
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.request import check_headers, check_reasoning
+from langchain_openrouter_o3._wire.tools import tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
-from langchain_openrouter_o3.settings import ProviderPreferences, Reasoning, ServiceTier
-from langchain_openrouter_o3.tools import tools_to_wire
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3._arguments.signature import AsyncClient, Client, Timeout

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from langchain_openrouter_o3._arguments.checks import check_n
-from langchain_openrouter_o3._arguments.constructor import refusal_text
+from langchain_openrouter_o3._arguments.constructor import canonical_names, refusal_text
+from langchain_openrouter_o3._arguments.conversions import (
+    SHORT_SPELLINGS,
+    merge_reasoning,
+    without_overridden,
+)
 from langchain_openrouter_o3._arguments.fields import (
     ALIASES,
     ARGUMENTS,
@@ -17,16 +22,10 @@ from langchain_openrouter_o3._arguments.fields import (
     ModelFields,
 )
 from langchain_openrouter_o3._arguments.foreign_names import check_bodies
-from langchain_openrouter_o3._arguments.names import canonical_names
-from langchain_openrouter_o3._arguments.reasoning import (
-    SHORT_SPELLINGS,
-    merge_reasoning,
-    without_overridden,
-)
-from langchain_openrouter_o3._http.timeouts import plain_timeout
+from langchain_openrouter_o3._http.time_limits import plain_timeout
 from langchain_openrouter_o3._wire.request import check_headers
+from langchain_openrouter_o3._wire.tools import tool_choice_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.tools import tool_choice_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
     from typing_extensions import TypedDict
 
-    from langchain_openrouter_o3.settings import (
+    from langchain_openrouter_o3._arguments.settings import (
         Effort,
         ProviderPreferences,
         Reasoning,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3._cli.outcome import BadArgumentError
+from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._cli.outcome import BadArgumentError
+from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
 from langchain_openrouter_o3._json import is_object
 
 if TYPE_CHECKING:

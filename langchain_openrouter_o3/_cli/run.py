@@ -6,9 +6,8 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3._cli.answer import Question, make_room, show_answer
+from langchain_openrouter_o3._cli.answer import Question, make_room, show_answer, show_object
 from langchain_openrouter_o3._cli.connection import EMULATED, build_model, connect
-from langchain_openrouter_o3._cli.extraction import show_object
 from langchain_openrouter_o3._cli.tour import guide
 from langchain_openrouter_o3._cli.usage import Meter, table_rows
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal

@@ -2,19 +2,194 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import inspect
+import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.tools import tool
+from pydantic import BaseModel
 
 from langchain_openrouter_o3._cli.answer import THINKING
 from langchain_openrouter_o3._cli.connection import EMULATED, model_source
-from langchain_openrouter_o3._cli.stage import Stage
-from langchain_openrouter_o3._cli.steps import all_steps
 from langchain_openrouter_o3._cli.usage import Usage, table_rows
 from langchain_openrouter_o3._version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3._cli.usage import Meter
     from langchain_openrouter_o3._terminal.terminal import Terminal
+
+
+class Stage:
+    """Shows results on a terminal, each kind in its own way."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        """Use a terminal."""
+        self._terminal = terminal
+
+    def text(self, text: str) -> None:
+        """Show a piece of an answer."""
+        self._terminal.say(text)
+
+    def thought(self, text: str | None) -> None:
+        """Show a piece of a reasoning summary, if there is one."""
+        self._terminal.say(text or "", "dim")
+
+    def message(self, message: BaseMessage) -> None:
+        """Show what an agent's step has added: calls of tools, a result, or the answer."""
+        terminal = self._terminal
+        if isinstance(message, ToolMessage):
+            terminal.line(f"  \N{LEFTWARDS ARROW} {message.name}: {message.text}")
+            terminal.wait(THINKING)
+            return
+        if isinstance(message, AIMessage):
+            for call in message.tool_calls:
+                terminal.line(
+                    f"  \N{RIGHTWARDS ARROW} {call['name']}({_arguments(call['args'])})", "code"
+                )
+        if message.text:
+            terminal.gap()
+            terminal.say(message.text)
+
+    def update(self, update: dict[str, Any]) -> None:
+        """Show what a step of LangGraph has added."""
+        states: list[dict[str, list[BaseMessage]]] = [state for state in update.values() if state]
+        for state in states:
+            for message in state.get("messages", []):
+                self.message(message)
+
+    def fields(self, value: BaseModel) -> None:
+        """Show an object by its fields."""
+        self._terminal.fields((name, str(item)) for name, item in value)
+
+
+def _arguments(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the tour.
+
+    Attributes:
+        name: One word.
+        about: What happens, in a few words.
+        run: Does it with a model, and shows the results on a stage.
+    """
+
+    name: str
+    about: str
+    run: Callable[[ChatOpenRouterO3, Stage], None]
+
+    def source(self) -> str:
+        """Return the code that runs."""
+        _, _, body = inspect.getsource(self.run).rpartition('"""\n')
+        return textwrap.dedent(body).strip()
+
+
+def all_steps() -> tuple[Step, ...]:
+    """Return the steps; the agent is LangChain's if `langchain` is installed."""
+    agent = Step("agent", "langchain.agents.create_agent with two tools", run_agent)
+    if importlib.util.find_spec("langchain") is None:
+        agent = Step("agent", "two tools in a loop (langchain is not installed)", run_tool_loop)
+    return (
+        Step("chain", "a prompt, the model and a parser in a row", run_chain),
+        Step("stream", "the reasoning summary, then the answer", run_stream),
+        agent,
+        Step("extract", "an object instead of a text", run_extraction),
+    )
+
+
+def run_chain(model: ChatOpenRouterO3, show: Stage) -> None:
+    """Chain a prompt, the model and a parser."""
+    prompt = ChatPromptTemplate([("user", "What is {x}?")])
+    chain = prompt | model | StrOutputParser()
+    show.text(chain.invoke({"x": "17 * 23"}))
+
+
+def run_stream(model: ChatOpenRouterO3, show: Stage) -> None:
+    """Stream an answer."""
+    puzzle = "All but 9 of 17 sheep flee. How many stay?"
+    for chunk in model.stream(puzzle):
+        extra = chunk.additional_kwargs
+        show.thought(extra.get("reasoning_content"))
+        show.text(chunk.text)
+
+
+def run_agent(model: ChatOpenRouterO3, show: Stage) -> None:
+    """Let an agent use tools."""
+    agent = create_agent(model, tools=[get_weather, add])
+    task = "Use get_weather for Rome and add 17 to 25"
+    start = {"messages": [HumanMessage(task)]}
+    for step in agent.stream(start, stream_mode="updates"):
+        show.update(step)
+
+
+def run_tool_loop(model: ChatOpenRouterO3, show: Stage) -> None:
+    """Let the model use tools, without an agent."""
+    caller = model.bind_tools([get_weather, add])
+    chat = user("Use get_weather for Rome and add 17 to 25")
+    while (answer := caller.invoke(chat)).tool_calls:
+        chat += [answer, *call_tools(answer, show)]
+    show.message(answer)
+
+
+def run_extraction(model: ChatOpenRouterO3, show: Stage) -> None:
+    """Extract an object from a text."""
+
+    class Person(BaseModel):
+        name: str
+        born: int
+
+    reader = model.with_structured_output(Person)
+    show.fields(reader.invoke("Ada Lovelace, born 1815"))
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Look up the weather in a city."""
+    return f"sunny, 21 °C in {city}"
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+def create_agent(model: ChatOpenRouterO3, tools: list[BaseTool]) -> Runnable[Any, Any]:
+    """Call LangChain's own `create_agent`, which is optional and slow to import."""
+    # By name: its types are too open for a strict checker.
+    agents: Any = importlib.import_module("langchain.agents")
+    agent: Runnable[Any, Any] = agents.create_agent(model, tools=tools)
+    return agent
+
+
+def user(text: str) -> list[BaseMessage]:
+    """Begin a conversation."""
+    return [HumanMessage(text)]
+
+
+def call_tools(answer: AIMessage, show: Stage) -> list[ToolMessage]:
+    """Call the tools that an answer asks for, and show both."""
+    show.message(answer)
+    tools = {each.name: each for each in (get_weather, add)}
+    results: list[ToolMessage] = [tools[call["name"]].invoke(call) for call in answer.tool_calls]
+    for result in results:
+        show.message(result)
+    return results
 
 
 def guide(

@@ -18,9 +18,9 @@ from langchain_openrouter_o3._http.sse import (
     SSEDecoder,
 )
 from langchain_openrouter_o3._json import decode, is_object
-from langchain_openrouter_o3._pages import without_pages
-from langchain_openrouter_o3._redaction import ELLIPSIS, redact
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.pages import without_pages
+from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

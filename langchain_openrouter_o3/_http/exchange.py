@@ -13,23 +13,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
-from langchain_openrouter_o3._http.deadlines import NO_LIMITS, Deadlines, TimeLimits
-from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.gate import NO_GATE, THROTTLES, Gate, Pass
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._wire.error_payloads import error_from_payload
-from langchain_openrouter_o3._wire.remedies import Asked
+from langchain_openrouter_o3._http.time_limits import NO_LIMITS, Deadlines, TimeLimits
 from langchain_openrouter_o3.errors import (
     OpenRouterError,
     OpenRouterMalformedResponseError,
     OpenRouterRateLimitError,
     OpenRouterTotalTimeoutError,
 )
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
+from langchain_openrouter_o3.errors.redaction import without_frames
+from langchain_openrouter_o3.errors.remedies import Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
+    from langchain_openrouter_o3._http.request import RequestHeaders
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -353,3 +353,11 @@ class Gates:
 GATES = Gates()
 with suppress(AttributeError):  # Windows has no fork
     os.register_at_fork(after_in_child=GATES.forget)
+
+
+def gate_figures() -> list[GateFigures]:
+    """Return the limit, the waits and the refusals of each gate.
+
+    Calls with the same base URL, key and model share one (`rate_gate=False` leaves them out).
+    """
+    return GATES.figures()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3._http.shared_clients import SharedClient
 from langchain_openrouter_o3._http.transport_errors import (
     Route,
@@ -12,13 +11,14 @@ from langchain_openrouter_o3._http.transport_errors import (
     library_of,
     to_failure,
 )
+from langchain_openrouter_o3.errors.redaction import without_frames
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
+    from langchain_openrouter_o3._http.request import RequestHeaders
 
 _SECONDS = 30.0
 

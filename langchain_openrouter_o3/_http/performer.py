@@ -9,8 +9,11 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import sys
 import threading
 import time
+import types
+from collections.abc import AsyncIterator, Generator
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,12 +22,10 @@ import anyio
 import httpx
 
 from langchain_openrouter_o3._http.exchange import Pause, Reply, Send, Sleep, TransportFailure
-from langchain_openrouter_o3._http.frames import without_frames
-from langchain_openrouter_o3._http.nested_generators import first_piece
-from langchain_openrouter_o3._http.request_body import RequestBody
+from langchain_openrouter_o3._http.request import RequestBody
 from langchain_openrouter_o3._http.shared_clients import SharedClient
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
-from langchain_openrouter_o3._http.timeouts import StepLimit, limited
+from langchain_openrouter_o3._http.time_limits import StepLimit, limited
 from langchain_openrouter_o3._http.transport import REUSED
 from langchain_openrouter_o3._http.transport_errors import (
     Route,
@@ -38,6 +39,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
+from langchain_openrouter_o3.errors.redaction import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,6 +50,35 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
     from langchain_openrouter_o3._http.watchdog import Watchdog
+
+
+@types.coroutine
+def first_piece(pieces: AsyncIterator[bytes]) -> Generator[Any, Any, bytes]:
+    """Start httpx's nested generators, and keep the event loop from knowing them.
+
+    They start before the first pause, while the hooks are off. The loop would otherwise close
+    them on its own, beside the performer that reads them (`sys.set_asyncgen_hooks`).
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        steps: Any = anext(pieces, b"").__await__()
+        awaited = steps.send(None)
+    except StopIteration as done:
+        return bytes(done.value)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+    while True:
+        try:
+            try:
+                sent = yield awaited
+            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
+                awaited = steps.throw(error)
+            else:
+                awaited = steps.send(sent)
+        except StopIteration as done:  # noqa: PERF203 - this is how a coroutine ends
+            return bytes(done.value)
+
 
 ENCODINGS = ("gzip", "deflate")
 """What is decompressed: a piece of others may become any size at once."""

@@ -25,7 +25,7 @@ import httpcore
 
 from langchain_openrouter_o3._http import async_sockets
 from langchain_openrouter_o3._http.chunk_joiner import MAX_INTERIM_HEADS, ChunkJoiner
-from langchain_openrouter_o3._http.timeouts import seconds_left
+from langchain_openrouter_o3._http.time_limits import seconds_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

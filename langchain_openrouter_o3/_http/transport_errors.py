@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._http.exchange import TransportFailure
-from langchain_openrouter_o3._http.frames import without_frames
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterError,
@@ -14,6 +13,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
     OpenRouterTimeoutError,
 )
+from langchain_openrouter_o3.errors.redaction import without_frames
 
 if TYPE_CHECKING:
     from types import ModuleType

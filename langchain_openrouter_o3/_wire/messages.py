@@ -19,10 +19,9 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_openrouter_o3._wire.assistant import assistant_to_wire
-from langchain_openrouter_o3._wire.call_ids import CallIds
-from langchain_openrouter_o3._wire.parts import content_to_wire
-from langchain_openrouter_o3._wire.place import Place
+from langchain_openrouter_o3._wire.assistant_message import assistant_to_wire
+from langchain_openrouter_o3._wire.content import content_to_wire
+from langchain_openrouter_o3._wire.conversation import CallIds, Place
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:

@@ -1,18 +1,64 @@
-"""Texts that grow by pieces, and characters that arrive in halves.
-
-JSON may write a character outside the basic plane as two escapes, and a server that cuts text by
-UTF-16 units sends one half in each of two deltas. A half alone cannot be printed or encoded.
-"""
+"""The text of an answer: pieces, stop sequences, and characters that cannot be printed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object, is_printable
-from langchain_openrouter_o3._redaction import MAX_DEPTH
+from langchain_openrouter_o3.errors.redaction import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3._wire.stop import StopScanner
+    from collections.abc import Sequence
+
+
+class StopScanner:
+    """Lets text pass up to the first stop sequence, also when it arrives split.
+
+    Attributes:
+        matched: The sequence that ended the text, or None.
+        held: Text that may be the beginning of a sequence.
+    """
+
+    def __init__(self, sequences: Sequence[str]) -> None:
+        """Take the sequences; without any, everything passes."""
+        self.matched: str | None = None
+        self._sequences = tuple(sequences)
+        self.held: str = ""
+
+    def feed(self, text: str) -> str:
+        """Take more text and return what is certain to come before any stop sequence."""
+        if not self._sequences or self.matched is not None:
+            return text if self.matched is None else ""
+        text = f"{self.held}{text}"
+        # The sequence that is complete first wins, so that the result does not depend on how
+        # the text was split.
+        found = [
+            (position + len(sequence), position, sequence)
+            for sequence in self._sequences
+            if (position := text.find(sequence)) >= 0
+        ]
+        if found:
+            _, start, self.matched = min(found)
+            self.held = ""
+            return text[:start]
+        keep = self._undecided(text)
+        self.held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def flush(self) -> str:
+        """Return the text that was held back, at the end of the answer."""
+        held, self.held = self.held, ""
+        return held
+
+    def _undecided(self, text: str) -> int:
+        """Count the characters at the end that may be the beginning of a stop sequence."""
+        longest = max(len(sequence) for sequence in self._sequences) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            end = text[-size:]
+            if any(sequence.startswith(end) for sequence in self._sequences):
+                return size
+        return 0
+
 
 REPLACEMENT = "\ufffd"
 

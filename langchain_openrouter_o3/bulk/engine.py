@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.ai import add_usage
 
+from langchain_openrouter_o3._http.meter import METER
 from langchain_openrouter_o3._json import encode
-from langchain_openrouter_o3._meter import METER
 from langchain_openrouter_o3.bulk import values
+from langchain_openrouter_o3.bulk.budget import RowMeter
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.journal import Journal, Record, State
-from langchain_openrouter_o3.bulk.meter import RowMeter
 from langchain_openrouter_o3.bulk.outbox import AsFinished, InOrder, Outbox
 from langchain_openrouter_o3.bulk.rows import Progress, Row
 from langchain_openrouter_o3.bulk.source import Item, Source, digest, duplicate

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._http.lookup import Lookup
 from langchain_openrouter_o3._json import decode, encode, is_object
-from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3.bulk.database import Database
 from langchain_openrouter_o3.bulk.export import opened
 from langchain_openrouter_o3.bulk.journal import Record, read_records
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3._cli.bulk_rows import RowsOfFile
+from langchain_openrouter_o3._cli.bulk_command import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
 from tests.bulk.ways import people
 

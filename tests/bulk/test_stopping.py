@@ -18,7 +18,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3.bulk import BulkInterrupted, abulk, bulk, engine
-from langchain_openrouter_o3.bulk.stopping import interruptible
+from langchain_openrouter_o3.bulk.run import interruptible
 from tests.bulk.script import WORKERS
 from tests.bulk.server import Plan, Server
 from tests.bulk.ways import by_prompt, model_of, paid, people, prompts

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
 
-from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from tests import wire
 from tests.scripted import add_up, read_chunks, read_message
 

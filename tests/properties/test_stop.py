@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_openrouter_o3._wire.stop import StopScanner
+from langchain_openrouter_o3._wire.text import StopScanner
 
 # Two letters, so that sequences overlap, repeat and are each other's prefixes.
 TEXTS = st.text("ab", max_size=20)

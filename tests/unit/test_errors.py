@@ -13,7 +13,6 @@ from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import errors
-from langchain_openrouter_o3._wire.error_payloads import MAX_MESSAGE_CHARS, error_from_payload
 from langchain_openrouter_o3.errors import (
     ErrorResponse,
     OpenRouterAPIError,
@@ -29,6 +28,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRateLimitError,
     OpenRouterTimeoutError,
 )
+from langchain_openrouter_o3.errors.from_payload import MAX_MESSAGE_CHARS, error_from_payload
 from tests.wire import error
 
 LEAVES = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]

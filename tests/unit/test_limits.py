@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_openrouter_o3._http.deadlines import Deadlines, TimeLimits
 from langchain_openrouter_o3._http.exchange import (
     Deliver,
     Receive,
@@ -16,8 +15,8 @@ from langchain_openrouter_o3._http.exchange import (
     exchange,
 )
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import check_limit
-from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3._http.time_limits import Deadlines, TimeLimits, check_limit
+from langchain_openrouter_o3._wire.readers import ChunkReader
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterIdleTimeoutError,

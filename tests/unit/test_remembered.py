@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterInputError
-from langchain_openrouter_o3._wire.remembered import remembered
-from langchain_openrouter_o3.tools import tools_to_wire
+from langchain_openrouter_o3._json import remembered
+from langchain_openrouter_o3._wire.tools import tools_to_wire
 
 seen: list[Any] = []
 

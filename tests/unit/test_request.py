@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
+from langchain_openrouter_o3._arguments.constructor import canonical_names
+from langchain_openrouter_o3._arguments.conversions import read_reasoning
 from langchain_openrouter_o3._arguments.fields import ALIASES
-from langchain_openrouter_o3._arguments.names import canonical_names
 from langchain_openrouter_o3._arguments.parameters import merge_parameters, withheld_from
-from langchain_openrouter_o3._arguments.reasoning import read_reasoning
 from langchain_openrouter_o3._wire.request import (
     build_body,
     build_headers,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy
-from langchain_openrouter_o3._waits import reset_seconds, retry_after_seconds, wait_in_words
+from langchain_openrouter_o3.errors.waits import reset_seconds, retry_after_seconds, wait_in_words
 
 NOW = 1_785_000_000.0
 

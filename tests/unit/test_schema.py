@@ -8,7 +8,7 @@ from typing import Any, Optional
 import pytest
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._wire.schema import resolve_ref, without_invented_words
+from langchain_openrouter_o3._wire.schemas.json_schema import resolve_ref, without_invented_words
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from tests.schemas import drop_absent, mend, strict_schema
 

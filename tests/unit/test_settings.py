@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from langchain_openrouter_o3.settings import (
+from langchain_openrouter_o3._arguments.settings import (
     MaxPrice,
     Percentiles,
     ProviderPreferences,

@@ -14,13 +14,13 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_openrouter_o3._json import decode, encode
+from langchain_openrouter_o3._wire.output_schema import build_output_schema, response_format_to_wire
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterOutputError,
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.output_schema import build_output_schema, response_format_to_wire
 from langchain_openrouter_o3.structured_output import StructuredOutputParser
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from langchain_openrouter_o3._http.timeouts import check_timeout, default_timeout, to_timeout
+from langchain_openrouter_o3._http.time_limits import check_timeout, default_timeout, to_timeout
 
 
 def test_reading_is_patient_and_connecting_is_not() -> None:

@@ -9,8 +9,8 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tool_name, tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.tools import tool_choice_to_wire, tool_name, tools_to_wire
 
 
 @tool

@@ -1,0 +1,319 @@
+"""What an answer is to become: any schema that LangChain users write, read once.
+
+Source: https://openrouter.ai/docs/features/structured-outputs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass
+from functools import cached_property, lru_cache
+from typing import Annotated, Any, get_origin
+
+from langchain_core.utils.function_calling import convert_to_json_schema
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, WithJsonSchema
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic.v1 import BaseModel as BaseModelV1
+from pydantic_core import core_schema
+from typing_extensions import is_typeddict, override
+
+from langchain_openrouter_o3._json import decode, encode, is_object, remembered
+from langchain_openrouter_o3._wire.schemas.json_schema import (
+    JSON_TYPES,
+    Schema,
+    clean_name,
+    read_schema,
+    without_invented_words,
+)
+from langchain_openrouter_o3._wire.schemas.optionals import OptionalsRestorer, has_optionals
+from langchain_openrouter_o3._wire.schemas.strict_schema import (
+    StrictSchema,
+    compile_strict,
+    schema_to_wire,
+)
+from langchain_openrouter_o3._wire.schemas.typed_dicts import rebuild_typed_dict
+from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.errors.warn import warn_not_strict
+
+_MAX_QUOTE = 300
+_WRAPPERS = ("schema", "parameters", "input_schema", "inputSchema")
+"""Where envelopes, functions of OpenAI and Anthropic, and MCP tools hold their schema."""
+
+_EMPTY_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool)
+_MODEL_JSON_SCHEMA: Any = BaseModel.model_json_schema
+_MARKS_OF_A_SCHEMA = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"})
+
+_KINDS_READ = ("json_schema", "object", "function", *JSON_TYPES)
+
+
+class SchemaMismatchError(ValueError):
+    """An answer does not fit its schema; the cause says why."""
+
+
+@dataclass(frozen=True)
+class OutputSchema:
+    """What an answer is to become.
+
+    Attributes:
+        name: As OpenAI accepts it.
+        description: For the model.
+        schema: The JSON schema as the caller means it, before it is made strict.
+        validate: Turns JSON text into the caller's object; it may raise anything.
+        output_type: Of that object.
+        is_dictionary: Whether a stream shows a dictionary while it grows, however little of it
+            is there; instances appear once they are valid.
+        strict: What the caller's own envelope or function says; None if nothing.
+    """
+
+    name: str
+    description: str | None
+    schema: Schema
+    validate: Callable[[str | bytes], Any]
+    output_type: Any
+    is_dictionary: bool = False
+    strict: bool | None = None
+
+    def make(self, text: str | bytes) -> Any:
+        """Make the caller's object of JSON text.
+
+        Raises:
+            SchemaMismatchError: It does not fit; the cause says why.
+        """
+        try:
+            meant = encode(self.restore(decode(text))) if self._has_nulls(text) else text
+            return self.validate(meant)
+        except Exception as error:  # the caller's own validators may raise anything; all is kept
+            raise SchemaMismatchError from error
+
+    def make_of_value(self, value: Any) -> Any:
+        """Make the caller's object of parsed JSON; see `make`."""
+        try:
+            text = encode(value)
+        except ValueError as error:  # half a surrogate pair
+            raise SchemaMismatchError from error
+        return self.make(text)
+
+    def make_partial(self, value: Any) -> Any:
+        """Make of JSON that is still growing what a stream can show; None if there is nothing."""
+        if self.is_dictionary:
+            return self.restore(value)
+        try:
+            return self.make_of_value(value)
+        except SchemaMismatchError:
+            return None  # not valid yet
+
+    def restore(self, value: Any) -> Any:
+        """Take out the nulls that stand for absent properties."""
+        return self._restorer.restore(value) if self._restorer is not None else value
+
+    def _has_nulls(self, text: str | bytes) -> bool:
+        word = "null" if isinstance(text, str) else b"null"
+        return self._restorer is not None and word in text  # type: ignore[operator]
+
+    @cached_property
+    def _restorer(self) -> OptionalsRestorer | None:
+        schema = self._compiled.schema
+        if not has_optionals(schema):
+            return None
+        return OptionalsRestorer(schema, is_for_class=not self.is_dictionary)
+
+    @cached_property
+    def _compiled(self) -> StrictSchema:
+        return compile_strict(self.schema, parsed_here=True)
+
+    def response_format(
+        self, *, strict: bool | None, parsed_here: bool
+    ) -> tuple[dict[str, Any], str | None]:
+        """Return the `json_schema` envelope, and why it is not strict although it might have been.
+
+        Args:
+            strict: True, False, or None: strict if the schema can be.
+            parsed_here: See `compile_strict`.
+
+        Raises:
+            OpenRouterInputError: It must be strict and cannot be; the text names the path.
+        """
+        is_strict, schema, problem = self._to_wire(strict=strict, parsed_here=parsed_here)
+        envelope: dict[str, Any] = {"name": self.name, "strict": is_strict, "schema": schema}
+        if self.description:
+            envelope["description"] = self.description
+        return {"type": "json_schema", "json_schema": envelope}, problem
+
+    def tool(self, *, strict: bool | None) -> tuple[dict[str, Any], str | None]:
+        """Return the function whose arguments are the object; see `response_format`."""
+        is_strict, schema, problem = self._to_wire(strict=strict, parsed_here=True)
+        function: dict[str, Any] = {"name": self.name, "strict": is_strict, "parameters": schema}
+        if self.description:
+            function["description"] = self.description
+        return {"type": "function", "function": function}, problem
+
+    def _to_wire(
+        self, *, strict: bool | None, parsed_here: bool
+    ) -> tuple[bool, Schema, str | None]:
+        strict = self.strict if strict is None else strict
+        compiled = self._compiled if parsed_here else compile_strict(self.schema, parsed_here=False)
+        is_strict, schema = schema_to_wire(self.schema, compiled, strict, f"schema {self.name!r}")
+        return is_strict, schema, compiled.problem if strict is None else None
+
+    def traced(self, schema: Any) -> dict[str, Any]:
+        """Return the schema in a form that LangChain can put into traces.
+
+        LangChain converts it anew for each call, and some of its own conversions fail.
+        """
+        ours = {"title": self.name, **self.schema}
+        if is_dataclass(schema):
+            return ours  # of which langchain-core's conversion warns when it meets a factory
+        try:
+            return convert_to_json_schema(schema)
+        except Exception:  # noqa: BLE001 - what is only traced can never break a call
+            return ours
+
+
+def build_output_schema(schema: Any) -> OutputSchema:
+    """Read a schema in any of the forms that LangChain users write.
+
+    Args:
+        schema: A Pydantic class (v2 or v1), dataclass, TypedDict, JSON schema with or without
+            title, OpenAI function or tool, or a `json_schema` envelope.
+
+    Raises:
+        OpenRouterInputError: It is none of these.
+    """
+    if is_object(schema):
+        return _read_dictionary(schema)
+    if not isinstance(schema, type) or get_origin(schema) is not None:
+        raise _no_schema(schema)  # on Python 3.10 list[int] calls itself a type
+    return _read_class(schema)
+
+
+def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
+    """Convert `response_format`, whose answer somebody else parses.
+
+    Args:
+        value: Any schema that `build_output_schema` takes, `{"type": "json_object"}`, or another
+            dictionary that OpenRouter knows by its `type`.
+        is_told: Whether a warning says that it cannot be strict.
+
+    Raises:
+        OpenRouterInputError: It is none of these, or its own `strict` cannot be had.
+    """
+    wire: dict[str, Any]
+    if is_object(value):
+        read = _read_format(value)
+        wire, problem = read["wire"], read["problem"]
+    else:
+        wire, problem = build_output_schema(value).response_format(strict=None, parsed_here=False)
+    if problem and is_told:
+        warn_not_strict(f"schema {wire['json_schema']['name']!r}", problem)
+    return wire
+
+
+@remembered
+def _read_format(value: dict[str, Any]) -> dict[str, Any]:
+    kind = value.get("type")
+    if isinstance(kind, str) and kind not in _KINDS_READ:
+        return {"wire": dict(value), "problem": None}
+    try:
+        read = _read_dictionary(value)
+    except OpenRouterInputError as error:
+        raise OpenRouterInputError(f"response_format: {error}") from None
+    wire, problem = read.response_format(strict=None, parsed_here=False)
+    return {"wire": wire, "problem": problem}
+
+
+@lru_cache(maxsize=256)  # a class is read once, however many calls are made of it
+def _read_class(schema: Any) -> OutputSchema:
+    name = clean_name(schema.__name__)
+    try:
+        json_schema, validate = _take_class(schema)
+    except (PydanticUserError, NameError, TypeError) as error:
+        raise OpenRouterInputError(f"schema {name!r}: {error}") from error
+    read = read_schema(without_invented_words(json_schema), f"schema {name!r}")
+    is_dictionary = is_typeddict(schema)
+    # pydantic warns of a class of its first version inside one of its second.
+    is_old = issubclass(schema, BaseModelV1)
+    output_type = Annotated[Any, WithJsonSchema(read)] if is_old else schema
+    return OutputSchema(name, read.get("description"), read, validate, output_type, is_dictionary)
+
+
+def _take_class(schema: type[Any]) -> tuple[Schema, Callable[[str | bytes], Any]]:
+    """Return the JSON schema of a class, and what makes an object of JSON text."""
+    if issubclass(schema, BaseModelV1):
+        return schema.schema(), lambda text: schema.parse_obj(decode(text))
+    if issubclass(schema, BaseModel):
+        return _read_model(schema), schema.model_validate_json
+    if not is_dataclass(schema) and not is_typeddict(schema):
+        raise _no_schema(schema)
+    adapter: TypeAdapter[Any] = TypeAdapter(
+        rebuild_typed_dict(schema) if is_typeddict(schema) else schema
+    )
+    return adapter.json_schema(schema_generator=_SchemaGenerator), adapter.validate_json
+
+
+def _read_model(schema: type[BaseModel]) -> Schema:
+    theirs: Any = schema.model_json_schema
+    if theirs.__func__ is not _MODEL_JSON_SCHEMA.__func__:
+        read: Schema = theirs()  # the caller's own method, which may take no arguments
+        return read
+    return schema.model_json_schema(schema_generator=_SchemaGenerator)
+
+
+class _SchemaGenerator(GenerateJsonSchema):
+    """Tells the default of a factory that can make one thing only, such as `list`.
+
+    The model needs it where null is not invited, and a union's member is chosen by it.
+    """
+
+    @override
+    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        factory: Any = schema.get("default_factory")
+        if any(factory is each for each in _EMPTY_FACTORIES):
+            return factory()
+        return super().get_default_value(schema)
+
+
+def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
+    inner = schema.get("json_schema", schema.get("function", schema))
+    if not is_object(inner):
+        raise OpenRouterInputError("schema: 'json_schema' or 'function' must be a dictionary.")
+    wrapped = (inner[key] for key in _WRAPPERS if key in inner)
+    body = next(wrapped, inner if inner is schema else None)
+    if not is_object(body) or not body.keys() & _MARKS_OF_A_SCHEMA:
+        raise OpenRouterInputError(
+            "schema: the dictionary is neither a JSON schema nor an OpenAI function."
+        )
+    name = clean_name(str(inner.get("name") or body.get("title") or "output"))
+    read = read_schema(body, f"schema {name!r}")
+    strict = inner.get("strict")
+    return OutputSchema(
+        name,
+        inner.get("description") or read.get("description"),
+        read,
+        _dictionary_validator(read),
+        Annotated[dict[str, Any], WithJsonSchema(read)],
+        is_dictionary=True,
+        strict=strict if isinstance(strict, bool) else None,
+    )
+
+
+def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
+    import jsonschema  # noqa: PLC0415 - takes 45 ms
+
+    checks: Any = jsonschema
+    validator = checks.Draft202012Validator(schema)
+
+    def validate(text: str | bytes) -> Any:
+        value = decode(text)
+        error = checks.exceptions.best_match(validator.iter_errors(value))
+        if error is not None:
+            raise ValueError(f"{error.json_path}: {error.message[:_MAX_QUOTE]}")
+        return value
+
+    return validate
+
+
+def _no_schema(schema: Any) -> OpenRouterInputError:
+    return OpenRouterInputError(
+        f"schema: {schema!r} is not a schema; pass a Pydantic class, dataclass, TypedDict or a "
+        "JSON schema."
+    )

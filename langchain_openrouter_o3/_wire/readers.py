@@ -1,0 +1,141 @@
+"""The reader of a call that wants one whole message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._wire.accumulator import MODEL_PROVIDER, Answer
+from langchain_openrouter_o3._wire.chunks import build_delta, build_last
+from langchain_openrouter_o3._wire.usage import read_response_cache
+from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_core.messages import AIMessage
+    from langchain_core.messages.tool import ToolCallChunk
+    from langchain_core.outputs import ChatGenerationChunk
+
+    from langchain_openrouter_o3._wire.accumulator import Delta
+
+
+class AnswerReader:
+    """What both readers share: feeding the answer, its end, and its failures."""
+
+    def __init__(self, headers: Mapping[str, str], stop: Sequence[str] = ()) -> None:
+        """Start an answer.
+
+        Args:
+            headers: Response headers, lower-case names.
+            stop: Sequences before which the text ends.
+        """
+        cache = read_response_cache(headers)
+        self.answer = Answer(stop, headers.get("x-generation-id"), cache)
+        self._streamed = True  # until a whole body comes; a stream may bring nothing at all
+
+    @property
+    def closed(self) -> bool:
+        """Whether a stop sequence was met in a stream, so that the rest is not wanted."""
+        return self._streamed and self.answer.stop.matched is not None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the server has said that the answer is whole; `[DONE]` and usage may follow."""
+        return self.answer.finish_reason is not None
+
+    def cut(self, reason: str) -> OpenRouterError:
+        """Build the error of an answer that broke off."""
+        return OpenRouterStreamCutError(
+            f"The stream ended {reason}; what had come is in .partial, and nothing of it was "
+            "executed. Ask again.",
+            retryable=None if self.answer.has_content() else True,  # nothing came: ask again
+        )
+
+    def explain(self, error: OpenRouterError) -> OpenRouterError:
+        """Add the generation id and the partial message to an error."""
+        error.generation_id = error.generation_id or self.answer.generation_id
+        self.answer.close()  # text held back for a stop sequence belongs to what had come
+        if error.partial is None and self.answer.has_anything():
+            error.partial = self.answer.message(complete=False)
+        return error
+
+    def note_attempts(self, attempts: int, seconds_waited: float) -> None:
+        """Remember how often the request was sent and how long was waited in between."""
+        self.answer.repetitions = {"attempts": attempts, "seconds_waited": seconds_waited}
+
+    def check_end(self, *, done: bool) -> None:
+        """Refuse an answer that is not a finished one.
+
+        Args:
+            done: Whether `[DONE]` has come.
+
+        Raises:
+            OpenRouterStreamCutError: A stream ended without a finish reason.
+            OpenRouterAPIError: See `Answer.check`.
+        """
+        is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
+        if not is_finished and self.answer.finish_reason != "error":
+            raise self.cut("before the model had finished (no finish reason)")
+        self.answer.check()
+
+    def note_framing(self, framing: str) -> bool:
+        """Remember how the answer arrives and return whether it is a whole body."""
+        self._streamed = framing == "events"
+        return not self._streamed
+
+
+class MessageReader(AnswerReader):
+    """Gives the message once, at the end."""
+
+    def feed(self, payload: dict[str, Any], framing: str) -> list[AIMessage]:
+        """Take a whole body, or a chunk if the server streams all the same."""
+        self.answer.feed(payload, whole=self.note_framing(framing))
+        return []
+
+    def finish(self, *, done: bool) -> list[AIMessage]:
+        """Take the end of the answer, with or without `[DONE]`, and give the message.
+
+        Raises:
+            OpenRouterError: It was no answer; see `AnswerReader.check_end`.
+        """
+        self.answer.close()
+        self.check_end(done=done)
+        return [self.answer.message()]
+
+
+class ChunkReader(AnswerReader):
+    """Gives a chunk for each delta that adds something, and a last one."""
+
+    def feed(self, payload: dict[str, Any], framing: str) -> list[ChatGenerationChunk]:
+        """Take the next chunk of the stream, or a whole body if the server sends one."""
+        return self._chunks(self.answer.feed(payload, whole=self.note_framing(framing)))
+
+    def finish(self, *, done: bool) -> list[ChatGenerationChunk]:
+        """Take the end of the answer, with or without `[DONE]`, and give the last chunks.
+
+        Raises:
+            OpenRouterError: It was no answer; see `AnswerReader.check_end`.
+        """
+        held_back = self.answer.close()  # first, because it is content
+        self.check_end(done=done)
+        chunks = self._chunks(held_back)
+        usage, metadata = self.answer.summary()
+        kwargs = self.answer.closing_kwargs()
+        return [*chunks, build_last(kwargs, metadata, usage)]
+
+    def _chunks(self, delta: Delta) -> list[ChatGenerationChunk]:
+        text, reasoning, tool_call_chunks = delta
+        chunks: list[ChatGenerationChunk] = []
+        extra = {"reasoning_content": reasoning} if reasoning else {}
+        if text or extra:
+            chunks.append(_chunk(text, extra, []))
+        if tool_call_chunks:
+            chunks.append(_chunk("", {}, tool_call_chunks))
+        return chunks
+
+
+def _chunk(
+    text: str, additional_kwargs: dict[str, Any], tool_call_chunks: list[ToolCallChunk]
+) -> ChatGenerationChunk:
+    metadata = {"model_provider": MODEL_PROVIDER}
+    return build_delta(text, additional_kwargs, metadata, tool_call_chunks)

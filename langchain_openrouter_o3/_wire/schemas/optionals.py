@@ -1,0 +1,124 @@
+"""Optional properties in answers: the null that stands for an absent one is taken out again."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._wire.schemas.json_schema import ABSENT, resolve_ref, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from langchain_openrouter_o3._wire.schemas.json_schema import Schema
+
+
+def has_optionals(schema: Schema) -> bool:
+    """Whether null may stand for an absent property anywhere in a schema made strict."""
+    return any(ABSENT in node for _, node in walk(schema))
+
+
+class OptionalsRestorer:
+    """Turns what strict mode had to return into what the caller's schema says."""
+
+    def __init__(self, schema: Schema, *, is_for_class: bool = False) -> None:
+        """Take a schema made strict, with its marks.
+
+        Args:
+            schema: With the marks.
+            is_for_class: Whether a class takes what is restored, and chooses the members of
+                unions itself: it is given defaults there, so that it chooses the same ones.
+        """
+        self._root = schema
+        self._is_for_class = is_for_class
+
+    def restore(self, value: Any) -> Any:
+        """Take out each null that stands for an absent property."""
+        return self._restore(value, self._root)
+
+    def _restore(self, value: Any, schema: Schema) -> Any:
+        if not is_object(value) and not is_array(value):
+            return value
+        options = list(self._options(schema, ()))
+        if len(options) < 2:  # noqa: PLR2004 - no choice
+            return self._inside(value, (options or [{}])[0], {})
+        # Null may be a value for one member and absence for another: a value is taken first.
+        for option in (fitting := self._fitting(value, options)):
+            if self._inside(value, option, {}) == value:
+                return value
+        return self._inside(value, fitting[0], self._defaults(fitting[0])) if fitting else value
+
+    def _inside(self, value: Any, shape: Schema, defaults: Mapping[str, Any]) -> Any:
+        if is_array(value):
+            items = shape.get("items", {})
+            return [self._restore(item, items) for item in value]
+        properties = shape.get("properties", {})
+        restored: dict[str, Any] = {}
+        for name, item in value.items():
+            child = properties.get(name, {})
+            if item is not None or ABSENT not in child:
+                restored[name] = self._restore(item, child)
+            elif name in defaults:
+                restored[name] = defaults[name]
+        return restored
+
+    def _defaults(self, shape: Schema) -> dict[str, Any]:
+        """Return the defaults of a union's member that a class would take."""
+        marked = {
+            name: child
+            for name, child in shape.get("properties", {}).items()
+            if self._is_for_class and "default" in child.get(ABSENT, ())
+        }
+        return {
+            name: child[ABSENT]["default"]
+            for name, child in marked.items()
+            if self._whole.evolve(schema=child).is_valid(child[ABSENT]["default"])
+        }
+
+    def _fitting(self, value: Any, options: list[Schema]) -> list[Schema]:
+        """Choose the members of a union that a value fits as a whole."""
+        fitting = [each for each in options if self._whole.evolve(schema=each).is_valid(value)]
+        # An answer that is still growing, or was not held to the schema, lacks properties.
+        fitting = fitting or [
+            each for each in options if self._partial.evolve(schema=each).is_valid(value)
+        ]
+        # Where one value is wrong the keys tell the member, so that its class judges that value
+        # alone: one of pydantic's first version would take another member for a null elsewhere.
+        return fitting or [each for each in options if _names_all_keys(each, value)]
+
+    def _options(self, schema: Schema, seen: tuple[str, ...]) -> Iterator[Schema]:
+        """Give a schema, or the members of its unions, references followed."""
+        reference = schema.get("$ref")
+        if reference is not None:
+            if reference not in seen:
+                target = resolve_ref(reference, self._root)
+                yield from self._options(target, (*seen, reference))
+        elif "anyOf" in schema:
+            for option in schema["anyOf"]:
+                yield from self._options(option, seen)
+        elif schema.get("type") != "null":
+            yield schema
+
+    @cached_property
+    def _whole(self) -> Any:
+        from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 45 ms
+
+        return Draft202012Validator(self._root)
+
+    @cached_property
+    def _partial(self) -> Any:
+        import jsonschema  # noqa: PLC0415 - same
+
+        checks: Any = jsonschema
+        lenient = checks.validators.extend(checks.Draft202012Validator, {"required": _let_pass})
+        return lenient(self._root)
+
+
+def _let_pass(*_: Any) -> tuple[()]:
+    """Find no errors. A keyword without a function would be called all the same."""
+    return ()
+
+
+def _names_all_keys(schema: Schema, value: Any) -> bool:
+    return is_object(value) and value.keys() <= schema.get("properties", {}).keys()

@@ -1,0 +1,225 @@
+"""Which class an error has: by OpenRouter's own codes, by words, by status.
+
+Source: https://openrouter.ai/docs/api-reference/errors
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from langchain_openrouter_o3.errors import (
+    OpenRouterAPIError,
+    OpenRouterAuthenticationError,
+    OpenRouterContextOverflowError,
+    OpenRouterCreditsError,
+    OpenRouterError,
+    OpenRouterInvalidRequestError,
+    OpenRouterModerationError,
+    OpenRouterNotFoundError,
+    OpenRouterPermissionError,
+    OpenRouterRateLimitError,
+    OpenRouterRefusalError,
+    OpenRouterTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.errors.failure import Failure
+
+MAX_SEARCHED_CHARS = 10_000
+"""Of a message; what matters stands at its beginning."""
+
+
+class Meaning(NamedTuple):
+    """What a code or a wording means.
+
+    Attributes:
+        kind: The class of the error.
+        status: The HTTP status that goes with it, for bodies that name none.
+    """
+
+    kind: type[OpenRouterError]
+    status: int | None
+
+
+class Wording(NamedTuple):
+    """Words that mean something.
+
+    Attributes:
+        pattern: Of the message and the codes.
+        statuses: With which it counts; None is a body that names no status.
+        meaning: See `Meaning`.
+    """
+
+    pattern: str
+    statuses: frozenset[int | None]
+    meaning: Meaning
+
+
+_INVALID = Meaning(OpenRouterInvalidRequestError, 400)
+_OVERFLOW = Meaning(OpenRouterContextOverflowError, 400)
+_CREDITS = Meaning(OpenRouterCreditsError, 402)
+_MODERATION = Meaning(OpenRouterModerationError, 403)
+_NOT_FOUND = Meaning(OpenRouterNotFoundError, 404)
+_RATE_LIMIT = Meaning(OpenRouterRateLimitError, 429)
+
+_BY_AVAILABILITY = {
+    "model_not_found": _NOT_FOUND,
+    "wrong_endpoint": _INVALID,
+    "no_endpoints": _NOT_FOUND,
+    "model_deprecated": _NOT_FOUND,
+    "model_unavailable_upstream": _NOT_FOUND,
+    "capacity_exhausted": _RATE_LIMIT,
+    "temporarily_unavailable": Meaning(OpenRouterAPIError, 503),
+    "region_restricted": Meaning(OpenRouterPermissionError, 403),
+    "privacy_restricted": _NOT_FOUND,
+    "constraint_filtered": _NOT_FOUND,
+    "free_variant_ended": _NOT_FOUND,
+}
+
+_BY_ERROR_TYPE = {
+    "context_length_exceeded": _OVERFLOW,
+    "token_limit_exceeded": _CREDITS,  # a cap on credits, not the context window
+    "max_tokens_exceeded": _INVALID,
+    "string_too_long": _INVALID,
+    "authentication": Meaning(OpenRouterAuthenticationError, 401),
+    "permission_denied": Meaning(OpenRouterPermissionError, 403),
+    "payment_required": _CREDITS,
+    "rate_limit_exceeded": _RATE_LIMIT,
+    "provider_overloaded": Meaning(OpenRouterAPIError, 503),
+    "provider_unavailable": Meaning(OpenRouterAPIError, 502),
+    "invalid_request": _INVALID,
+    "invalid_prompt": _INVALID,
+    "not_found": _NOT_FOUND,
+    "precondition_failed": Meaning(OpenRouterInvalidRequestError, 412),
+    "payload_too_large": Meaning(OpenRouterInvalidRequestError, 413),
+    "unprocessable": Meaning(OpenRouterInvalidRequestError, 422),
+    "content_policy_violation": _MODERATION,
+    "refusal": Meaning(OpenRouterRefusalError, 400),
+    "invalid_image": _INVALID,
+    "image_too_large": _INVALID,
+    "image_too_small": _INVALID,
+    "unsupported_image_format": _INVALID,
+    "image_not_found": _INVALID,
+    "image_download_failed": _INVALID,
+    "server": Meaning(OpenRouterAPIError, 500),
+    "timeout": Meaning(OpenRouterTimeoutError, 504),
+}
+
+_BY_STATUS: dict[int, type[OpenRouterError]] = {
+    401: OpenRouterAuthenticationError,
+    402: OpenRouterCreditsError,
+    403: OpenRouterPermissionError,
+    404: OpenRouterNotFoundError,
+    408: OpenRouterTimeoutError,
+    429: OpenRouterRateLimitError,
+    504: OpenRouterTimeoutError,
+}
+
+_REFUSED = frozenset({400, 413, 422, None})
+_BLOCKED = frozenset({400, 403, 422, None})
+_UNNUMBERED = frozenset({None})
+
+# Patterns of errors are compiled (by `re`, once) when there is one: importing is for everybody.
+# The first that fits counts. Where the status says more than words can, it decides alone.
+_WORDINGS = (
+    Wording(
+        r"context_length_exceeded|maximum context length|context (?:window|length|limit|size)"
+        r"|(?:prompt|input|conversation|messages?) (?:is|are) too (?:long|large)"
+        r"|input tokens? (?:count )?exceed",
+        _REFUSED,
+        _OVERFLOW,
+    ),
+    Wording(
+        r"content_filter|content_policy_violation|responsibleaipolicyviolation"
+        r"|content management policy|content (?:filtering )?policy|safety system"
+        r"|violat\w+ (?:\w+ )?(?:usage|content|safety) (?:guideline|polic)"
+        r"|\bmoderation\b|\bflagged\b",
+        _BLOCKED,
+        _MODERATION,
+    ),
+    Wording(
+        r"key limit exceeded|limit of (?:this|the|your) key|(?:spending|credit|usage) limit",
+        frozenset({400, 403, None}),
+        _CREDITS,
+    ),
+    Wording(
+        r"rate.?limit|too many requests|please wait|\b(?:try again|retry) (?:in|after) \d",
+        _UNNUMBERED,
+        _RATE_LIMIT,
+    ),
+    Wording(
+        # Output tokens are another matter: the remedy would be a smaller max_tokens.
+        r"\A(?!.*(?:max_\w*tokens|(?:completion|output) tokens)).*"
+        r"(?:too many (?:\w+ )?tokens"
+        r"|(?:maximum|max|allowed) (?:allowed )?(?:number|amount) of (?:\w+ )?tokens"
+        r"|tokens? (?:\w+ )?(?:exceeds?|exceeded) the (?:\S+ )?(?:maximum|limit|max)"
+        r"|exceeds? the (?:\S+ )?(?:maximum|limit|max)\b.{0,40}\btokens?"
+        r"|(?:input|prompt)\b.{0,60}exceeds? the (?:\S+ )?(?:maximum|limit|max)"
+        r"|supports at most [\d,]+ tokens"
+        r"|reduce the length of the (?:messages|prompt|input)"
+        r"|(?:maximum|max) (?:input|prompt) (?:length|size|tokens))",
+        _REFUSED,
+        _OVERFLOW,
+    ),
+    Wording(
+        r"insufficient.(?:credit|quota|balance|fund)|more credits|payment required"
+        r"|exceeded your current quota",
+        _UNNUMBERED,
+        _CREDITS,
+    ),
+    Wording(
+        r"(?:invalid|incorrect|missing|no|expired).{0,20}(?:api.?key|auth|token\b)|unauthori[sz]ed"
+        r"|authentication",
+        _UNNUMBERED,
+        Meaning(OpenRouterAuthenticationError, 401),
+    ),
+    Wording(
+        r"not a valid model|no endpoints found|\bmodel\b.{0,80}(?:does not exist|not found)",
+        _UNNUMBERED,
+        _NOT_FOUND,
+    ),
+    Wording(
+        r"permission|forbidden|access denied", _UNNUMBERED, Meaning(OpenRouterPermissionError, 403)
+    ),
+    Wording(r"timed? ?out", _UNNUMBERED, Meaning(OpenRouterTimeoutError, 504)),
+    Wording(
+        r"overloaded|unavailable|bad gateway|upstream",
+        _UNNUMBERED,
+        Meaning(OpenRouterAPIError, 503),
+    ),
+)
+
+
+def classify(status: int | None, facts: Failure) -> Meaning:
+    """Say what a failure means: by OpenRouter's own codes, then by words, then by status.
+
+    Args:
+        status: The HTTP status, or a code in the body that is one.
+        facts: What the body says.
+    """
+    known = _BY_AVAILABILITY.get(facts.availability or "") or _BY_ERROR_TYPE.get(
+        facts.error_type or ""
+    )
+    status = status if status is not None else facts.status_of_word
+    if known is None:
+        known = _by_words(status, facts)
+    if known is not None:
+        return known if status is None else known._replace(status=status)
+    return Meaning(_class_of(status), status)
+
+
+def _by_words(status: int | None, facts: Failure) -> Meaning | None:
+    if facts.flagged and status in (400, 403, None):
+        return _MODERATION
+    text = f"{' '.join(facts.codes)} {facts.message}"[:MAX_SEARCHED_CHARS]
+    flags = re.IGNORECASE | re.DOTALL
+    fitting = (each for each in _WORDINGS if status in each.statuses)
+    return next((each.meaning for each in fitting if re.search(each.pattern, text, flags)), None)
+
+
+def _class_of(status: int | None) -> type[OpenRouterError]:
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    is_refused = status is not None and 400 <= status < 500  # noqa: PLR2004
+    return OpenRouterInvalidRequestError if is_refused else OpenRouterAPIError

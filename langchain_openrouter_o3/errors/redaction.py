@@ -1,0 +1,101 @@
+"""What errors do not repeat: secrets, ids of accounts, and the frames that hold them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+from langchain_openrouter_o3._json import is_array, is_object
+
+MAX_DEPTH = 64
+"""Levels; nobody reads deeper, and a hostile body must not exhaust the stack."""
+
+ELLIPSIS = "…"
+"""Where a long text was clipped."""
+
+_MIN_BEGINNING = 8
+# Compiled (by `re`, once) when there is an error: importing is for everybody.
+_ID_OR_KEY = (
+    r"\b(?:user|org|proj)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_*-]{6,}|\bBearer\s+[^\s\"']+"
+    # OpenAI's ids, which are no words such as user-provided
+    r"|\b(?:user|org|organization|proj|project)[-_]"
+    r"(?:(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,}|[a-z]{16,})(?:-[A-Za-z0-9]+)*\b"
+    r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
+)
+# Spellings are compared by `plain_key`.
+_PRIVATE_KEYS = frozenset(
+    {
+        "accountid",
+        "apikey",
+        "authorization",
+        "openaiorganization",
+        "openaiproject",
+        "organization",
+        "organizationid",
+        "orgid",
+        "projectid",
+        "teamid",
+        "userid",
+    }
+)
+
+
+def plain_key(key: str) -> str:
+    """Return what spellings of one key have in common: `errorMessage`, `error_message`."""
+    return key.replace("_", "").replace("-", "").replace(" ", "").lower()
+
+
+def redact(value: Any, depth: int = 0) -> Any:
+    """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
+    if depth > MAX_DEPTH:
+        return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
+    if isinstance(value, str):
+        return re.sub(_ID_OR_KEY, "[redacted]", value)
+    if is_object(value):
+        return {
+            redact(key): redact(item, depth + 1)
+            for key, item in value.items()
+            if plain_key(key) not in _PRIVATE_KEYS
+        }
+    if is_array(value):
+        return [redact(item, depth + 1) for item in value]
+    return value
+
+
+def conceal(value: Any, secret: str, depth: int = 0) -> Any:
+    """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it."""
+    if isinstance(value, str):
+        return _without_beginning(value.replace(secret, "[redacted]"), secret)
+    if is_object(value) and depth < MAX_DEPTH:
+        return {
+            conceal(key, secret): conceal(item, secret, depth + 1) for key, item in value.items()
+        }
+    if is_array(value) and depth < MAX_DEPTH:
+        return [conceal(item, secret, depth + 1) for item in value]
+    return value
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Take out the beginning of a secret that was clipped in its middle."""
+    *clipped, last = text.split(ELLIPSIS)
+    for number, part in enumerate(clipped):
+        at = part.rfind(secret[:_MIN_BEGINNING])
+        if at >= 0 and secret.startswith(part[at:]):
+            clipped[number] = f"{part[:at]}[redacted]"
+    return ELLIPSIS.join([*clipped, last])
+
+
+E = TypeVar("E", bound=BaseException)
+
+
+def without_frames(error: E) -> E:
+    """Take the frames out of an error and of all that led to it; see the module."""
+    found: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while found:
+        each = found.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            found += [each.__cause__, each.__context__, *getattr(each, "exceptions", ())]
+    return error
