@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from typing_extensions import override
 
 from langchain_openrouter_o3._json import decode, is_object
-from langchain_openrouter_o3._wire.accumulator import is_truncated
+from langchain_openrouter_o3._wire.finish_reasons import is_truncated
 from langchain_openrouter_o3._wire.output_schema import OutputSchema, SchemaMismatchError
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from langchain_openrouter_o3._wire.accumulator import is_truncated
+from langchain_openrouter_o3._wire.finish_reasons import is_truncated
 
 if TYPE_CHECKING:
     from collections.abc import Generator

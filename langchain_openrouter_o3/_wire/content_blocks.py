@@ -18,7 +18,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.messages.block_translators import register_translator
 
 from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.accumulator import MODEL_PROVIDER
+from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._wire.accumulator import MODEL_PROVIDER, Answer
 from langchain_openrouter_o3._wire.chunks import build_delta, build_last
+from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER, ResponseAccumulator
 from langchain_openrouter_o3._wire.usage import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCallChunk
     from langchain_core.outputs import ChatGenerationChunk
 
-    from langchain_openrouter_o3._wire.accumulator import Delta
+    from langchain_openrouter_o3._wire.message_accumulator import Delta
 
 
-class AnswerReader:
+class ResponseReader:
     """What both readers share: feeding the answer, its end, and its failures."""
 
     def __init__(self, headers: Mapping[str, str], stop: Sequence[str] = ()) -> None:
@@ -30,7 +30,7 @@ class AnswerReader:
             stop: Sequences before which the text ends.
         """
         cache = read_response_cache(headers)
-        self.answer = Answer(stop, headers.get("x-generation-id"), cache)
+        self.answer = ResponseAccumulator(stop, headers.get("x-generation-id"), cache)
         self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
     @property
@@ -71,7 +71,7 @@ class AnswerReader:
 
         Raises:
             OpenRouterStreamCutError: A stream ended without a finish reason.
-            OpenRouterAPIError: See `Answer.check`.
+            OpenRouterAPIError: See `ResponseAccumulator.check`.
         """
         is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
         if not is_finished and self.answer.finish_reason != "error":
@@ -84,7 +84,7 @@ class AnswerReader:
         return not self._streamed
 
 
-class MessageReader(AnswerReader):
+class MessageReader(ResponseReader):
     """Gives the message once, at the end."""
 
     def feed(self, payload: dict[str, Any], framing: str) -> list[AIMessage]:
@@ -96,14 +96,14 @@ class MessageReader(AnswerReader):
         """Take the end of the answer, with or without `[DONE]`, and give the message.
 
         Raises:
-            OpenRouterError: It was no answer; see `AnswerReader.check_end`.
+            OpenRouterError: It was no answer; see `ResponseReader.check_end`.
         """
         self.answer.close()
         self.check_end(done=done)
         return [self.answer.message()]
 
 
-class ChunkReader(AnswerReader):
+class ChunkReader(ResponseReader):
     """Gives a chunk for each delta that adds something, and a last one."""
 
     def feed(self, payload: dict[str, Any], framing: str) -> list[ChatGenerationChunk]:
@@ -114,7 +114,7 @@ class ChunkReader(AnswerReader):
         """Take the end of the answer, with or without `[DONE]`, and give the last chunks.
 
         Raises:
-            OpenRouterError: It was no answer; see `AnswerReader.check_end`.
+            OpenRouterError: It was no answer; see `ResponseReader.check_end`.
         """
         held_back = self.answer.close()  # first, because it is content
         self.check_end(done=done)
