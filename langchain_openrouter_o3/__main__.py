@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0, or 1 when the request failed, 2 for bad arguments, 130 after Ctrl-C, 141 when
-        nobody reads the output any more.
+        the output is closed.
 
     Raises:
         SystemExit: By argparse: after `--help` and `--version`, and for bad arguments.

@@ -116,7 +116,7 @@ _ENCODER = json.JSONEncoder(
 _REMEMBERED = 256
 
 
-def remembered(convert: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def memoize_json(convert: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Remember what a conversion gives.
 
     Args:

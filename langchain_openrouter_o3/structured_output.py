@@ -6,8 +6,8 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Literal, get_args
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
@@ -25,13 +25,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from langchain_core.messages import BaseMessage
-
-    from langchain_openrouter_o3._wire.output_schema import OutputSchema
 
 _READINGS = 64
 """How often each character may be read: every reading of a growing text starts at its front."""

@@ -36,7 +36,7 @@ COMPLETIONS_PATH = "/chat/completions"
 
 
 def key_from_environment() -> SecretStr | None:
-    """Read the key from `OPENROUTER_API_KEY`; a blank one is none."""
+    """Read the key from `OPENROUTER_API_KEY`; a blank one counts as absent."""
     key = os.environ.get("OPENROUTER_API_KEY", "").strip()
     return SecretStr(key) if key else None
 
@@ -65,7 +65,7 @@ def check_api_key(key: SecretStr | None) -> SecretStr | None:
 
 @lru_cache(maxsize=64)
 def check_base_url(url: str) -> str:
-    """Check that a base URL is one, and return it without the slash at its end.
+    """Check a base URL, and return it without the slash at its end.
 
     The path of chat completions, which people copy from curl examples, is left out, too: it is
     added to each request.
@@ -94,7 +94,7 @@ def usable_base_url(value: Any) -> str:
     """Return a base URL that may have been assigned unchecked; see `check_base_url`.
 
     Raises:
-        OpenRouterInputError: It is none.
+        OpenRouterInputError: It is not a URL.
     """
     try:
         return check_base_url(value if isinstance(value, str) else "")
@@ -204,7 +204,7 @@ def check_service_tier(value: Any) -> Any:
     """Refuse a tier that OpenRouter does not know, with the nearest that it does.
 
     Raises:
-        ValueError: It is none.
+        ValueError: OpenRouter does not know it.
     """
     tiers = get_args(ServiceTier)
     if value is None or value in tiers:

@@ -16,7 +16,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
     """Bring a response format into OpenRouter's form; see `output_schema`.
 
     Raises:
-        OpenRouterInputError: It is none.
+        OpenRouterInputError: It is not a response format.
     """
     from langchain_openrouter_o3._wire import output_schema  # noqa: PLC0415 - not every call needs it
 

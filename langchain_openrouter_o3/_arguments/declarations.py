@@ -34,7 +34,7 @@ class Argument(NamedTuple):
         to_wire: Writes a value for the body, or as headers: one text for all keys, or by name.
         field_to_wire: The same for the value of a field, if that differs.
         withheld: Whether o-series models lack it, so that it is not sent to them.
-        secret: Whether it may hold a credential, so that nobody may see its value.
+        secret: Whether it may hold a credential, so that its value is never shown.
     """
 
     place: Place
@@ -70,7 +70,7 @@ class Argument(NamedTuple):
         return self.body_value(value) if self.field_to_wire is None else self.field_to_wire(value)
 
     def headers(self, value: Any) -> dict[str, str]:
-        """Write a value as headers; an empty one is none."""
+        """Write a value as headers; an empty value writes no header."""
         written: Any = self.body_value(value)
         if is_object(written):
             return written

@@ -69,7 +69,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
-        defer_build=True,  # nobody makes one; the model below is built whole
+        defer_build=True,  # the subclass is built instead
     )
 
     # --- Model and connection ---
@@ -214,7 +214,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         float | None, Withheld("Penalty on a token that was used at all, from -2 to 2.")
     ] = None
     repetition_penalty: Annotated[
-        float | None, Withheld("Penalty on repetition, from 0 to 2; 1 is none.")
+        float | None, Withheld("Penalty on repetition, from 0 to 2; 1 is no penalty.")
     ] = None
     logit_bias: Annotated[
         dict[str, float] | None, Withheld("Bias by token id, from -100 to 100.")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._arguments.fields import ModelFields
 
 HIDDEN = "**********"
-"""What stands for a value that nobody may see."""
+"""Stands for a hidden value."""
 
 _SHOWN = HARMLESS.union(key for name in HEADER_FIELDS for key in ARGUMENTS[name].keys)
 """Headers that hold no credential, by their declarations."""

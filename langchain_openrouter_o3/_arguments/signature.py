@@ -158,8 +158,8 @@ if TYPE_CHECKING:
         """
 
         repetition_penalty: float | None
-        """Penalty on repetition, from 0 to 2; 1 is none. o-series models lack it: it is not sent to
-        them, and one warning says so.
+        """Penalty on repetition, from 0 to 2; 1 is no penalty. o-series models lack it: it is not
+        sent to them, and one warning says so.
         """
 
         logit_bias: dict[str, float] | None

@@ -37,50 +37,50 @@ class Question:
 
 
 def show_answer(
-    model: ChatOpenRouterO3, question: Question, terminal: Terminal, aside: Terminal
+    model: ChatOpenRouterO3, question: Question, stdout: Terminal, stderr: Terminal
 ) -> None:
     """Stream an answer as it is.
 
     Args:
         model: Who answers.
         question: What to ask.
-        terminal: Where the answer goes, and nothing else.
-        aside: Where a person sees a sign of life and the reasoning.
+        stdout: Where the answer goes, and nothing else.
+        stderr: Where a person sees a sign of life and the reasoning.
 
     Raises:
-        OpenRouterError: The request failed; what had come is on the terminal.
+        OpenRouterError: The request failed; what had come is on stdout.
     """
     stream = cast("Generator[AIMessageChunk]", model.stream(question.messages()))
-    aside.wait(THINKING)
+    stderr.wait(THINKING)
     cut = False
     with closing(stream):
         for chunk in stream:
             thought = chunk.additional_kwargs.get("reasoning_content")
-            if thought and aside.watched:
-                aside.say(thought, "dim")
+            if thought and stderr.watched:
+                stderr.say(thought, "dim")
             if chunk.text:
-                make_room(aside)
-                terminal.put(chunk.text)
+                make_room(stderr)
+                stdout.put(chunk.text)
             ended = chunk.response_metadata
             cut = cut or is_truncated(ended.get("finish_reason"), ended.get("native_finish_reason"))
-    make_room(aside)
-    terminal.end_line()
+    make_room(stderr)
+    stdout.end_line()
     if cut:
-        aside.note(CUT)
+        stderr.note(CUT)
 
 
-def make_room(aside: Terminal) -> None:
+def make_room(stderr: Terminal) -> None:
     """Leave a line empty for the eye, but not in a file."""
-    if aside.watched:
-        aside.gap()
+    if stderr.watched:
+        stderr.gap()
 
 
 def show_object(
     model: ChatOpenRouterO3,
     question: Question,
     schema: dict[str, Any],
-    terminal: Terminal,
-    aside: Terminal,
+    stdout: Terminal,
+    stderr: Terminal,
 ) -> None:
     """Extract an object, and write it as one JSON document.
 
@@ -88,8 +88,8 @@ def show_object(
         model: Who answers.
         question: What to extract from.
         schema: JSON schema of the object.
-        terminal: Where the JSON goes, and nothing else.
-        aside: Where a person sees the object grow.
+        stdout: Where the JSON goes, and nothing else.
+        stderr: Where a person sees the object grow.
 
     Raises:
         OpenRouterError: The request failed or gave no such object; what had come stays.
@@ -98,12 +98,12 @@ def show_object(
     stream = cast("Generator[Any]", reader.stream(question.messages()))
     found: Any = None
     complete = False
-    aside.wait(THINKING)
+    stderr.wait(THINKING)
     try:
         with closing(stream):
             for found in stream:
-                aside.grow(json.dumps(found, indent=2, ensure_ascii=False))
+                stderr.grow(json.dumps(found, indent=2, ensure_ascii=False))
         complete = True
     finally:
-        aside.settle(keep=not complete)
-    terminal.line(json.dumps(found, indent=2, ensure_ascii=not terminal.is_unicode))
+        stderr.settle(keep=not complete)
+    stdout.line(json.dumps(found, indent=2, ensure_ascii=not stdout.is_unicode))

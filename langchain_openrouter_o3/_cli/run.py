@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3._cli.answer import Question, make_room, show_answer, show_object
 from langchain_openrouter_o3._cli.connection import EMULATED, build_model, connect
-from langchain_openrouter_o3._cli.tour import guide
+from langchain_openrouter_o3._cli.tour import run_tour
 from langchain_openrouter_o3._cli.usage import Meter, table_rows
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 
@@ -20,7 +20,7 @@ _TOUR_THINK_TIME = 0.5
 
 
 def run(options: Options) -> None:
-    """Answer, extract or guide.
+    """Answer, extract, or show the tour.
 
     Raises:
         OpenRouterError: The request failed; what had come is on the screen.
@@ -43,21 +43,21 @@ def _tour(options: Options) -> None:
             connect(think_time=think_time) as emulated,
             build_model(options.settings(), meter) as model,
         ):
-            guide(model, options.settings(), meter, terminal, emulated=emulated)
+            run_tour(model, options.settings(), meter, terminal, emulated=emulated)
 
 
 def _one_answer(options: Options, question: Question) -> None:
     meter = Meter()
-    with open_terminal(sys.stderr) as aside, open_terminal(sys.stdout) as terminal:
+    with open_terminal(sys.stderr) as stderr, open_terminal(sys.stdout) as terminal:
         with connect() as emulated, build_model(options.settings(), meter) as model:
             if emulated:
-                aside.note(EMULATED)
-                make_room(aside)
+                stderr.note(EMULATED)
+                make_room(stderr)
             if options.schema is None:
-                show_answer(model, question, terminal, aside)
+                show_answer(model, question, terminal, stderr)
             else:
-                show_object(model, question, options.schema, terminal, aside)
+                show_object(model, question, options.schema, terminal, stderr)
         if options.usage or terminal.watched:
             if terminal.watched:
-                aside.line()
-            aside.table(table_rows([meter.read("answer")]), total=False)
+                stderr.line()
+            stderr.table(table_rows([meter.read("answer")]), total=False)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._terminal.terminal import Terminal
 
 
-class Stage:
+class Display:
     """Shows results on a terminal, each kind in its own way."""
 
     def __init__(self, terminal: Terminal) -> None:
@@ -91,7 +91,7 @@ class Step:
 
     name: str
     about: str
-    run: Callable[[ChatOpenRouterO3, Stage], None]
+    run: Callable[[ChatOpenRouterO3, Display], None]
 
     def source(self) -> str:
         """Return the code that runs."""
@@ -112,14 +112,14 @@ def all_steps() -> tuple[Step, ...]:
     )
 
 
-def run_chain(model: ChatOpenRouterO3, show: Stage) -> None:
+def run_chain(model: ChatOpenRouterO3, show: Display) -> None:
     """Chain a prompt, the model and a parser."""
     prompt = ChatPromptTemplate([("user", "What is {x}?")])
     chain = prompt | model | StrOutputParser()
     show.text(chain.invoke({"x": "17 * 23"}))
 
 
-def run_stream(model: ChatOpenRouterO3, show: Stage) -> None:
+def run_stream(model: ChatOpenRouterO3, show: Display) -> None:
     """Stream an answer."""
     puzzle = "All but 9 of 17 sheep flee. How many stay?"
     for chunk in model.stream(puzzle):
@@ -128,7 +128,7 @@ def run_stream(model: ChatOpenRouterO3, show: Stage) -> None:
         show.text(chunk.text)
 
 
-def run_agent(model: ChatOpenRouterO3, show: Stage) -> None:
+def run_agent(model: ChatOpenRouterO3, show: Display) -> None:
     """Let an agent use tools."""
     agent = create_agent(model, tools=[get_weather, add])
     task = "Use get_weather for Rome and add 17 to 25"
@@ -137,7 +137,7 @@ def run_agent(model: ChatOpenRouterO3, show: Stage) -> None:
         show.update(step)
 
 
-def run_tool_loop(model: ChatOpenRouterO3, show: Stage) -> None:
+def run_tool_loop(model: ChatOpenRouterO3, show: Display) -> None:
     """Let the model use tools, without an agent."""
     caller = model.bind_tools([get_weather, add])
     chat = user("Use get_weather for Rome and add 17 to 25")
@@ -146,7 +146,7 @@ def run_tool_loop(model: ChatOpenRouterO3, show: Stage) -> None:
     show.message(answer)
 
 
-def run_extraction(model: ChatOpenRouterO3, show: Stage) -> None:
+def run_extraction(model: ChatOpenRouterO3, show: Display) -> None:
     """Extract an object from a text."""
 
     class Person(BaseModel):
@@ -182,7 +182,7 @@ def user(text: str) -> list[BaseMessage]:
     return [HumanMessage(text)]
 
 
-def call_tools(answer: AIMessage, show: Stage) -> list[ToolMessage]:
+def call_tools(answer: AIMessage, show: Display) -> list[ToolMessage]:
     """Call the tools that an answer asks for, and show both."""
     show.message(answer)
     tools = {each.name: each for each in (get_weather, add)}
@@ -192,7 +192,7 @@ def call_tools(answer: AIMessage, show: Stage) -> list[ToolMessage]:
     return results
 
 
-def guide(
+def run_tour(
     model: ChatOpenRouterO3,
     settings: dict[str, Any],
     meter: Meter,
@@ -221,7 +221,7 @@ def guide(
         terminal.heading(f"{number}. {step.name.capitalize()}", step.about)
         terminal.code(step.source())
         terminal.wait(THINKING)
-        step.run(model, Stage(terminal))
+        step.run(model, Display(terminal))
         terminal.end_line()
         usages.append(meter.read(step.name))
     terminal.heading("What it took", "in tokens, seconds and USD")

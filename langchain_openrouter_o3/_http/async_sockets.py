@@ -1,6 +1,6 @@
 """Sockets on an event loop (asyncio, uvloop, trio), with nothing between httpcore and the socket.
 
-AnyIO's streams read ahead into queues that nobody else can look into. From there a stray answer
+AnyIO's streams read ahead into queues that are closed to everyone else. From there a stray answer
 became the next caller's, an early answer was lost with the write that failed behind it, and
 errors of TLS escaped untyped (see docs/decisions.md). Here whatever has not been read is still in
 the socket, or in the TLS buffer beside it, and `has_unread` tells.

@@ -66,7 +66,7 @@ class ChunkJoiner:
         self._phase = _Phase.HEAD
         self._head = bytearray()
         self._left = 0  # bytes still to come of the chunk under way, or of a sized body
-        self._held = b""  # a size line that is cut in two; behind the end, what nobody asked for
+        self._held = b""  # a size line that is cut in two; behind the end, surplus bytes
 
     @property
     def awaits_head(self) -> bool:

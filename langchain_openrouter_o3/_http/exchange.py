@@ -157,11 +157,11 @@ class Reader(Protocol[T]):
         """Take the regular end of the answer; `done` if the server said so by `[DONE]`."""
         ...
 
-    def cut(self, reason: str) -> OpenRouterError:
+    def truncated_error(self, reason: str) -> OpenRouterError:
         """Build the error of an answer that broke off."""
         ...
 
-    def explain(self, error: OpenRouterError) -> OpenRouterError:
+    def with_context(self, error: OpenRouterError) -> OpenRouterError:
         """Add to an error what is known of the answer: partial message, generation id."""
         ...
 
@@ -176,7 +176,7 @@ class Sources(NamedTuple):
     Attributes:
         jitter: Random numbers in [0, 1).
         clock: Seconds since the epoch.
-        timer: Seconds of a clock that nobody sets.
+        timer: A monotonic clock, in seconds.
     """
 
     jitter: Callable[[], float] = random.random
@@ -230,7 +230,7 @@ def exchange(  # noqa: PLR0913 - everything that a call has of its own
         new_reader: Makes the reader of one attempt's answer.
         sources: Chance and time.
         limits: How long to wait for data, and for everything.
-        gate: Says when a request may be sent; None where nobody asks.
+        gate: Says when a request may be sent; None without a gate.
 
     Yields:
         The steps that a driver carries out.
@@ -284,7 +284,7 @@ def _enter(
     """Wait until the gate lets a request go.
 
     Raises:
-        OpenRouterRateLimitError: The server asked everybody to wait longer than the policy allows.
+        OpenRouterRateLimitError: The server asked for a longer wait than the policy allows.
         OpenRouterTotalTimeoutError: The wait would take longer than what is left.
     """
     retries_left = policy.max_retries - attempt + 1
@@ -334,7 +334,7 @@ def _attempt(
     try:
         yield from _read_answer(reader, BodyDecoder(request.url), sources, deadlines, progress)
     except OpenRouterError as error:
-        raise reader.explain(error) from error.__cause__
+        raise reader.with_context(error) from error.__cause__
 
 
 def _ask(
@@ -378,7 +378,7 @@ def _read_answer(
     try:
         rest = decoder.finish()
     except EOFError:
-        raise reader.cut("in the middle of an event") from None
+        raise reader.truncated_error("in the middle of an event") from None
     yield from _read_payloads(reader, rest, decoder, deadlines, progress)
     yield from _deliver(reader.finish(done=decoder.done), progress)
 

@@ -1,6 +1,6 @@
 """One gate for all calls that share a rate limit: the same server, key and model.
 
-A 429 or 503 that names a time closes the gate for everybody until then. One that names none may
+A 429 or 503 that names a time closes the gate for every call until then. One that names no time may
 be one provider's hiccup; several in a row, or many in a second, are a limit. The gate then closes
 for a moment, lets a single request try (longer and longer apart, while that fails), and starts
 slowly: one request in flight, two, four, …, up to nine tenths of what the server took in the last
@@ -9,8 +9,8 @@ long (as TCP's CUBIC does, RFC 9438). The limit is kept as a rate, which is the 
 law: so it can be less than one in flight, and does not move with the server's speed.
 
 A request is in flight until the head of its answer has come: that tells whether it was taken, and
-no caller's code runs in between. Nobody queues: who may not go is told when to ask again. So
-there is nothing that a cancelled task, a fork, or another event loop could lose.
+no caller's code runs in between. There is no queue: a call that may not go is told when to ask
+again. So there is nothing that a cancelled task, a fork, or another event loop could lose.
 
 The gate belongs to this process; other processes with the same key have their own.
 """

@@ -37,7 +37,7 @@ class Attempt(NamedTuple):
     """One request, as far as money is concerned.
 
     Attributes:
-        cost: USD; None if nobody said what it cost, and it may have cost something.
+        cost: USD; None if the cost is unknown, and may not be 0.
         generation_id: OpenRouter's id, if it is known.
         usage: Tokens, if they are known.
     """
@@ -162,7 +162,7 @@ class _Call:
         return Decimal(0) if self._is_refused(error) else None
 
     def _is_refused(self, error: OpenRouterError | None) -> bool:
-        """Whether nobody can have worked for it: a gateway's page does not say."""
+        """Whether no provider can have worked for it; a gateway's page leaves that open."""
         if self._unsent or error is None or self._status is None:
             return self._unsent
         in_its_words = self._status < _FAILED or error.code is not None

@@ -101,14 +101,14 @@ class PoolManager:
             return shared.client
 
     def release(self, reference: PoolReference) -> None:
-        """Close the blocking pools that nobody else holds."""
+        """Close the blocking pools that no other model holds."""
         with self._lock:
             closing = _without_reference(self._sync, reference)
         for client in closing:
             client.close()
 
     async def arelease(self, reference: PoolReference) -> None:
-        """Close the running loop's pools that nobody else holds."""
+        """Close the running loop's pools that no other model holds."""
         of_loop = await self._of_running_loop()
         with self._lock:
             closing = _without_reference(of_loop.pools, reference)
@@ -179,7 +179,7 @@ def running_loop() -> Hashable:
     Raises:
         RuntimeError: None is running.
     """
-    trio = sys.modules.get("trio")  # nobody runs it who has not imported it
+    trio = sys.modules.get("trio")  # whoever runs it has imported it
     if trio is not None and trio.lowlevel.in_trio_task():
         token: Hashable = trio.lowlevel.current_trio_token()
         return token

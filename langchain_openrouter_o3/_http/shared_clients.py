@@ -146,7 +146,7 @@ class _WithoutCookies:
         return _NO_COOKIES
 
 
-class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # nobody sets cookies
+class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # cookies are not kept
     """A blocking client for one base URL.
 
     Attributes:
@@ -170,7 +170,7 @@ class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # n
         self._own_transport.close()
 
     def close_idle(self) -> None:
-        """Close the connections that nobody reads from, and keep no more."""
+        """Close the idle connections, and keep no more of them."""
         self._own_transport.close_idle()
 
 
@@ -236,5 +236,5 @@ def tls_context() -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def _empty_context() -> ssl.SSLContext:
-    """Build the context of plain HTTP: httpx wants one, and nobody uses it."""
+    """Build the context of plain HTTP, which httpx demands and never uses."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

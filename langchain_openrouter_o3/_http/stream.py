@@ -34,7 +34,7 @@ S = TypeVar("S", "HTTPStream", "AsyncHTTPStream")
 Stream = httpcore.NetworkStream | httpcore.AsyncNetworkStream
 
 MAX_ALERT = 128
-"""Bytes; TLS answers an end without a farewell by an alert, which nobody confirms any more."""
+"""Bytes of the TLS alert after an end without `close_notify`; it is never confirmed."""
 
 SHORT_BODY = 64 * 1024
 """Bytes; a body up to this size is copied behind its head to save a system call."""
@@ -212,7 +212,7 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """As httpcore's; "is_readable" tells of unread bytes in any layer."""
         if info == "is_readable":
-            # TLS in TLS (an HTTPS proxy) keeps records where nobody can look for them.
+            # TLS in TLS (an HTTPS proxy) keeps records where they cannot be seen.
             tls = self._stream.get_extra_info("ssl_object")
             if not self.is_clean or isinstance(tls, ssl.SSLObject):
                 return True
@@ -326,7 +326,7 @@ def _left(timeout: float | None, late: type[Exception]) -> float | None:
 
 
 def _has_unconfirmed(connection: socket.socket | None) -> bool:
-    """Whether the other side has not confirmed what was written; False if nobody can say."""
+    """Whether the other side has not confirmed what was written; False if that is unknown."""
     if sys.platform != "linux" or connection is None:
         return False
     import fcntl  # noqa: PLC0415 - does not exist everywhere

@@ -46,7 +46,7 @@ def check_timeout(value: Any) -> Any:
     """
     import httpx  # noqa: PLC0415 - see the module
 
-    httpx2 = sys.modules.get("httpx2")  # nobody passes one who has not imported it
+    httpx2 = sys.modules.get("httpx2")  # whoever passes one has imported it
     if httpx2 is not None and isinstance(value, httpx2.Timeout):
         value = httpx.Timeout(**value.as_dict())
     try:

@@ -236,7 +236,7 @@ class StackPool(httpcore.ConnectionPool):
         super().close()
 
     def close_idle(self) -> None:
-        """Close the connections that nobody reads from, and keep no more."""
+        """Close the idle connections, and keep no more of them."""
         self._stack.is_closed = True
         while (idle := self._stack.take()) is not None:
             idle.connection.close()

@@ -90,7 +90,7 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     unsent = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
     if isinstance(error, (library.TimeoutException, TimeoutError)):
         phase = type(error).__name__.removesuffix("Timeout").lower()
-        # A class without a phase is nobody's clock, but a mock's.
+        # Only a mock raises the class that names no phase.
         said = f"({phase} time-out)" if phase in PHASES else f"({words})"
         text = f"Timed out {said} at {route}; set timeout= to wait longer."
         return _failure(OpenRouterTimeoutError(text), error, unsent=unsent)

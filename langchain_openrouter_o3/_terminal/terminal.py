@@ -134,7 +134,7 @@ class Terminal(ABC):
         self.end_line()
 
     def end_line(self) -> None:
-        """Go to a new line, unless this one is new."""
+        """Go to a new line, unless this line is empty."""
         self.settle()
         if self._newlines == 0:
             self._out("\n", "plain")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from langchain_openrouter_o3._wire.conversation import CallIds, Place
+    from langchain_openrouter_o3._wire.conversation import MessageContext, ToolCallTracker
 
 # Blocks that repeat what AIMessage.tool_calls holds, in LangChain's and Anthropic's spelling.
 _CALL_BLOCKS = frozenset(
@@ -37,7 +37,9 @@ _TEXT_BLOCKS = {"reasoning": "reasoning", "thinking": "thinking", "refusal": "re
 _RETURNED = ("audio", "images")
 
 
-def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+def assistant_to_wire(
+    message: AIMessage, tracker: ToolCallTracker, context: MessageContext
+) -> dict[str, Any]:
     """Map an AI message, without its role.
 
     Raises:
@@ -46,17 +48,17 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     extra = message.additional_kwargs
     if "function_call" in extra and not message.tool_calls:
         raise OpenRouterInputError(
-            f"{place.name}: the legacy function_call cannot be sent; use tool_calls."
+            f"{context.name}: the legacy function_call cannot be sent; use tool_calls."
         )
     called = message.tool_calls or message.invalid_tool_calls
-    calls = _calls(message, ids, place) if called else []
+    calls = _calls(message, tracker, context) if called else []
     content: str | list[dict[str, Any]]
     if isinstance(message.content, str):
         if not (calls or extra):
             return {"content": message.content}
         content, thoughts, refusal = message.content, "", ""
     else:
-        content, thoughts, refusal = _split_content(message.content, message, place)
+        content, thoughts, refusal = _split_content(message.content, message, context)
     refusal = extra.get("refusal") or refusal
     wire: dict[str, Any] = {}
     if content or not (calls or refusal):
@@ -66,13 +68,13 @@ def assistant_to_wire(message: AIMessage, ids: CallIds, place: Place) -> dict[st
     if refusal:
         wire["refusal"] = refusal
     if extra or thoughts:
-        wire |= _reasoning(extra, thoughts, place)
+        wire |= _reasoning(extra, thoughts, context)
         wire |= {key: as_sent(extra[key]) for key in _RETURNED if extra.get(key) is not None}
     return wire
 
 
 def _split_content(
-    blocks: Sequence[str | dict[Any, Any]], message: AIMessage, place: Place
+    blocks: Sequence[str | dict[Any, Any]], message: AIMessage, context: MessageContext
 ) -> tuple[list[dict[str, Any]], str, str]:
     """Sort content blocks into parts, thoughts and refusal."""
     thoughts = refusal = ""
@@ -81,20 +83,20 @@ def _split_content(
     for block in blocks:
         kind = str(block.get("type")) if is_object(block) else "text"
         if isinstance(block, str) or kind not in _CALL_BLOCKS | _TEXT_BLOCKS.keys():
-            parts.append(part_to_wire(block, place))
+            parts.append(part_to_wire(block, context))
         elif kind in _TEXT_BLOCKS:
-            text = _block_text(block, kind, place)
+            text = _block_text(block, kind, context)
             thoughts += text if kind != "refusal" else ""
             refusal += text if kind == "refusal" else ""
         elif block.get("call_id", block.get("id")) not in known:
             raise OpenRouterInputError(
-                f"{place.name}: the {kind} block {block.get('id')!r} is not among the message's "
+                f"{context.name}: the {kind} block {block.get('id')!r} is not among the message's "
                 "tool_calls; set AIMessage.tool_calls, which is what is sent."
             )
     return parts, thoughts, refusal
 
 
-def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
+def _block_text(block: dict[str, Any], kind: str, context: MessageContext) -> str:
     """Read a thought or refusal; OpenAI's Responses keep their thoughts under `summary`."""
     text = block.get(_TEXT_BLOCKS[kind])
     if text is None and kind == "reasoning" and not block.get("encrypted_content"):
@@ -103,18 +105,18 @@ def _block_text(block: dict[str, Any], kind: str, place: Place) -> str:
         text = "".join(map(str, parts)) if all(isinstance(each, str) for each in parts) else None
     if not isinstance(text, str):
         raise OpenRouterInputError(
-            f"{place.name}: the {kind} block holds no text that can be sent, or ciphertext of "
+            f"{context.name}: the {kind} block holds no text that can be sent, or ciphertext of "
             "another provider; remove it."
         )
     return text
 
 
-def _reasoning(extra: dict[str, Any], thoughts: str, place: Place) -> dict[str, Any]:
+def _reasoning(extra: dict[str, Any], thoughts: str, context: MessageContext) -> dict[str, Any]:
     text = extra.get("reasoning_content") or thoughts
     details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):
-        new = _new_items(details, place)
+        new = _new_items(details, context)
         if new or not details:
             wire["reasoning_details"] = reasoning_details_to_wire(as_sent(new))
     # The details already hold the text; it goes alone only where they do not.
@@ -128,7 +130,7 @@ def _identity(entry: Any) -> str | None:
     return identity if isinstance(identity, str) and identity else None
 
 
-def _new_items(details: list[Any], place: Place) -> list[Any]:
+def _new_items(details: list[Any], context: MessageContext) -> list[Any]:
     """Leave out OpenAI's reasoning items that an earlier message holds.
 
     Copies of a message get into a history by merged branches and forks; OpenAI answers 400
@@ -136,21 +138,25 @@ def _new_items(details: list[Any], place: Place) -> list[Any]:
     """
     identities = [_identity(entry) for entry in details]
     new = details
-    if not place.sent_reasoning.isdisjoint(identities):
+    if not context.sent_reasoning.isdisjoint(identities):
         # What has no id belongs to an item that is not sent again.
-        known = {None, *place.sent_reasoning}
+        known = {None, *context.sent_reasoning}
         pairs = zip(details, identities, strict=True)
         new = [entry for entry, identity in pairs if identity not in known]
-    place.sent_reasoning.update(each for each in identities if (each or "").startswith(OPENAI_ITEM))
+    context.sent_reasoning.update(
+        each for each in identities if (each or "").startswith(OPENAI_ITEM)
+    )
     return new
 
 
-def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any]]:
+def _calls(
+    message: AIMessage, tracker: ToolCallTracker, context: MessageContext
+) -> list[dict[str, Any]]:
     raw: Any = message.additional_kwargs.get(ARGUMENTS_KEY) or {}
     if not is_object(raw):
-        raise OpenRouterInputError(f"{place.name}: {ARGUMENTS_KEY} holds strings by call id.")
+        raise OpenRouterInputError(f"{context.name}: {ARGUMENTS_KEY} holds strings by call id.")
     calls: list[tuple[str | None, str, str]] = [
-        (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"] or ""), place))
+        (call["id"], call["name"], _arguments(call["args"], raw.get(call["id"] or ""), context))
         for call in message.tool_calls
     ]
     calls += [
@@ -161,17 +167,17 @@ def _calls(message: AIMessage, ids: CallIds, place: Place) -> list[dict[str, Any
     if message.tool_calls and message.invalid_tool_calls:
         order = {identity: position for position, identity in enumerate(raw)}
         calls.sort(key=lambda call: order.get(call[0] or "", len(order)))
-    custom = _custom_ids(message, place)
+    custom = _custom_ids(message, context)
     return [
         {
-            "id": ids.call(identity, position, place),
+            "id": tracker.call(identity, position, context),
             **_call(name, arguments, custom=identity in custom),
         }
         for position, (identity, name, arguments) in enumerate(calls)
     ]
 
 
-def _custom_ids(message: AIMessage, place: Place) -> list[Any]:
+def _custom_ids(message: AIMessage, context: MessageContext) -> list[Any]:
     """Return the ids of custom calls, whose only argument must still be a text."""
     found = message.additional_kwargs.get(CUSTOM_KEY)
     custom = found if is_array(found) else []
@@ -179,7 +185,7 @@ def _custom_ids(message: AIMessage, place: Place) -> list[Any]:
         text = call["args"].get(TEXT_ARGUMENT) if len(call["args"]) == 1 else None
         if call["id"] in custom and not isinstance(text, str):
             raise OpenRouterInputError(
-                f"{place.name}: the custom tool call {call['id']!r} takes one text, as "
+                f"{context.name}: the custom tool call {call['id']!r} takes one text, as "
                 f"{{{TEXT_ARGUMENT!r}: …}}."
             )
     return custom
@@ -191,14 +197,14 @@ def _call(name: str, arguments: str, *, custom: bool) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _arguments(args: dict[str, Any], raw: Any, place: Place) -> str:
+def _arguments(args: dict[str, Any], raw: Any, context: MessageContext) -> str:
     """Reuse the model's own string while it still means the same arguments."""
     try:
         written = encode(args).decode()
         return raw if isinstance(raw, str) and _still_means(raw, written) else written
     except (TypeError, ValueError) as error:
         raise OpenRouterInputError(
-            f"{place.name}: the arguments of a tool call are not JSON: {error}"
+            f"{context.name}: the arguments of a tool call are not JSON: {error}"
         ) from error
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3._json import is_object
-from langchain_openrouter_o3._wire.conversation import Place
+from langchain_openrouter_o3._wire.conversation import MessageContext
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _DATA_URI = re.compile(r"data:([^;,]+);base64,(.+)", re.DOTALL)
 
 
 def content_to_wire(
-    content: str | Sequence[str | dict[Any, Any]], place: Place
+    content: str | Sequence[str | dict[Any, Any]], context: MessageContext
 ) -> str | list[dict[str, Any]]:
     """Map a message's content; a string stays a string.
 
@@ -51,10 +51,10 @@ def content_to_wire(
     """
     if isinstance(content, str):
         return content
-    return [part_to_wire(block, place) for block in content]
+    return [part_to_wire(block, context) for block in content]
 
 
-def part_to_wire(block: str | dict[str, Any], place: Place) -> dict[str, Any]:
+def part_to_wire(block: str | dict[str, Any], context: MessageContext) -> dict[str, Any]:
     """Map one content block; a bare string becomes a text part.
 
     Raises:
@@ -65,10 +65,10 @@ def part_to_wire(block: str | dict[str, Any], place: Place) -> dict[str, Any]:
     convert = _PARTS.get(str(block.get("type")))
     if convert is None:
         raise OpenRouterInputError(
-            f"{place.name}: a content block of type {block.get('type')!r} cannot be sent; "
+            f"{context.name}: a content block of type {block.get('type')!r} cannot be sent; "
             "remove it or convert it to text."
         )
-    return convert(block, place)
+    return convert(block, context)
 
 
 def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
@@ -85,22 +85,22 @@ def protect_blocks(messages: Sequence[BaseMessage]) -> list[BaseMessage] | None:
     """
     if all(isinstance(message.content, str) for message in messages):
         return None
-    place = Place(image_inputs=True)
+    context = MessageContext(image_inputs=True)
     protected: list[BaseMessage] = []
     for index, message in enumerate(messages):
-        place.index, place.message = index, message
-        protected.append(_protect_message(message, place))
+        context.index, context.message = index, message
+        protected.append(_protect_message(message, context))
     pairs = zip(protected, messages, strict=True)
     return None if all(message is before for message, before in pairs) else protected
 
 
-def _protect_message(message: BaseMessage, place: Place) -> BaseMessage:
+def _protect_message(message: BaseMessage, context: MessageContext) -> BaseMessage:
     if isinstance(message.content, str):
         return message
     blocks = [_protect(block) if is_object(block) else block for block in message.content]
     for block in blocks:
         if is_object(block) and block.get("type") == "image":
-            _data(block, place)
+            _data(block, context)
     pairs = zip(blocks, message.content, strict=True)
     if all(block is before for block, before in pairs):
         return message
@@ -151,64 +151,64 @@ def _second_version(block: dict[str, Any]) -> dict[str, Any]:
     return {renamed.get(key, key): value for key, value in keys.items()}
 
 
-def _text(block: dict[str, Any], place: Place) -> dict[str, Any]:
-    _check_text(block.get("text"), place)
+def _text(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
+    _check_text(block.get("text"), context)
     extras = block.get("extras")
     keys = {"type": "text", "text": "", **(extras if is_object(extras) else {}), **block}
-    if isinstance(place.message, AIMessage):
+    if isinstance(context.message, AIMessage):
         # What else a text of an answer has (citations, signatures) was made by its provider.
         keys = {key: keys[key] for key in ("type", "text", *_OF_ANY_PART) if key in keys}
     return {key: value for key, value in keys.items() if not _is_no_word(key, value, ("extras",))}
 
 
-def _check_text(text: Any, place: Place) -> None:
+def _check_text(text: Any, context: MessageContext) -> None:
     if not isinstance(text, str):
-        raise OpenRouterInputError(f"{place.name}: a text block needs its text under 'text'.")
+        raise OpenRouterInputError(f"{context.name}: a text block needs its text under 'text'.")
 
 
-def _document(block: dict[str, Any], place: Place) -> dict[str, Any]:
+def _document(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
     """Map LangChain's plain-text document, which may also be a file."""
     keys = _keys_of(block)
     if any(source in keys for source in _SOURCES):
-        return _data({"mime_type": "text/plain", **keys, "type": "file"}, place)
+        return _data({"mime_type": "text/plain", **keys, "type": "file"}, context)
     text = keys.pop("text", None)
-    _check_text(text, place)
+    _check_text(text, context)
     keys.pop("mime_type", None)  # what goes as text has no other type
     # Its title and its context are text for the model, too.
     above = [str(keys.pop(key)) for key in ("title", "context") if key in keys]
     part = {"type": "text", "text": "\n\n".join([*filter(None, above), text])}
-    return _finish(part, keys, block, place)
+    return _finish(part, keys, block, context)
 
 
-def _image(block: dict[str, Any], place: Place) -> dict[str, Any]:
-    if not place.image_inputs:
+def _image(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
+    if not context.image_inputs:
         raise OpenRouterInputError(
-            f"{place.name}: the model has no image input; remove the {block['type']} block or "
+            f"{context.name}: the model has no image input; remove the {block['type']} block or "
             "choose a model that sees images, such as openai/o4-mini. An agent whose thread keeps "
             "the image needs a middleware that replaces it before each call: "
             "UnsupportedContentMiddleware of deepagents, or your own with wrap_model_call."
         )
-    return _verbatim(block, place) if block["type"] == "image_url" else _data(block, place)
+    return _verbatim(block, context) if block["type"] == "image_url" else _data(block, context)
 
 
-def _file(block: dict[str, Any], place: Place) -> dict[str, Any]:
-    return _verbatim(block, place) if "file" in block else _data(block, place)
+def _file(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
+    return _verbatim(block, context) if "file" in block else _data(block, context)
 
 
-def _data(block: dict[str, Any], place: Place) -> dict[str, Any]:
+def _data(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
     """Map a data block of LangChain; every key has its place or is refused."""
     kind = str(block["type"])
     name, inner_keys, prefix, sources = _WIRE[kind]
     keys = _keys_of(_second_version(block))
-    inner = _source_to_wire(kind, keys, sources, place)
+    inner = _source_to_wire(kind, keys, sources, context)
     for key in list(keys):
         if key in inner_keys or key.startswith(prefix):
             inner[key.removeprefix(prefix)] = keys.pop(key)
-    return _finish({"type": name, name: inner}, keys, block, place)
+    return _finish({"type": name, name: inner}, keys, block, context)
 
 
 def _source_to_wire(
-    kind: str, keys: dict[str, Any], sources: dict[str, str], place: Place
+    kind: str, keys: dict[str, Any], sources: dict[str, str], context: MessageContext
 ) -> dict[str, Any]:
     """Take the one source of a data block, and the type that belongs to it."""
     found = [key for key in _SOURCES if key in keys]
@@ -216,7 +216,7 @@ def _source_to_wire(
     value = keys.pop(source) if source is not None else None
     if source is None or not isinstance(value, str):
         raise OpenRouterInputError(
-            f"{place.name}: the {kind} block needs exactly one of {', '.join(sources)} as text; "
+            f"{context.name}: the {kind} block needs exactly one of {', '.join(sources)} as text; "
             f"it has {', '.join(found) or 'none'}."
         )
     # The server behind a URL, and the one that keeps a file, say themselves what type it has.
@@ -226,34 +226,34 @@ def _source_to_wire(
     if kind == "audio":
         return {
             "data": value,
-            "format": keys.pop("format", None) or _audio_format(mime_type, place),
+            "format": keys.pop("format", None) or _audio_format(mime_type, context),
         }
-    _check_mime_type(kind, mime_type, place)
+    _check_mime_type(kind, mime_type, context)
     return {sources[source]: f"data:{mime_type};base64,{value}"}
 
 
-def _audio_format(mime_type: Any, place: Place) -> str:
-    _check_mime_type("audio", mime_type, place)
+def _audio_format(mime_type: Any, context: MessageContext) -> str:
+    _check_mime_type("audio", mime_type, context)
     subtype = str(mime_type).partition(";")[0].rpartition("/")[2].strip().lower()
     return _AUDIO_FORMATS.get(subtype, subtype)
 
 
-def _check_mime_type(kind: str, mime_type: Any, place: Place) -> None:
+def _check_mime_type(kind: str, mime_type: Any, context: MessageContext) -> None:
     if not isinstance(mime_type, str) or not mime_type:
         raise OpenRouterInputError(
-            f"{place.name}: the {kind} block needs its mime_type beside base64 data."
+            f"{context.name}: the {kind} block needs its mime_type beside base64 data."
         )
 
 
 def _finish(
-    part: dict[str, Any], keys: dict[str, Any], block: dict[str, Any], place: Place
+    part: dict[str, Any], keys: dict[str, Any], block: dict[str, Any], context: MessageContext
 ) -> dict[str, Any]:
     """Add what any part may have, and refuse the rest."""
     part |= {key: keys.pop(key) for key in _OF_ANY_PART if key in keys}
     if keys:
         raise OpenRouterInputError(
-            f"{place.name}: {', '.join(sorted(keys))} of the {block['type']} block cannot be sent; "
-            "remove it, or write the part as OpenRouter has it."
+            f"{context.name}: {', '.join(sorted(keys))} of the {block['type']} block cannot be "
+            "sent; remove it, or write the part as OpenRouter has it."
         )
     return part
 
@@ -278,8 +278,8 @@ def _is_no_word(key: str, value: Any, unpacked: Sequence[str]) -> bool:
     return value is None or key in ("id", "index") or (key in unpacked and is_object(value))
 
 
-def _verbatim(block: dict[str, Any], place: Place) -> dict[str, Any]:
-    del place
+def _verbatim(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
+    del context
     return {
         key: value
         for key, value in block.items()
@@ -302,7 +302,7 @@ _WIRE: dict[str, tuple[str, tuple[str, ...], str, dict[str, str]]] = {
         {"url": "file_data", "base64": "file_data", "file_id": "file_id"},
     ),
 }
-_PARTS: dict[str, Callable[[dict[str, Any], Place], dict[str, Any]]] = {
+_PARTS: dict[str, Callable[[dict[str, Any], MessageContext], dict[str, Any]]] = {
     "text": _text,
     "text-plain": _document,
     "image_url": _image,

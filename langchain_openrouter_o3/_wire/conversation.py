@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage, ToolMessage
 
 
-class Place:
+class MessageContext:
     """The message that is being mapped, for errors, and what the model can take.
 
     One object walks through the whole conversation; its name is made when an error needs it.
@@ -47,7 +47,7 @@ _ACCEPTED = re.compile(r"[\x21-\x7e]{1,64}")
 """Printable ASCII without spaces; OpenAI's Responses API, which serves o3-mini, takes 64."""
 
 
-class CallIds:
+class ToolCallTracker:
     """Follows a conversation from message to message."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class CallIds:
                 "a ToolMessage for each before the next message, or remove the calls."
             )
 
-    def call(self, identity: str | None, position: int, place: Place) -> str:
+    def call(self, identity: str | None, position: int, context: MessageContext) -> str:
         """Open a call and return its id on the wire.
 
         Raises:
@@ -76,14 +76,14 @@ class CallIds:
         key = identity or f"missing-{position}"
         if key in self._open:
             raise OpenRouterInputError(
-                f"{place.name}: two tool calls have the id {identity!r}; give each its own."
+                f"{context.name}: two tool calls have the id {identity!r}; give each its own."
             )
-        wire = identity or _short(f"message {place.index} call {position}")
-        self._caller = place.index, place.message
+        wire = identity or _short(f"message {context.index} call {position}")
+        self._caller = context.index, context.message
         self._open[key] = wire if _ACCEPTED.fullmatch(wire) else _short(wire)
         return self._open[key]
 
-    def result(self, message: ToolMessage, place: Place) -> str:
+    def result(self, message: ToolMessage, context: MessageContext) -> str:
         """Close a call and return its id on the wire.
 
         Raises:
@@ -95,7 +95,7 @@ class CallIds:
             key = next((name for name in self._open if name.startswith("missing-")), None)
         if key not in self._open:
             raise OpenRouterInputError(
-                f"{place.name}: the tool result {message.tool_call_id!r} answers no call of the "
+                f"{context.name}: the tool result {message.tool_call_id!r} answers no call of the "
                 f"preceding AI message (open calls: {list(self._open) or 'none'}); remove it or "
                 "restore the message with its call."
             )

@@ -21,7 +21,7 @@ from langchain_core.messages import (
 
 from langchain_openrouter_o3._wire.assistant_message import assistant_to_wire
 from langchain_openrouter_o3._wire.content import content_to_wire
-from langchain_openrouter_o3._wire.conversation import CallIds, Place
+from langchain_openrouter_o3._wire.conversation import MessageContext, ToolCallTracker
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -48,71 +48,77 @@ def messages_to_wire(
     """
     if not messages:
         raise OpenRouterInputError("messages is empty; pass at least one message.")
-    place = Place(image_inputs=image_inputs)
-    ids = CallIds()
+    context = MessageContext(image_inputs=image_inputs)
+    tracker = ToolCallTracker()
     wire: list[dict[str, Any]] = []
     for index, message in enumerate(messages):
-        place.index, place.message = index, message
-        wire.append(_mapping_of(type(message))(message, ids, place))
-    ids.check_answered()
+        context.index, context.message = index, message
+        wire.append(_mapping_of(type(message))(message, tracker, context))
+    tracker.check_answered()
     return wire
 
 
 @lru_cache(maxsize=64)
-def _mapping_of(kind: type[BaseMessage]) -> Callable[[Any, CallIds, Place], dict[str, Any]]:
+def _mapping_of(
+    kind: type[BaseMessage],
+) -> Callable[[Any, ToolCallTracker, MessageContext], dict[str, Any]]:
     """Find the mapping of a class once; long histories have few classes."""
     return _message_to_wire.dispatch(kind)
 
 
 @singledispatch
-def _message_to_wire(message: BaseMessage, ids: CallIds, place: Place) -> dict[str, Any]:
-    del ids
+def _message_to_wire(
+    message: BaseMessage, tracker: ToolCallTracker, context: MessageContext
+) -> dict[str, Any]:
+    del tracker
     raise OpenRouterInputError(
-        f"{place.name}: a {type(message).__name__} cannot be sent; use HumanMessage, "
+        f"{context.name}: a {type(message).__name__} cannot be sent; use HumanMessage, "
         "AIMessage, SystemMessage, ToolMessage or ChatMessage."
     )
 
 
 @_message_to_wire.register
-def _(message: SystemMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+def _(message: SystemMessage, tracker: ToolCallTracker, context: MessageContext) -> dict[str, Any]:
     # The tag that langchain-openai and its converters use for OpenAI's developer role.
     developer = message.additional_kwargs.get("__openai_role__") == "developer"
-    return _plain(message, "developer" if developer else "system", ids, place)
+    return _plain(message, "developer" if developer else "system", tracker, context)
 
 
 @_message_to_wire.register
-def _(message: HumanMessage, ids: CallIds, place: Place) -> dict[str, Any]:
-    return _plain(message, "user", ids, place)
+def _(message: HumanMessage, tracker: ToolCallTracker, context: MessageContext) -> dict[str, Any]:
+    return _plain(message, "user", tracker, context)
 
 
 @_message_to_wire.register
-def _(message: ChatMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+def _(message: ChatMessage, tracker: ToolCallTracker, context: MessageContext) -> dict[str, Any]:
     if message.role not in _ROLES:
         raise OpenRouterInputError(
-            f"{place.name}: role {message.role!r} is not one of "
+            f"{context.name}: role {message.role!r} is not one of "
             f"{', '.join(sorted(_ROLES))}; a tool's result is a ToolMessage."
         )
-    return _plain(message, message.role, ids, place)
+    return _plain(message, message.role, tracker, context)
 
 
 @_message_to_wire.register
-def _(message: ToolMessage, ids: CallIds, place: Place) -> dict[str, Any]:
+def _(message: ToolMessage, tracker: ToolCallTracker, context: MessageContext) -> dict[str, Any]:
     return {
         "role": "tool",
-        "tool_call_id": ids.result(message, place),
-        "content": content_to_wire(message.content, place),
+        "tool_call_id": tracker.result(message, context),
+        "content": content_to_wire(message.content, context),
     }
 
 
 @_message_to_wire.register
-def _(message: AIMessage, ids: CallIds, place: Place) -> dict[str, Any]:
-    ids.check_answered()
-    return {"role": "assistant", **_name(message), **assistant_to_wire(message, ids, place)}
+def _(message: AIMessage, tracker: ToolCallTracker, context: MessageContext) -> dict[str, Any]:
+    tracker.check_answered()
+    return {"role": "assistant", **_name(message), **assistant_to_wire(message, tracker, context)}
 
 
-def _plain(message: BaseMessage, role: str, ids: CallIds, place: Place) -> dict[str, Any]:
-    ids.check_answered()
-    content = content_to_wire(message.content, place)
+def _plain(
+    message: BaseMessage, role: str, tracker: ToolCallTracker, context: MessageContext
+) -> dict[str, Any]:
+    tracker.check_answered()
+    content = content_to_wire(message.content, context)
     return {"role": role, **_name(message), "content": content}
 
 

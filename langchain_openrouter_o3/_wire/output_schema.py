@@ -17,7 +17,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic_core import core_schema
 from typing_extensions import is_typeddict, override
 
-from langchain_openrouter_o3._json import decode, encode, is_object, remembered
+from langchain_openrouter_o3._json import decode, encode, is_object, memoize_json
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     Schema,
@@ -177,7 +177,7 @@ def build_output_schema(schema: Any) -> OutputSchema:
             title, OpenAI function or tool, or a `json_schema` envelope.
 
     Raises:
-        OpenRouterInputError: It is none of these.
+        OpenRouterInputError: It is something else.
     """
     if is_object(schema):
         return _read_dictionary(schema)
@@ -195,7 +195,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
         is_told: Whether a warning says that it cannot be strict.
 
     Raises:
-        OpenRouterInputError: It is none of these, or its own `strict` cannot be had.
+        OpenRouterInputError: It is something else, or its own `strict` cannot be had.
     """
     wire: dict[str, Any]
     if is_object(value):
@@ -208,7 +208,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
     return wire
 
 
-@remembered
+@memoize_json
 def _read_format(value: dict[str, Any]) -> dict[str, Any]:
     kind = value.get("type")
     if isinstance(kind, str) and kind not in _KINDS_READ:

@@ -43,7 +43,7 @@ class ResponseReader:
         """Whether the server has said that the answer is whole; `[DONE]` and usage may follow."""
         return self.answer.finish_reason is not None
 
-    def cut(self, reason: str) -> OpenRouterError:
+    def truncated_error(self, reason: str) -> OpenRouterError:
         """Build the error of an answer that broke off."""
         return OpenRouterStreamCutError(
             f"The stream ended {reason}; what had come is in .partial, and nothing of it was "
@@ -51,7 +51,7 @@ class ResponseReader:
             retryable=None if self.answer.has_content() else True,  # nothing came: ask again
         )
 
-    def explain(self, error: OpenRouterError) -> OpenRouterError:
+    def with_context(self, error: OpenRouterError) -> OpenRouterError:
         """Add the generation id and the partial message to an error."""
         error.generation_id = error.generation_id or self.answer.generation_id
         self.answer.close()  # text held back for a stop sequence belongs to what had come
@@ -75,7 +75,7 @@ class ResponseReader:
         """
         is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
         if not is_finished and self.answer.finish_reason != "error":
-            raise self.cut("before the model had finished (no finish reason)")
+            raise self.truncated_error("before the model had finished (no finish reason)")
         self.answer.check()
 
     def note_framing(self, framing: str) -> bool:

@@ -17,7 +17,7 @@ OPENAI_ITEM = "rs_"
 """How the ids of OpenAI's reasoning items begin."""
 
 # The field that grows when an entry of this type comes in several deltas. Entries of any other
-# type are kept as they came: nobody can know how their pieces would join.
+# type are kept as they came: how their pieces would join is unknown.
 _GROWING = {
     "reasoning.summary": "summary",
     "reasoning.text": "text",

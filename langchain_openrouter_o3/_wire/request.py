@@ -28,7 +28,7 @@ Messages and tools are written in one order before they come here.
 """
 
 _LEVELS = 64
-"""The same for everything else; nobody nests deeper."""
+"""The same for everything else; no schema that people write is deeper."""
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset(

@@ -129,7 +129,7 @@ class ResponseAccumulator:
         """Refuse an answer that only looks like one.
 
         Raises:
-            OpenRouterAPIError: The provider failed and nobody said so in an error object.
+            OpenRouterAPIError: The provider failed, and no error object says so.
             OpenRouterEmptyResponseError: A success without content that was not even billed.
         """
         native = self.native_finish_reason

@@ -42,7 +42,7 @@ LEGACY_INDEX = "function_call"
 
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
-_SPOILERS = ("]", "}", '"]', '"}', '""]', '""}')
+_UNPARSEABLE_ENDS = ("]", "}", '"]', '"}', '""]', '""}')
 
 
 class _Call:
@@ -64,7 +64,7 @@ class ToolCalls:
     """Assembles the tool calls of one answer from deltas or from a whole message."""
 
     def __init__(self, parser: LenientParser) -> None:
-        """Start without calls; `parser` keeps what is none."""
+        """Start without calls; `parser` keeps what is not a call."""
         self._parser = parser
         self._calls: list[_Call] = []
         # The latest call by index; the call by index and id, and by id alone. Looking through all
@@ -207,7 +207,7 @@ class ToolCalls:
     def _suffix(self, call: _Call, *, truncated: bool) -> str:
         arguments = call.arguments.text
         if self._complete_args(call, truncated=truncated) is None:
-            return spoil(arguments)
+            return make_unparseable(arguments)
         # Core reads "" as {}, but not white space.
         return "{}" if arguments and not arguments.strip() else ""
 
@@ -295,7 +295,7 @@ def _name(value: Any) -> str | None:
     return "" if value is None else None
 
 
-def spoil(arguments: str) -> str:
+def make_unparseable(arguments: str) -> str:
     """Find the shortest end that keeps langchain-core from completing these arguments.
 
     Source: `langchain_core.utils.json.parse_partial_json`, which gives up at a closing bracket
@@ -303,7 +303,7 @@ def spoil(arguments: str) -> str:
     """
     if not _completable(arguments):
         return ""
-    return next(end for end in _SPOILERS if not _completable(arguments + end))
+    return next(end for end in _UNPARSEABLE_ENDS if not _completable(arguments + end))
 
 
 def _completable(arguments: str) -> bool:

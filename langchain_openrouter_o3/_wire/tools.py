@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from typing_extensions import is_typeddict
 
-from langchain_openrouter_o3._json import in_order, is_object, remembered
+from langchain_openrouter_o3._json import in_order, is_object, memoize_json
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     clean_name,
@@ -115,7 +115,7 @@ def tool_choice_to_wire(
 def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, Any]:  # noqa: FBT001
     # What langchain-core makes of a class or function is remembered by content, too.
     given = tool if is_object(tool) else _to_openai(tool)
-    converted = _remembered_tool(given, strict, prefer_strict)
+    converted = _memoized_tool(given, strict, prefer_strict)
     if converted["problem"]:
         warn_not_strict(f"tool {tool_name(converted['wire'])!r}", converted["problem"])
     wire: dict[str, Any] = converted["wire"]
@@ -124,7 +124,7 @@ def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, A
 
 def _tool_to_wire(
     tool: dict[str, Any],
-    strict: bool | None,  # noqa: FBT001 - `remembered` hands on positions
+    strict: bool | None,  # noqa: FBT001 - `memoize_json` hands on positions
     prefer_strict: bool,  # noqa: FBT001
 ) -> dict[str, Any]:
     if tool.get("type") in JSON_TYPES:
@@ -156,7 +156,7 @@ def _tool_to_wire(
     }
 
 
-_remembered_tool = remembered(_tool_to_wire)
+_memoized_tool = memoize_json(_tool_to_wire)
 
 
 def _to_openai(tool: Any) -> dict[str, Any]:

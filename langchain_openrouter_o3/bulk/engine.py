@@ -1,6 +1,6 @@
 """The engine of a run: a fixed number of workers, a journal, and rows that wait to be taken.
 
-Workers read rows as they need them, and stop while nobody takes what is done: memory does not grow
+Workers read rows as they need them, and stop while the caller takes no rows: memory does not grow
 with the input, nor with a slow consumer. Finished rows are written together, many in one
 transaction, and are handed out only after that. Everything happens on one event loop.
 """

@@ -96,7 +96,7 @@ class ErrorResponse(NamedTuple):
     """What tracing may see of a failed response.
 
     langchain-core copies `error.response` with all its headers into traces, so this holds
-    only what helps and harms nobody.
+    only what helps and reveals no secret.
     """
 
     status_code: int | None

@@ -270,7 +270,7 @@ def _is_flagged(reading: _Reading) -> bool:
 
 
 def _verdict(availability: Mapping[str, Any], reading: _Reading) -> bool | None:
-    """Read the server's verdict; no endpoint for these constraints is none tomorrow either."""
+    """Read the server's verdict; a missing endpoint is missing tomorrow, too."""
     said = [availability.get("retryable"), *reading.values("retryable")]
     verdict = next((value for value in said if isinstance(value, bool)), None)
     if verdict is not None:

@@ -120,7 +120,7 @@ _REFUSED = frozenset({400, 413, 422, None})
 _BLOCKED = frozenset({400, 403, 422, None})
 _UNNUMBERED = frozenset({None})
 
-# Patterns of errors are compiled (by `re`, once) when there is one: importing is for everybody.
+# Patterns of errors are compiled (by `re`, once) when there is one: an import must stay fast.
 # The first that fits counts. Where the status says more than words can, it decides alone.
 _WORDINGS = (
     Wording(

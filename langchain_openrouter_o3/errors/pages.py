@@ -1,6 +1,7 @@
-"""Web pages where JSON was expected: of a gateway, a firewall, a wrong address. Nobody reads HTML.
+"""Web pages where JSON was expected: of a gateway, a firewall, a wrong address.
 
-OpenRouter's API never answers with one, so a page says more about the way than about the request.
+Their titles stand for them in errors. OpenRouter's API never answers with a page, so it tells of
+the way rather than of the request.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ _MAX_TITLE = 150
 _MAX_BEGINNING = 4_000
 _MAX_CONTENT = 1_000
 
-# Compiled (by `re`, once) when there is an error: importing is for everybody.
+# Compiled by `re` at the first error, so that importing the package stays fast.
 _PAGE = (
     r"(?is)(?:\A\s*<(?:!doctype|\?xml|html|head|body|title|meta|script|style|center|div|table|pre"
     r"|p|br|h[1-6]|error)\b|<(?:!doctype\s+html|html)\b).*?(?:</html\s*>|\Z)"

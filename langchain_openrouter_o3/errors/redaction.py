@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 from langchain_openrouter_o3._json import is_array, is_object
 
 MAX_DEPTH = 64
-"""Levels; nobody reads deeper, and a hostile body must not exhaust the stack."""
+"""Levels that are read; a hostile body must not exhaust the stack."""
 
 ELLIPSIS = "…"
 """Where a long text was clipped."""
 
 _MIN_BEGINNING = 8
-# Compiled (by `re`, once) when there is an error: importing is for everybody.
+# Compiled by `re` at the first error, so that importing the package stays fast.
 _ID_OR_KEY = (
     r"\b(?:user|org|proj)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_*-]{6,}|\bBearer\s+[^\s\"']+"
     # OpenAI's ids, which are no words such as user-provided
@@ -48,7 +48,7 @@ def plain_key(key: str) -> str:
 def redact(value: Any, depth: int = 0) -> Any:
     """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
     if depth > MAX_DEPTH:
-        return "…"  # nobody reads this deep, and a hostile body must not exhaust the stack
+        return "…"  # a hostile body must not exhaust the stack
     if isinstance(value, str):
         return re.sub(_ID_OR_KEY, "[redacted]", value)
     if is_object(value):

@@ -22,7 +22,7 @@ _FIRST_DATE_MS = 1e11
 
 _RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-# Compiled (by `re`, once) when there is an error: importing is for everybody.
+# Compiled by `re` at the first error, so that importing the package stays fast.
 _PART = (
     r"(\d{1,9}(?:\.\d{1,9})?)\s*"
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
@@ -36,7 +36,7 @@ _IN_WORDS = (
 
 
 def first_wait(waits: Iterable[float | None]) -> float | None:
-    """Return the first wait that is one; zero if that is all that was said."""
+    """Return the first wait above zero; zero if no other was named."""
     said = [wait for wait in waits if wait is not None]
     return next((wait for wait in said if wait > 0), said[0] if said else None)
 

@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._cli.tour import Stage
+from langchain_openrouter_o3._cli.tour import Display
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal, WordWrap
 from langchain_openrouter_o3._terminal.terminal import PlainTerminal, aligned, one_line, visible
@@ -73,7 +73,7 @@ def test_fields_and_tables_are_aligned() -> None:
 
     screen = Screen(terminal=False)
     with PlainTerminal(screen) as terminal:
-        Stage(terminal).fields(Person(name="Ada", at=1815))
+        Display(terminal).fields(Person(name="Ada", at=1815))
         terminal.table([["", "n"], ["a", "1"], ["total", "10"]], total=True)
     assert screen.getvalue() == "name  Ada\nat    1815\n\n        n\na       1\ntotal  10\n"
 
@@ -81,8 +81,8 @@ def test_fields_and_tables_are_aligned() -> None:
 def test_a_stage_shows_whatever_an_agent_adds() -> None:
     screen = Screen(terminal=False)
     with PlainTerminal(screen) as terminal:
-        Stage(terminal).update({"middleware": {"messages": [HumanMessage("a reminder")]}})
-        Stage(terminal).update({"middleware": None})
+        Display(terminal).update({"middleware": {"messages": [HumanMessage("a reminder")]}})
+        Display(terminal).update({"middleware": None})
     assert screen.getvalue() == "a reminder\n"
 
 

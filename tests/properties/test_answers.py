@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, message_chunk_to_message
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, spoil
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, make_unparseable
 from langchain_openrouter_o3.errors import OpenRouterStreamCutError
 from tests.properties.answers import (
     CUTS,
@@ -176,7 +176,7 @@ def test_a_call_cut_by_the_end_of_the_stream_is_an_error_that_keeps_the_raw_text
 @settings(max_examples=100)
 @given(arguments=cut_calls())
 def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
-    end = spoil(arguments)
+    end = make_unparseable(arguments)
     deltas = tool_deltas("delete", [arguments, end])
     total = add_up(read_chunks(sse(*map(tools, deltas), *ending("tool_calls"))))
 
@@ -186,7 +186,7 @@ def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
 
 @given(text=st.text(st.sampled_from('{}[]":,\\ atru1e\n'), max_size=14))
 def test_any_text_can_be_spoiled(text: str) -> None:
-    assert not _completed(text + spoil(text))
+    assert not _completed(text + make_unparseable(text))
 
 
 def _completed(arguments: str) -> bool:

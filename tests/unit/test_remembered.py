@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterInputError
-from langchain_openrouter_o3._json import remembered
+from langchain_openrouter_o3._json import memoize_json
 from langchain_openrouter_o3._wire.tools import tools_to_wire
 
 seen: list[Any] = []
 
 
-@remembered
+@memoize_json
 def wrap(value: Any, strict: bool | None = None) -> dict[str, Any]:  # noqa: FBT001 - by position
     seen.append(value)
     return {"value": value, "strict": strict}

@@ -104,7 +104,7 @@ def clean_name(name: str) -> str:
 
 
 def without_invented_words(schema: Schema) -> Schema:
-    """Leave out descriptions that nobody wrote: the docstrings of `dict` and `Enum`."""
+    """Leave out descriptions that the caller did not write: the docstrings of `dict` and `Enum`."""
     cleaned = _map_children(schema, without_invented_words)
     if cleaned.get("description") in _INVENTED:
         del cleaned["description"]

@@ -286,7 +286,7 @@ class _Compiler:
         anything = extra is True or extra == {} or ("properties" not in schema and extra is None)
         if (is_object(extra) and extra) or (anything and not properties):
             self._report(
-                path, "an open dictionary, whose keys nobody knows beforehand; use a list of pairs"
+                path, "an open dictionary, whose keys are unknown beforehand; use a list of pairs"
             )
             return
         required = schema.get("required", [])
