@@ -113,11 +113,14 @@ _ENCODER = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
 )
 
-_REMEMBERED = 256
+_MEMOIZED = 256
 
 
 def memoize_json(convert: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Remember what a conversion gives.
+    """Remember what a conversion gives for a JSON content.
+
+    Bound tools and response formats come back with every call. The same JSON gets the same result
+    again, as a copy: changing one copy changes no other.
 
     Args:
         convert: Takes JSON-like data and further hashable arguments; gives such data or raises.
@@ -126,7 +129,7 @@ def memoize_json(convert: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
         The same conversion. It converts anew what cannot be written as JSON.
     """
 
-    @lru_cache(maxsize=_REMEMBERED)
+    @lru_cache(maxsize=_MEMOIZED)
     def convert_text(text: bytes, *arguments: Any) -> bytes:
         return encode(convert(decode(text), *arguments))
 

@@ -67,7 +67,10 @@ SHORT_SPELLINGS = {
     "reasoning_effort": ("effort", "max_tokens"),
     "include_reasoning": ("exclude",),
 }
-"""Arguments that stand for keys of the map, and the keys that each of them sets anew."""
+"""Arguments that stand for keys of the reasoning map, and the keys that each of them sets.
+
+OpenRouter answers 400 when the effort comes twice (LibreChat issue 6076), so one map goes out.
+"""
 
 
 def read_reasoning(arguments: Mapping[str, Any], where: str) -> dict[str, Any] | None:

@@ -1,4 +1,8 @@
-"""The tour: each step's code, its result, and what it took."""
+"""The tour: each step's code, its result, and what it took.
+
+It shows the code of each step's function, from below its docstring, and then runs it. So that code
+stays short and narrow, and says `show` where a program would print.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drivers: run the flow of `exchange`, and have its steps performed. All that differs by world."""
+"""Drivers: run the flow of `exchange` and have its steps performed, blocking or on a loop."""
 
 from __future__ import annotations
 

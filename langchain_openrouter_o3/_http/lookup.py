@@ -1,4 +1,4 @@
-"""Looking something up at the server: one GET after the other, without repetition."""
+"""Looking things up at the server: one blocking GET after the other, without retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""httpx clients that all models share: no cookies, one TLS context, proxies of the environment."""
+"""httpx clients that all models share: no cookies, one TLS context, proxies of the environment.
+
+The variables are read as urllib reads them (system settings included, where there are any), and
+`NO_PROXY` may also hold IP addresses and networks of both versions. httpx reads all variables at
+once and fails on those that do not concern the server at all.
+"""
 
 from __future__ import annotations
 

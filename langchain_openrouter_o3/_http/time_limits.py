@@ -1,4 +1,10 @@
-"""Time limits: the forms in which callers give them, and what is left of them during a call."""
+"""Time limits: the forms in which callers give them, and what is left of them during a call.
+
+Two of them httpx does not have: silence without data, and one limit for all attempts. Comments
+keep a connection alive (OpenRouter sends `: OPENROUTER PROCESSING` while a model thinks), so
+httpx's read time-out never fires on an answer that makes no progress; and each attempt starts its
+time-outs anew. httpx is imported on first use.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Where a history stands while it is written: the message at hand, and the open tool calls."""
+"""Where a history stands while it is written: the message at hand, and the open tool calls.
+
+Every call has its result, and both have the same id. Providers answer 400 to a call without a
+result, a result without a call, a missing id and an over-long one from another provider's history;
+the errors here name the ids beforehand.
+"""
 
 from __future__ import annotations
 

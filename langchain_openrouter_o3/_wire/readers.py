@@ -1,4 +1,12 @@
-"""The reader of a call that wants one whole message."""
+"""Readers: a call gets one whole message, or chunks whose sum is that message.
+
+Rules that langchain-core's merging forces on chunks: scalar metadata, usage and finished lists
+come once, on the last chunk; `model_provider` on each; text and tool-call deltas in separate
+chunks; the last chunk says that it is the last, and carries no tool-call chunk. A refusal rides on
+the last chunk, too: core's protocol events keep only the last piece of a refusal block.
+
+Chunks have no id of their own: LangChain gives them the id of its run.
+"""
 
 from __future__ import annotations
 

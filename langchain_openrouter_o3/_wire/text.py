@@ -1,4 +1,9 @@
-"""The text of an answer: pieces, stop sequences, and characters that cannot be printed."""
+"""The text of an answer: its pieces, stop sequences, and characters that arrive in halves.
+
+The client enforces stop sequences, because o3-mini has no such parameter. JSON may write a
+character outside the basic plane as two escapes, and a server that cuts text by UTF-16 units sends
+one half in each of two deltas. A half alone cannot be printed or encoded.
+"""
 
 from __future__ import annotations
 

@@ -94,13 +94,15 @@ def _read_counts(
     return counts, whole
 
 
-_PREFIX = "x-openrouter-cache-"
+_CACHE_HEADERS = "x-openrouter-cache-"
 _SECONDS = ("age", "ttl")
 _MOST_DIGITS = 15  # Python refuses to read a number of thousands
 
 
 def read_response_cache(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Read whether an answer came from the cache.
+    """Read from its headers whether an answer came from OpenRouter's cache of answers.
+
+    Source: https://openrouter.ai/docs/guides/features/response-caching
 
     Args:
         headers: Response headers, lower-case names.
@@ -111,7 +113,7 @@ def read_response_cache(headers: Mapping[str, str]) -> dict[str, Any]:
     """
     told: dict[str, Any] = {}
     for name in ("status", *_SECONDS, "source-id"):
-        text = headers.get(f"{_PREFIX}{name}")
+        text = headers.get(f"{_CACHE_HEADERS}{name}")
         if text:
             told[name.replace("-", "_")] = (
                 int(text) if name in _SECONDS and _is_count(text) else text

@@ -1,4 +1,4 @@
-"""Rows that are done and wait for who asked for them."""
+"""Finished rows, until the caller takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run gives: rows, and their sums."""
+"""What a run yields: rows, and their sums."""
 
 from __future__ import annotations
 

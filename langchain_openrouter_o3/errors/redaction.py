@@ -1,4 +1,10 @@
-"""What errors do not repeat: secrets, ids of accounts, and the frames that hold them."""
+"""What errors do not repeat: secrets, ids of accounts, and the frames that hold them.
+
+The frames below a request hold its raw head, and in the head is the key; those that read an answer
+hold what a gateway echoes. Whoever shows the local variables of frames (Sentry does by default,
+rich and `traceback` on demand) would show them. So errors leave the frames below the flow of a
+request behind; class, text and chain stay.
+"""
 
 from __future__ import annotations
 

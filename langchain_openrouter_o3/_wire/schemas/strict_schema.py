@@ -31,8 +31,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from langchain_openrouter_o3._wire.schemas.json_schema import Schema
-
+# Limits: https://platform.openai.com/docs/guides/structured-outputs#supported-schemas
 MAX_LEVELS = 10
 """Of nesting; properties and items count, unions and references do not."""
 
