@@ -40,7 +40,6 @@ class Display:
     """Shows results on a terminal, each kind in its own way."""
 
     def __init__(self, terminal: Terminal) -> None:
-        """Use a terminal."""
         self._terminal = terminal
 
     def text(self, text: str) -> None:

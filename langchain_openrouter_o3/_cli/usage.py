@@ -57,7 +57,6 @@ class Meter(BaseCallbackHandler):
     """Listens to a model and adds up what its answers take."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
         self._answers: list[AIMessage] = []
         self._times: list[float] = []
 

@@ -159,7 +159,6 @@ class TLSStream(_Encryptable):
         await self._carry_out(self._tls.do_handshake, None)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's interface
-        """See `SocketStream.read`."""
         with _mapped(httpcore.ReadError, httpcore.ReadTimeout), anyio.fail_after(timeout):
             try:
                 received: bytes = await self._carry_out(lambda: self._tls.read(max_bytes), None)
@@ -168,7 +167,6 @@ class TLSStream(_Encryptable):
             return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - same
-        """See `SocketStream.write`."""
         left = memoryview(buffer)
         with _mapped(httpcore.WriteError, httpcore.WriteTimeout):
             while left:

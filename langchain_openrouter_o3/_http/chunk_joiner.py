@@ -60,7 +60,6 @@ class ChunkJoiner:
     """
 
     def __init__(self) -> None:
-        """Start before the first byte of an answer."""
         self.has_begun = False
         self.interim_heads = 0
         self._phase = _Phase.HEAD

@@ -82,16 +82,13 @@ class AsyncDriver(Generic[T]):
     def __init__(
         self, flow: Generator[Step[T], StepResult, None], performer: AsyncPerformer
     ) -> None:
-        """See `SyncDriver`."""
         self._flow = flow
         self._performer = performer
 
     def __aiter__(self) -> Self:
-        """See `SyncDriver`."""
         return self
 
     async def __anext__(self) -> list[T]:
-        """See `SyncDriver`."""
         try:
             step = next(self._flow)
             while not isinstance(step, Deliver):
@@ -101,6 +98,5 @@ class AsyncDriver(Generic[T]):
         return step.items
 
     async def aclose(self) -> None:
-        """See `SyncDriver`."""
         self._flow.close()
         await self._performer.close()

@@ -52,7 +52,6 @@ class Request:
     __slots__ = ("body", "headers", "model", "url")
 
     def __init__(self, url: str, headers: RequestHeaders, body: bytes, model: str = "") -> None:
-        """See the class."""
         self.url = url
         self.headers = headers
         self.body = body

@@ -77,7 +77,6 @@ class Recent:
     """Counts what happened within the last second."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
         self._times: deque[float] = deque(maxlen=100_000)
 
     def add(self, now: float) -> None:
@@ -320,7 +319,6 @@ class Gates:
     """All gates of this process."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self._lock = threading.Lock()
         self._gates: dict[tuple[str, int, str], Gate] = {}
 

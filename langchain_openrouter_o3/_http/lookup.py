@@ -40,7 +40,6 @@ class Lookup:
         self._client: Any = own or self._shared
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(

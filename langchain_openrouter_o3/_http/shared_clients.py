@@ -183,7 +183,6 @@ class SharedAsyncClient(_WithoutCookies, httpx.AsyncClient):  # type: ignore[ove
     """The same for one base URL on one event loop."""
 
     def __init__(self, base_url: str) -> None:
-        """See `SharedClient`."""
         self.proxy, context = _route(base_url)
         self._own_transport = AsyncStackTransport(context, self.proxy.proxy if self.proxy else None)
         super().__init__(transport=self._own_transport, trust_env=False, auth=_NO_AUTH)
@@ -191,7 +190,6 @@ class SharedAsyncClient(_WithoutCookies, httpx.AsyncClient):  # type: ignore[ove
 
     @override
     async def aclose(self) -> None:
-        """See `SharedClient.close`."""
         await self._own_transport.aclose()
 
 

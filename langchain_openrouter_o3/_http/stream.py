@@ -229,7 +229,6 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
         self._timeout = timeout
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """See `HTTPStream.read`."""
         timeout = self._timeout if timeout is None else timeout
         if self._is_writing:
             for piece in self._begin_reading():
@@ -241,7 +240,6 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
                 return joined
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """See `HTTPStream.write`."""
         for piece in self._outgoing(buffer):
             await self._stream.write(piece, timeout)
         self._is_written = not buffer
@@ -256,12 +254,10 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> AsyncHTTPStream:
-        """See `HTTPStream.start_tls`."""
         encrypted = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         return AsyncHTTPStream(encrypted, self._timeout)
 
     def get_extra_info(self, info: str) -> Any:
-        """See `HTTPStream.get_extra_info`."""
         if info == "is_readable" and not self.is_clean:
             return True
         return self._stream.get_extra_info(info)
@@ -313,7 +309,6 @@ class AsyncBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,  # noqa: ARG002 - the pools bind none
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - ours are set
     ) -> AsyncHTTPStream:
-        """See `Backend.connect_tcp`."""
         connected = await async_sockets.connect(host, port, timeout, _SOCKET_OPTIONS)
         return _note(AsyncHTTPStream(async_sockets.SocketStream(connected), timeout))
 

@@ -251,12 +251,10 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
     """The same on one event loop."""
 
     def __init__(self, context: ssl.SSLContext, proxy: httpcore.Proxy | None) -> None:
-        """See `StackPool`."""
         super().__init__(context, proxy, max_connections=None, network_backend=AsyncBackend())
         self._stack: _Stack[httpcore.AsyncConnectionInterface] = _Stack()
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """See `StackPool.handle_request`."""
         if not is_httpcores_own(httpcore.AsyncConnectionPool.handle_async_request):
             return await super().handle_async_request(request)
         while (idle := self._stack.take()) is not None:
@@ -292,7 +290,6 @@ class AsyncStackPool(httpcore.AsyncConnectionPool):
     async def release(
         self, connection: httpcore.AsyncConnectionInterface, response: httpcore.Response | None
     ) -> None:
-        """See `StackPool.release`."""
         if (unwanted := self._stack.end(connection, response)) is not None:
             with anyio.CancelScope(shield=True):
                 await unwanted.aclose()
@@ -388,7 +385,6 @@ class StackTransport(httpx.HTTPTransport):
         self._pool: StackPool = StackPool(context, _to_httpcore(proxy, context))
 
     def close_idle(self) -> None:
-        """See `StackPool.close_idle`."""
         self._pool.close_idle()
 
 
@@ -396,7 +392,6 @@ class AsyncStackTransport(httpx.AsyncHTTPTransport):
     """The same on an event loop."""
 
     def __init__(self, context: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
-        """See `StackTransport`."""
         super().__init__(verify=context, proxy=proxy)
         self._pool: AsyncStackPool = AsyncStackPool(context, _to_httpcore(proxy, context))
 

@@ -62,7 +62,6 @@ class Terminal(ABC):
         self.watched = stream.isatty()
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(

@@ -15,7 +15,6 @@ class LenientParser:
     """Reads the fields of one answer, and keeps what it cannot read."""
 
     def __init__(self) -> None:
-        """Start an answer."""
         self._unread: dict[str, list[Any]] = {}
 
     def keep(self, field: str, value: Any) -> None:

@@ -157,7 +157,6 @@ class ReasoningText:
     """
 
     def __init__(self) -> None:
-        """Start before the first delta."""
         self._ahead = ""  # which of the two is
         self._lead: list[str] = []  # what the other has not said yet
         self._said = 0  # characters of the first piece of it that the other has said

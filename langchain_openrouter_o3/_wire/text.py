@@ -98,7 +98,6 @@ class SurrogateJoiner:
     """Joins the halves of characters over the pieces of one text."""
 
     def __init__(self) -> None:
-        """Start before the first piece."""
         self._half = ""
 
     def feed(self, piece: str) -> str:

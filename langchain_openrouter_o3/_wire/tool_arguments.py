@@ -26,7 +26,6 @@ class ArgumentPieces:
     """Collects the pieces of the arguments of one call."""
 
     def __init__(self) -> None:
-        """Start before the first piece."""
         self._joiner = SurrogateJoiner()
         self._pieces: list[str] = []
         self._size = 0
@@ -93,7 +92,6 @@ class CustomInput:
     """
 
     def __init__(self) -> None:
-        """Start before the first piece."""
         self._joiner = SurrogateJoiner()
         self._pieces: list[str] = []
         self._has_ended = False

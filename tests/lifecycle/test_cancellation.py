@@ -42,7 +42,7 @@ class Watched(Coroutine[Any, Any, Any]):
     def close(self) -> None:
         self._inner.close()
 
-    def __await__(self) -> Any:  # noqa: D105 - asked for by the abstract class
+    def __await__(self) -> Any:
         return self
 
     def _paused(self, awaited: Any) -> Any:
