@@ -18,7 +18,7 @@ from langchain_openrouter_o3._http.exchange import (
     TransportFailure,
     exchange,
 )
-from langchain_openrouter_o3._http.request import RequestHeaders
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import Reader, Sources, Step, StepResult
     from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
     from langchain_openrouter_o3._http.pool_reference import PoolReference
-    from langchain_openrouter_o3._http.request import RequestHeaders
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 T = TypeVar("T")
 

@@ -29,7 +29,7 @@ from langchain_openrouter_o3.errors.remedies import Asked
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping
 
-    from langchain_openrouter_o3._http.request import RequestHeaders
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

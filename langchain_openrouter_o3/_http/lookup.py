@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.request import RequestHeaders
+    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 _SECONDS = 30.0
 

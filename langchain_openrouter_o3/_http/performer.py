@@ -9,11 +9,8 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-import sys
 import threading
 import time
-import types
-from collections.abc import AsyncIterator, Generator
 from contextlib import nullcontext
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,7 +19,7 @@ import anyio
 import httpx
 
 from langchain_openrouter_o3._http.exchange import Pause, Reply, Send, Sleep, TransportFailure
-from langchain_openrouter_o3._http.request import RequestBody
+from langchain_openrouter_o3._http.httpx_bodies import RequestBody, first_piece
 from langchain_openrouter_o3._http.shared_clients import SharedClient
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
 from langchain_openrouter_o3._http.time_limits import StepLimit, limited
@@ -50,34 +47,6 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
     from langchain_openrouter_o3._http.watchdog import Watchdog
-
-
-@types.coroutine
-def first_piece(pieces: AsyncIterator[bytes]) -> Generator[Any, Any, bytes]:
-    """Start httpx's nested generators, and keep the event loop from knowing them.
-
-    They start before the first pause, while the hooks are off. The loop would otherwise close
-    them on its own, beside the performer that reads them (`sys.set_asyncgen_hooks`).
-    """
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
-    try:
-        steps: Any = anext(pieces, b"").__await__()
-        awaited = steps.send(None)
-    except StopIteration as done:
-        return bytes(done.value)
-    finally:
-        sys.set_asyncgen_hooks(*hooks)
-    while True:
-        try:
-            try:
-                sent = yield awaited
-            except BaseException as error:  # noqa: BLE001 - handed on, whatever it is
-                awaited = steps.throw(error)
-            else:
-                awaited = steps.send(sent)
-        except StopIteration as done:  # noqa: PERF203 - this is how a coroutine ends
-            return bytes(done.value)
 
 
 ENCODINGS = ("gzip", "deflate")
@@ -176,7 +145,7 @@ class _Sending:
 class _Outcome:
     """What comes of a block that sends or receives; transport errors become its result.
 
-    All other errors pass, but leave the frames below behind (`frames.py`).
+    All other errors pass, but leave the frames below behind (`without_frames`).
     """
 
     def __init__(self, sending: _Sending, request: Request | None = None) -> None:

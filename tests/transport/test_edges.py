@@ -22,7 +22,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3._http import performer
-from langchain_openrouter_o3._http.request import RequestBody
+from langchain_openrouter_o3._http.httpx_bodies import RequestBody
 from langchain_openrouter_o3._http.shared_clients import (
     SharedAsyncClient,
     SharedClient,

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 PACKAGE = "langchain_openrouter_o3"
-INTERNAL = {  # named like public modules, but only this package imports them
-    f"{PACKAGE}.partial_object",
+INTERNAL = {
     f"{PACKAGE}.emulator",  # of its modules only what it names itself is public; see below
 }
 
@@ -43,6 +42,8 @@ def objects() -> Iterator[tuple[str, Any]]:
         for attribute, value in vars(module).items():
             if not attribute.startswith("_") and getattr(value, "__module__", "") == name:
                 yield f"{name}.{attribute}", value
+    for attribute in langchain_openrouter_o3.__all__:
+        yield attribute, getattr(langchain_openrouter_o3, attribute)
     for attribute in emulator_package.__all__:
         yield f"{PACKAGE}.emulator.{attribute}", getattr(emulator_package, attribute)
     for attribute in faults.__all__:
@@ -98,7 +99,7 @@ def test_everything_public_is_looked_at() -> None:
         "emulator.Emulator.base_url",
         "emulator.faults.status",
         "errors.OpenRouterError.__init__",
-        "settings.Reasoning",
+        "Reasoning",
     }
 
 

@@ -1,4 +1,4 @@
-"""What is sent: headers that show none of their values, and a body without generators.
+"""The headers of a request, in an object that shows none of their values.
 
 Whoever shows the local variables of frames opens dictionaries and sequences, and prints all else
 by its `repr`. So headers travel in something that is neither.
@@ -6,10 +6,7 @@ by its `repr`. So headers travel in something that is neither.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING
-
-import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -52,37 +49,3 @@ class RequestHeaders:
     def __repr__(self) -> str:
         """Tell the names alone."""
         return f"RequestHeaders({', '.join(self._values)})"
-
-
-class RequestBody(httpx.ByteStream):
-    """A body in one piece.
-
-    httpx's own iterates with generators, which stay suspended when a write fails.
-    """
-
-    def __init__(self, body: bytes) -> None:
-        """Take it; it is never copied."""
-        super().__init__(body)
-        self._pieces = (body,)
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Give it, as often as asked."""
-        return iter(self._pieces)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give it on an event loop."""
-        return _OnePiece(self._pieces)
-
-
-class _OnePiece:
-    def __init__(self, pieces: tuple[bytes, ...]) -> None:
-        self._pieces = iter(pieces)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        try:
-            return next(self._pieces)
-        except StopIteration:
-            raise StopAsyncIteration from None
