@@ -7,19 +7,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
-from langchain_openrouter_o3._http.exchange import (
+from langchain_openrouter_o3._http.exchange import Sources, exchange
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import (
     IOStep,
     Reply,
     Request,
     Send,
     Sleep,
-    Sources,
     StepResult,
     TransportFailure,
-    exchange,
 )
-from langchain_openrouter_o3._http.request_headers import RequestHeaders
-from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 
 if TYPE_CHECKING:

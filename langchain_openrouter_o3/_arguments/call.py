@@ -23,10 +23,11 @@ from langchain_openrouter_o3._arguments.parameters import (
     under_keys,
     withheld_from,
 )
-from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.exchange import exchange
 from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.meter import METER, metered
 from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import Request
 from langchain_openrouter_o3._http.time_limits import TimeLimits, check_limit, to_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import build_body, encode_body
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_openrouter_o3._arguments.fields import ModelFields
-    from langchain_openrouter_o3._http.exchange import Reader, Sources, Step, StepResult
+    from langchain_openrouter_o3._http.exchange import Reader, Sources
     from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
     from langchain_openrouter_o3._http.pool_reference import PoolReference
     from langchain_openrouter_o3._http.request_headers import RequestHeaders
+    from langchain_openrouter_o3._http.steps import Step, StepResult
 
 T = TypeVar("T")
 

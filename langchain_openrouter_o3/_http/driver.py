@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from langchain_openrouter_o3._http.exchange import Deliver
+from langchain_openrouter_o3._http.steps import Deliver
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.exchange import IOStep, Step, StepResult
+    from langchain_openrouter_o3._http.steps import IOStep, Step, StepResult
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from langchain_openrouter_o3._http.exchange import (
+from langchain_openrouter_o3._http.steps import (
     Deliver,
     Pause,
     Reply,

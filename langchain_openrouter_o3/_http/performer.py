@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from langchain_openrouter_o3._http.exchange import Pause, Reply, Send, Sleep, TransportFailure
 from langchain_openrouter_o3._http.httpx_bodies import RequestBody, first_piece
 from langchain_openrouter_o3._http.shared_clients import SharedClient
+from langchain_openrouter_o3._http.steps import Pause, Reply, Send, Sleep, TransportFailure
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
 from langchain_openrouter_o3._http.time_limits import StepLimit, limited
 from langchain_openrouter_o3._http.transport import REUSED
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.exchange import IOStep, Receive, Request, StepResult
+    from langchain_openrouter_o3._http.steps import IOStep, Receive, Request, StepResult
     from langchain_openrouter_o3._http.watchdog import Watchdog
 
 

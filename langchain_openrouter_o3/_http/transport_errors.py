@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_openrouter_o3._http.exchange import TransportFailure
+from langchain_openrouter_o3._http.steps import TransportFailure
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterError,

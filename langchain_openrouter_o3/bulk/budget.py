@@ -15,9 +15,9 @@ from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 from langchain_openrouter_o3.profiles import Prices, model_facts
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3._http.exchange import Request
     from langchain_openrouter_o3._http.meter import Attempt
     from langchain_openrouter_o3._http.retry import RetryPolicy
+    from langchain_openrouter_o3._http.steps import Request
 
 _MILLION = Decimal(1_000_000)
 _POLL_SECONDS = 0.05

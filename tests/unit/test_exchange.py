@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from langchain_openrouter_o3._http.exchange import (
-    MAX_ERROR_BODY,
-    Reply,
-    Request,
-    Sources,
-    TransportFailure,
-)
+from langchain_openrouter_o3._http.exchange import MAX_ERROR_BODY, Sources
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import Reply, Request, TransportFailure
 from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,

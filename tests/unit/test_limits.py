@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_openrouter_o3._http.exchange import (
+from langchain_openrouter_o3._http.exchange import Sources, exchange
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import (
     Deliver,
     Receive,
     Reply,
     Send,
     Sleep,
-    Sources,
     TransportFailure,
-    exchange,
 )
-from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.time_limits import Deadlines, TimeLimits, check_limit
 from langchain_openrouter_o3._wire.readers import ChunkReader
 from langchain_openrouter_o3.errors import (

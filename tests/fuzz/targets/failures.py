@@ -7,9 +7,10 @@ from typing import Any
 
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.driver import SyncDriver
-from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.exchange import exchange
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import Request
 from langchain_openrouter_o3._wire.readers import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
