@@ -38,6 +38,7 @@ from langchain_openrouter_o3._arguments.foreign_names import check_body_keys
 from langchain_openrouter_o3._arguments.life_cycle import SharedConnections
 from langchain_openrouter_o3._arguments.settings import ProviderPreferences, Reasoning, ServiceTier
 from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
+from langchain_openrouter_o3._http.request_headers import check_headers
 from langchain_openrouter_o3._http.time_limits import (
     check_limit,
     check_timeout,
@@ -45,7 +46,7 @@ from langchain_openrouter_o3._http.time_limits import (
     plain_timeout,
 )
 from langchain_openrouter_o3._version import __version__
-from langchain_openrouter_o3._wire.request import check_headers, check_reasoning
+from langchain_openrouter_o3._wire.request import check_reasoning
 from langchain_openrouter_o3._wire.tools import tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts

@@ -13,8 +13,12 @@ from langchain_openrouter_o3._arguments.checks import usable_key
 from langchain_openrouter_o3._arguments.fields import ARGUMENTS, HEADER_FIELDS
 from langchain_openrouter_o3._arguments.foreign_names import is_no_body_key
 from langchain_openrouter_o3._arguments.parameters import first_name
-from langchain_openrouter_o3._http.request_headers import HARMLESS, RequestHeaders
-from langchain_openrouter_o3._wire.request import build_headers, check_headers
+from langchain_openrouter_o3._http.request_headers import (
+    HARMLESS,
+    RequestHeaders,
+    build_headers,
+    check_headers,
+)
 from langchain_openrouter_o3.errors import (
     OpenRouterAuthenticationError,
     OpenRouterError,

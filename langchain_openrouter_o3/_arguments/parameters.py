@@ -22,8 +22,8 @@ from langchain_openrouter_o3._arguments.fields import (
     ModelFields,
 )
 from langchain_openrouter_o3._arguments.foreign_names import check_bodies
+from langchain_openrouter_o3._http.request_headers import check_headers
 from langchain_openrouter_o3._http.time_limits import plain_timeout
-from langchain_openrouter_o3._wire.request import check_headers
 from langchain_openrouter_o3._wire.tools import tool_choice_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 

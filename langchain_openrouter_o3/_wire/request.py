@@ -1,4 +1,4 @@
-"""The request's body and headers: what goes out, and what is refused before it does.
+"""The body of a request: what goes out, and what is refused before it does.
 
 Source: https://openrouter.ai/docs/api-reference/parameters
 """
@@ -6,11 +6,9 @@ Source: https://openrouter.ai/docs/api-reference/parameters
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import encode, in_order, is_array, is_object
-from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
@@ -29,21 +27,6 @@ Messages and tools are written in one order before they come here.
 
 _LEVELS = 64
 """The same for everything else; no schema that people write is deeper."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FRAMING_HEADERS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "keep-alive",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-_HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
 
 
 def build_body(
@@ -160,54 +143,6 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
         ) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise OpenRouterInputError(f"The request cannot be written as JSON: {error}.") from error
-
-
-def build_headers(
-    api_key: str | None,
-    declared: Mapping[str, str],
-    extra: Mapping[str, str],
-    *,
-    stream: bool,
-) -> dict[str, str]:
-    """Build the request headers; the caller's own win, whatever their case.
-
-    Args:
-        api_key: The key, if there is one.
-        declared: What arguments say in headers; names in lower case.
-        extra: The caller's headers.
-        stream: Whether the answer is to be streamed.
-    """
-    headers = {
-        "content-type": "application/json",
-        "accept": "text/event-stream" if stream else "application/json",
-        "accept-encoding": "gzip, deflate",
-        "user-agent": f"langchain-openrouter-o3/{__version__}",
-    }
-    if api_key is not None:
-        headers["authorization"] = f"Bearer {api_key}"
-    return {**headers, **declared} | {name.lower(): value for name, value in extra.items()}
-
-
-def check_headers(headers: Mapping[str, Any], argument: str) -> None:
-    """Refuse headers that HTTP cannot carry, injected line breaks, and framing headers.
-
-    A wrong length would make what is left of a request the beginning of somebody else's.
-
-    Raises:
-        OpenRouterInputError: A name or value is not a header's; the value is not repeated.
-    """
-    for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
-            raise OpenRouterInputError(f"{argument}: {name!r} is not a header name.")
-        if name.lower() in _FRAMING_HEADERS:
-            raise OpenRouterInputError(
-                f"{argument}: {name!r} frames the request or its connection, which is the "
-                "transport's to do; leave it out."
-            )
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise OpenRouterInputError(
-                f"{argument}: the value of {name!r} is not text that a header can carry."
-            )
 
 
 def _check_json_mode(body: Mapping[str, Any]) -> None:

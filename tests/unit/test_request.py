@@ -11,12 +11,8 @@ from langchain_openrouter_o3._arguments.constructor import canonical_names
 from langchain_openrouter_o3._arguments.conversions import read_reasoning
 from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.parameters import merge_parameters, withheld_from
-from langchain_openrouter_o3._wire.request import (
-    build_body,
-    build_headers,
-    check_headers,
-    encode_body,
-)
+from langchain_openrouter_o3._http.request_headers import build_headers, check_headers
+from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import model_facts
 
