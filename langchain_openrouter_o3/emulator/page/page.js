@@ -19,12 +19,13 @@ function make(tag, attributes = {}, ...children) {
     if (value === true) element.setAttribute(name, "");
     else if (value !== false && value != null) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child != null && child !== ""));
+  element.append(...children.filter((child) => child != null && child !== false && child !== ""));
   return element;
 }
 
 function duration(milliseconds) {
   if (milliseconds == null) return "–";
+  if (milliseconds < 1) return `${milliseconds.toFixed(2)} ms`;
   if (milliseconds < 10) return `${milliseconds.toFixed(1)} ms`;
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   return `${(milliseconds / 1000).toFixed(2)} s`;
@@ -73,7 +74,7 @@ function listItem(exchange) {
       make("span", { class: "badge", "data-level": exchange.level },
         [exchange.status, exchange.outcome].filter(Boolean).join(" · ")),
       exchange.fault && make("span", { class: "badge fault" },
-        make("span", { class: "hidden" }, "fault: "), exchange.fault)),
+        make("span", { class: "hidden" }, "fault: "), exchange.fault.split(" (")[0])),
   ];
 }
 
@@ -243,7 +244,7 @@ function showTimeline({ events, last, level, outcome, state }) {
   strip.setAttribute("aria-label",
     `Timeline: ${plural(events.length, "event")} in ${duration(end)}; ${outcome}`);
   strip.dataset.level = level;
-  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => make("span", {}, duration(part * end)));
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((part) => make("span", {}, part ? duration(part * end) : "0"));
   byId("axis").replaceChildren(...marks);
   const counts = Map.groupBy ? Map.groupBy(events, (event) => event.kind) : grouped(events);
   byId("legend").replaceChildren(...KINDS.filter((kind) => counts.has(kind)).map((kind) =>
@@ -258,7 +259,7 @@ function grouped(events) {
 
 function bars(bin, kinds) {
   const total = [...kinds.values()].reduce((sum, count) => sum + count, 0);
-  const height = Math.min(40, 14 + 9 * Math.log2(total));
+  const height = Math.min(42, 26 + 5 * Math.log2(total));
   let y = 44;
   return [...kinds].map(([kind, count]) => {
     const part = (height * count) / total;
@@ -374,7 +375,7 @@ function eventItem(event, before, number) {
         make("span", { class: "time" }, duration(event.at)),
         make("span", { class: "time pause" }, `+${duration(pause)}`),
         make("span", { class: "kind", "data-kind": event.kind }, event.kind),
-        make("span", { class: "seen" }, seen)),
+        make("span", { class: "seen" }, seen.replaceAll("\n", "↵"))),
       make("pre", {}, event.text)));
 }
 

@@ -229,7 +229,9 @@ class _Decompressor:
             return b""
 
     def _window_bits(self, data: bytes) -> int:
-        is_zlib = data[0] & 15 == _ZLIB_METHOD and int.from_bytes(data[:2], "big") % _ZLIB_CHECK == 0
+        is_zlib = (
+            data[0] & 15 == _ZLIB_METHOD and int.from_bytes(data[:2], "big") % _ZLIB_CHECK == 0
+        )
         if self._encoding == "deflate" and not is_zlib:
             return _RAW_DEFLATE
         return _WINDOW_BITS[self._encoding]

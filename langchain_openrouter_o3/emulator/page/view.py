@@ -113,8 +113,9 @@ def fault_label(fault: Fault | None) -> str:
     """Return a fault with its simple settings; empty without one."""
     if fault is None:
         return ""
-    settings = [f"{name}={value}" for name, value in _settings(fault)]
-    return " ".join([_words(type(fault).__name__), *settings])
+    settings = ", ".join(f"{name} {value}" for name, value in _settings(fault))
+    name = _words(type(fault).__name__)
+    return f"{name} ({settings})" if settings else name
 
 
 def indented(text: str) -> str:
@@ -151,7 +152,10 @@ def _shortened(text: str) -> str:
 
 def _prompt(body: JsonObject) -> str:
     messages = objects_at(body, "messages")
-    return _text_of(messages[-1]) if messages else ""
+    if not messages:
+        return ""
+    role, text = text_at(messages[-1], "role"), _text_of(messages[-1])
+    return text if role == "user" else f"{role}: {text}"
 
 
 def _reply(answer: Answer) -> str:
@@ -174,7 +178,7 @@ def _outcome(exchange: Exchange, reader: BodyReader) -> tuple[str, str]:
         return reader.damage, "bad"
     if reader.is_stream and not reader.has_ended and exchange.sent == _kept_bytes(exchange):
         return "ended without [DONE]", "bad"
-    return answer.finish_reason or "complete", "good"
+    return "refusal" if answer.refusal else answer.finish_reason or "complete", "good"
 
 
 def _times(exchange: Exchange, events: list[Event]) -> dict[str, float | None]:
@@ -210,7 +214,9 @@ def _request(exchange: Exchange) -> dict[str, Any]:
     body = read_object(exchange.request.raw.decode("utf-8", "replace")) or {}
     leaves_out = {"messages", "tools", "model"}
     return {
-        "headers": [[name, _shown(name, value)] for name, value in exchange.request.headers.items()],
+        "headers": [
+            [name, _shown(name, value)] for name, value in exchange.request.headers.items()
+        ],
         "text": indented(exchange.request.raw.decode("utf-8", "replace")),
         "messages": [_message(each) for each in objects_at(body, "messages")],
         "tools": [_tool(each) for each in objects_at(body, "tools")],
