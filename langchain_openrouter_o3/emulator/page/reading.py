@@ -23,6 +23,8 @@ from langchain_openrouter_o3.emulator.json_value import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
     from langchain_openrouter_o3.emulator.page.exchanges import Exchange
 
@@ -52,6 +54,10 @@ class Event:
     brings: str = ""
 
 
+def _no_usage() -> JsonObject:
+    return {}
+
+
 @dataclass
 class Answer:
     """What the events of an answer make up."""
@@ -60,10 +66,10 @@ class Answer:
     encrypted: int = 0
     text: str = ""
     refusal: str = ""
-    tool_calls: dict[int, dict[str, str]] = field(default_factory=dict)
-    annotations: list[str] = field(default_factory=list)
+    tool_calls: dict[int, dict[str, str]] = field(default_factory=dict[int, dict[str, str]])
+    annotations: list[str] = field(default_factory=list[str])
     finish_reason: str = ""
-    usage: JsonObject = field(default_factory=dict)
+    usage: JsonObject = field(default_factory=_no_usage)
     error: str = ""
     id: str = ""
     provider: str = ""
@@ -120,8 +126,8 @@ class Answer:
         )
         function = object_at(piece, "function")
         name, arguments = text_at(function, "name"), text_at(function, "arguments")
-        call["id"] += text_at(piece, "id")
-        call["name"] += name
+        call["id"] = call["id"] or text_at(piece, "id")
+        call["name"] = call["name"] or name
         call["arguments"] += arguments
         return name or arguments
 
@@ -156,6 +162,7 @@ class BodyReader:
         self.damage = ""
         self._exchange = exchange
         self._read = 0
+        self._is_added = False
         self._pending = ""
         self._at = 0.0
         self._inflate = _Decompressor(headers.get("content-encoding", ""))
@@ -174,7 +181,13 @@ class BodyReader:
             self._at = at
             self._take(self._decode.decode(self._inflate.feed(data)))
         self.damage = self._inflate.damage
-        if not self.is_stream and not self.answer.id and (body := read_object(self.text)):
+        if self._exchange.is_over and not self._is_added:
+            self._is_added = True
+            self._add_whole_body()
+
+    def _add_whole_body(self) -> None:
+        body = None if self.is_stream else read_object(self.text)
+        if body is not None:
             self.answer.add(body)
 
     def all_events(self) -> list[Event]:
@@ -214,24 +227,24 @@ class _Decompressor:
     def __init__(self, encoding: str) -> None:
         self.damage = ""
         self._encoding = encoding
-        self._inflate: zlib._Decompress | None = None
+        self._inflate: Callable[[bytes], bytes] | None = None
 
     def feed(self, data: bytes) -> bytes:
         if self._encoding not in _WINDOW_BITS:
             return data
         if self.damage:
             return b""
-        self._inflate = self._inflate or zlib.decompressobj(self._window_bits(data))
+        if self._inflate is None:
+            self._inflate = zlib.decompressobj(self._window_bits(data)).decompress
         try:
-            return self._inflate.decompress(data)
+            return self._inflate(data)
         except zlib.error as error:
             self.damage = f"the rest cannot be decompressed ({error})"
             return b""
 
     def _window_bits(self, data: bytes) -> int:
-        is_zlib = (
-            data[0] & 15 == _ZLIB_METHOD and int.from_bytes(data[:2], "big") % _ZLIB_CHECK == 0
-        )
+        has_header = int.from_bytes(data[:2], "big") % _ZLIB_CHECK == 0
+        is_zlib = data[0] & 15 == _ZLIB_METHOD and has_header
         if self._encoding == "deflate" and not is_zlib:
             return _RAW_DEFLATE
         return _WINDOW_BITS[self._encoding]

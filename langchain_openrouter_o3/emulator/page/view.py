@@ -43,7 +43,7 @@ _KEY = re.compile(r"\bsk-[\w-]{12,}")
 # A shorter one ("any", "test") is no secret, and would hide words.
 _LENGTH_OF_A_KEY = 8
 _SHORT = 160
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"')
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+|"')
 _OUTPUT = {"reasoning", "text", "tool call", "refusal"}
 _ENDINGS = {
     "waiting": "waiting",
@@ -121,15 +121,15 @@ def fault_label(fault: Fault | None) -> str:
 def indented(text: str) -> str:
     """Return JSON with a line for each value, every number and text as it was written."""
     out: list[str] = []
-    depth = 0
-    for token in _TOKEN.findall(text):
-        depth -= token in "}]"
-        if token in "}]" and out[-1:] not in (["{"], ["["]):
+    depth, before = 0, ""
+    for word in _WORD.findall(text):
+        closes = word in ("}", "]")
+        depth -= closes
+        if before in ("{", "[", ",") if not closes else before not in ("{", "["):
             out.append("\n" + "  " * depth)
-        elif out and out[-1] in ("{", "[", ","):
-            out.append("\n" + "  " * depth)
-        depth += token in "{["
-        out += [token, " "] if token == ":" else [token]
+        depth += word in ("{", "[")
+        out += [word, " "] if word == ":" else [word]
+        before = word
     return "".join(out)
 
 
@@ -211,13 +211,15 @@ def _usage(answer: Answer) -> dict[str, Json]:
 
 
 def _request(exchange: Exchange) -> dict[str, Any]:
-    body = read_object(exchange.request.raw.decode("utf-8", "replace")) or {}
+    text = exchange.request.raw.decode("utf-8", "replace")
+    headers = exchange.request.headers.items()
+    body = read_object(text)
+    shown = text if body is None else indented(text)
+    body = body or {}
     leaves_out = {"messages", "tools", "model"}
     return {
-        "headers": [
-            [name, _shown(name, value)] for name, value in exchange.request.headers.items()
-        ],
-        "text": indented(exchange.request.raw.decode("utf-8", "replace")),
+        "headers": [[name, _shown(name, value)] for name, value in headers],
+        "text": shown,
         "messages": [_message(each) for each in objects_at(body, "messages")],
         "tools": [_tool(each) for each in objects_at(body, "tools")],
         "parameters": [
@@ -306,11 +308,13 @@ def _setting(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, bool | int | float | str):
         return [(name, str(value))]
     if isinstance(value, tuple):
-        parts: list[tuple[str, str]] = []
-        for part in value:
-            parts += [("then", _words(type(part).__name__)), *_settings(part)]
-        return parts if value and is_dataclass(value[0]) else []
+        parts: tuple[Any, ...] = value
+        return [each for part in parts if is_dataclass(part) for each in _part(part)]
     return _settings(value)
+
+
+def _part(part: Any) -> list[tuple[str, str]]:
+    return [("then", _words(type(part).__name__)), *_settings(part)]
 
 
 def _words(name: str) -> str:
