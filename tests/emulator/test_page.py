@@ -100,7 +100,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_is_no_request(emulator: Emula
         (faults.compress("deflate"), 200, "stop"),
         (faults.together(faults.pace(0), faults.compress("raw-deflate")), 200, "stop"),
         (faults.compress("gzip", damage="corrupt"), 200, "the rest cannot be decompressed"),
-        (faults.trickle(1), 200, "stop"),
+        (faults.trickle(9), 200, "stop"),
         (Canned(status=500, pieces=b"<html>"), 500, "no error in the body"),
         (Canned(headers=SSE, pieces=[b"data: {\n\n", b": x"], cut=True), 200, "connection closed"),
         (Canned(pieces=b'{"choices":[{"error":{"message":"Inside"}}]}'), 200, "Inside"),
@@ -235,14 +235,13 @@ def test_the_last_exchanges_are_kept_and_no_more(emulator: Emulator) -> None:
 
 
 def test_memory_is_bounded_by_bytes_too(emulator: Emulator) -> None:
-    emulator.play(
-        *[Canned(pieces=[b"x" * (1 << 16)] * 28)] * 10, Canned(pieces=[b"y" * 999] * 4096)
-    )
-    for _ in range(11):
+    large, long = Canned(pieces=b"x" * (1900 << 10)), Canned(pieces=[b"y" * 999] * 2048)
+    emulator.play(*[large] * 9, long)
+    for _ in range(10):
         ask(emulator)
     assert get(emulator, "_emulator/exchanges/1").status_code == 404
-    shown = details(emulator, 11)
-    assert shown["sent"] == 999 * 4096
+    shown = details(emulator, 10)
+    assert shown["sent"] == 999 * 2048
     assert shown["sent"] > shown["response"]["kept"] > 1 << 20
     assert shown["outcome"] == "complete"
 
