@@ -236,11 +236,11 @@ def test_the_last_exchanges_are_kept_and_no_more(emulator: Emulator) -> None:
 
 def test_memory_is_bounded_by_bytes_too(emulator: Emulator) -> None:
     large, long = Canned(pieces=b"x" * (1900 << 10)), Canned(pieces=[b"y" * 999] * 2048)
-    emulator.play(*[large] * 9, long)
-    for _ in range(10):
+    emulator.play(*[large] * 5, long)
+    for _ in range(6):
         ask(emulator)
     assert get(emulator, "_emulator/exchanges/1").status_code == 404
-    shown = details(emulator, 10)
+    shown = details(emulator, 6)
     assert shown["sent"] == 999 * 2048
     assert shown["sent"] > shown["response"]["kept"] > 1 << 20
     assert shown["outcome"] == "complete"

@@ -27,7 +27,7 @@ State: TypeAlias = Literal[
 ]
 
 _KEPT_EXCHANGES = 200
-_KEPT_BYTES = 16 << 20
+_KEPT_BYTES = 8 << 20
 _KEPT_BYTES_OF_ONE = 2 << 20
 # What Python needs for a piece beside its bytes: a tuple, a float, the head of a bytes object.
 _PIECE_OVERHEAD = 128
@@ -79,16 +79,16 @@ class Exchange:
         """Note what is sent, or done to the connection."""
         self.changed = time.perf_counter() - self._begin
         kind: str = message["type"]
-        if kind == "http.response.start":
+        if kind == "http.response.body":
+            self._note_piece(message.get("body", b""))
+            if not message.get("more_body"):
+                self.state = "complete"
+        elif kind == "http.response.start":
             self.state, self.status = "answering", message["status"]
             self.headers = [
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in message["headers"]
             ]
-        elif kind == "http.response.body":
-            self._note_piece(message.get("body", b""))
-            if not message.get("more_body"):
-                self.state = "complete"
         elif kind == HANG_UP["type"]:
             self.state = "reset" if message["reset"] else "closed"
         elif kind.startswith(OWN_MESSAGES):
