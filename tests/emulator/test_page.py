@@ -14,7 +14,7 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults
 
-from .chat import INTEGER, STRING, tool, user
+from .chat import INTEGER, STRING, closed, strict, tool, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,7 +138,7 @@ def test_half_an_event_is_shown_as_broken(emulator: Emulator) -> None:
     [
         ("What is 17 + 25?", {"reasoning": {"effort": "high"}}),
         ("What is the weather in Paris for 3 days?", {"tools": [WEATHER]}),
-        ("please refuse", {}),
+        ("please refuse", {"response_format": strict(closed(city=STRING))}),
     ],
 )
 def test_a_stream_and_a_body_make_the_same_answer(
@@ -152,6 +152,9 @@ def test_a_stream_and_a_body_make_the_same_answer(
         for call in shown["calls"]:
             call["id"] = bool(call["id"])
     assert whole["answer"] == streamed["answer"]
+    assert (
+        bool(whole["answer"]["refusal"]) == (whole["outcome"] == "refusal") == ("refuse" in prompt)
+    )
     assert whole["usage"].keys() == {"prompt", "cached", "completion", "reasoning", "cost"}
     assert whole["request"]["tools"] == (["get_weather"] if "tools" in parameters else [])
     kinds = [event["kind"] for event in streamed["events"]]

@@ -134,6 +134,7 @@ def test_an_answer_is_seen_while_it_comes_and_its_end_as_what_it_is(
     page.wait_for_selector(".kind[data-kind=comment]")
     emulator.reset()
     page.wait_for_selector("#nothing:has-text('No exchange yet')")
+    assert "keeps this exchange no longer" in page.inner_text("#subtitle")
 
 
 def test_the_first_request_is_sent_from_the_page_itself(page: Any, emulator: Emulator) -> None:

@@ -129,6 +129,7 @@ function forget(isForgotten) {
     exchanges.delete(number);
     items.get(number).remove();
     items.delete(number);
+    if (number === opened.number) showForgotten(number);
   }
 }
 
@@ -466,10 +467,14 @@ async function copy(button) {
 async function sendFirstRequest() {
   const body = { model: "openai/o3-mini", stream: true, reasoning: { effort: "high" },
     messages: [{ role: "user", content: "What is 17 + 25?" }] };
-  const answer = await fetch("/api/v1/chat/completions", { method: "POST",
+  const options = { method: "POST",
     headers: { authorization: "Bearer page", "content-type": "application/json", "x-title": "The emulator's page" },
-    body: JSON.stringify(body) });
-  await answer.text();
+    body: JSON.stringify(body) };
+  try {
+    await (await fetch("/api/v1/chat/completions", options)).text();
+  } catch {
+    // A fault met it. The list shows how it ended.
+  }
 }
 
 // ------------------------------------------------------------------------------- start
@@ -485,7 +490,10 @@ function listen() {
   feed.addEventListener("open", () => say("live"));
   feed.addEventListener("error", () => say("reconnecting"));
   feed.addEventListener("run", ({ data }) => {
-    if (run !== null && run !== data) forget(() => true);
+    if (run !== null && run !== data) {
+      forget(() => true);
+      update();
+    }
     run = data;
   });
   feed.addEventListener("oldest", ({ data }) => {

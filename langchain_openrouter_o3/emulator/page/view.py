@@ -306,7 +306,7 @@ def _settings(value: Any) -> list[tuple[str, str]]:
 
 def _setting(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, bool | int | float | str):
-        return [(name, str(value))]
+        return [(name, _shortened(str(value)))]
     if isinstance(value, tuple):
         parts: tuple[Any, ...] = value
         return [each for part in parts if is_dataclass(part) for each in _part(part)]
