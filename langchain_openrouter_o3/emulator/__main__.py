@@ -46,7 +46,8 @@ def main() -> None:
         key = options.api_key or "any"
         sys.stdout.write(
             f"OpenRouter emulator (rules, no language model) on {emulator.base_url}; use it with "
-            f"OPENROUTER_API_BASE={emulator.base_url} OPENROUTER_API_KEY={key}\n",
+            f"OPENROUTER_API_BASE={emulator.base_url} OPENROUTER_API_KEY={key}\n"
+            f"See its exchanges in a browser at {emulator.page_url}\n",
         )
         sys.stdout.flush()
         while True:

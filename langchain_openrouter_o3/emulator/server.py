@@ -20,6 +20,7 @@ from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
+from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
@@ -65,12 +66,13 @@ class Emulator:
         self._port = Port(host, port)
         self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
         self._faults = FaultLayer(self._endpoints.application())
-        self._log = RequestLog(self._faults, self._break)
+        self._exchanges = ExchangeLog(self._faults)
+        self._log = RequestLog(self._exchanges, self._break)
         attributes = {"tls_failure": check_tls_failure(tls_failure)}
         self._server = _Server(
             self._port,
             uvicorn.Config(
-                self._log,
+                Page(self._exchanges).before(self._log),
                 http=type("Connection", (Connection,), attributes),
                 ws="none",
                 lifespan="off",
@@ -109,6 +111,11 @@ class Emulator:
     def tls_url(self) -> str:
         """The base URL at which every TLS handshake fails, in the way of `tls_failure`."""
         return self.base_url.replace("http:", "https:", 1)
+
+    @property
+    def page_url(self) -> str:
+        """Where a browser shows the exchanges as they happen."""
+        return self.base_url.removesuffix("api/v1")
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -158,6 +165,7 @@ class Emulator:
         self._faults.queue.clear()
         self._faults.chooser = None
         self._log.requests.clear()
+        self._exchanges.reset()
         self._endpoints.forget_answers()
 
     def start(self) -> None:

@@ -40,6 +40,7 @@ def test_it_listens_until_it_is_interrupted(
     assert process.stdout is not None
     line = process.stdout.readline()
     assert "no language model" in line
+    assert "in a browser at http://127.0.0.1:" in process.stdout.readline()
     settings = dict(word.split("=") for word in line.split() if word.startswith("OPENROUTER_"))
     assert settings["OPENROUTER_API_KEY"] == "secret"
     body = {"model": "openai/o3-mini", "messages": [user("2+2")]}
