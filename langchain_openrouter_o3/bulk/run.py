@@ -157,7 +157,7 @@ def bulk(  # noqa: PLR0913 - see `abulk`
         config=config,
     )
     display = Display(progress)
-    with _LoopThread() as thread:
+    with LoopThread() as thread:
         engine = thread.run(_aopen(runnable, rows, key, journal, choices))
         try:
             thread.run(_astart(engine, display))
@@ -239,7 +239,7 @@ async def _aclose(engine: Engine, display: Display) -> None:
         display.stop()
 
 
-class _LoopThread:
+class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
