@@ -41,7 +41,7 @@ class AsyncPerformer(Protocol):
         ...
 
 
-class Unanswered(BaseException):  # noqa: N818 - nothing is wrong
+class Unanswered(BaseException):
     """A substitute has taken a request and has no answer yet: the chain stops at its call.
 
     It is no `Exception`, so that no fallback or retry of a chain takes it for a failure.

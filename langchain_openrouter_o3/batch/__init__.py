@@ -1,7 +1,7 @@
 """OpenRouter's Batch API: any chain over many rows, at about half the price, within a day.
 
-`submit_batch` runs a chain for each row up to its call, submits the requests in batches, and gives a
-`BatchJob`, which any process can find again. Its `results` run the chain on with the answers.
+`submit_batch` runs a chain for each row up to its call, submits the requests in batches, and gives
+a `BatchJob`, which any process can find again. Its `results` run the chain on with the answers.
 """
 
 from langchain_openrouter_o3.batch.job import (

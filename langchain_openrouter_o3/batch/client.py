@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -129,7 +129,7 @@ class BatchClient:
         """Submit a batch once, from pieces that are read as they are sent."""
         return await self._send("POST", wire.PATH, {}, pieces, size)
 
-    async def batches(self, since: float) -> AsyncIterator[wire.Remote]:
+    async def batches(self, since: float) -> AsyncGenerator[wire.Remote, None]:
         """List the batches that were stored since a moment, newest first.
 
         Raises:
@@ -151,7 +151,7 @@ class BatchClient:
         """
         return wire.read_batch((await self._get(f"{wire.PATH}/{identity}", {})).payload)
 
-    async def results(self, identity: str) -> AsyncIterator[list[Any]]:
+    async def results(self, identity: str) -> AsyncGenerator[list[Any], None]:
         """Read the results of a batch that is over: by pages, or all at once where there are none.
 
         Raises:

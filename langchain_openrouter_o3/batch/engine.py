@@ -7,38 +7,28 @@ or in a thread. No method holds the file while it waits for a batch.
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.language_models import BaseChatModel
-from langchain_core.output_parsers import BaseOutputParser
-from langchain_core.prompts import BasePromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig
-from langsmith import tracing_context
+from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableType]
 
-from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._http.driver import SUBSTITUTE, Unanswered
-from langchain_openrouter_o3._http.exchange import TransportFailure
-from langchain_openrouter_o3._json import decode, is_array, is_object
 from langchain_openrouter_o3._meter import METER
-from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.client import Account, BatchClient
-from langchain_openrouter_o3.batch.wire import (
-    BatchError,
-    BatchLostError,
-    BatchPendingError,
-    BatchRoundsError,
-    BatchUnpaidError,
-)
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger, NewRow, StoredRow, opened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
-from langchain_openrouter_o3.batch.transport import Known, Pass
+from langchain_openrouter_o3.batch.transport import Known, Pass, answers, find_model, is_plain
+from langchain_openrouter_o3.batch.wire import (
+    BatchError,
+    BatchPendingError,
+    BatchRoundsError,
+)
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.errors import JournalError, StorageError
 from langchain_openrouter_o3.bulk.fingerprint import Chain, differences, read_chain
@@ -47,13 +37,10 @@ from langchain_openrouter_o3.bulk.rows import Progress, Row
 from langchain_openrouter_o3.bulk.source import Item, Source, duplicate
 from langchain_openrouter_o3.costs import TRACKER
 from langchain_openrouter_o3.errors import (
-    OpenRouterError,
     OpenRouterInputError,
-    OpenRouterMalformedResponseError,
 )
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.client import Answer
     from langchain_openrouter_o3.batch.transport import Collected
 
 MAX_ROUNDS = 8
@@ -143,7 +130,7 @@ class Engine:
             raise OpenRouterInputError(
                 f"{self.store}: this needs the chain: BatchJob(store, chain)."
             )
-        if changed := differences(ledger.parts(), self._chain.parts):
+        if changed := differences(ledger.parts(), self._chain.parts, "job"):
             raise JournalError(
                 f"{self.store}: the job is another chain's. {'; '.join(changed[:5])}. Use the "
                 "chain that began it, or another file."
@@ -312,13 +299,13 @@ class Engine:
         ran = self.new_pass(row.key, known, is_last=False)
         await self.run(ran, self.given(row), _Run())
         calls = ran.collected
-        if not rounds and any(_answers(call, known) for call in calls):
+        if not rounds and any(answers(call, known) for call in calls):
             calls = []  # an agent's loop, which its caller has not allowed: `results` says so
         return row.id, number, calls if number <= int(rounds or MAX_ROUNDS) else []
 
     # --- Results ---
 
-    async def results(self, config: RunnableConfig | None) -> AsyncIterator[list[Row[Any]]]:
+    async def results(self, config: RunnableConfig | None) -> AsyncGenerator[list[Row[Any]], None]:
         """Run the chains to their ends, some rows at a time, in the order of the input.
 
         Raises:
@@ -466,8 +453,8 @@ class _Collector:
 
     def _write(self) -> None:
         self.ledger.add(self.number, self.new, self.seen)
-        for row in (*self.new, *self.seen):
-            self.in_hand.pop(row.key, None)
+        for key in [*(row.key for row in self.new), *(row.key for row in self.seen)]:
+            self.in_hand.pop(key, None)
         self.new, self.seen = [], []
 
     def _is_known(self, item: Item, given: bytes) -> bool:
@@ -505,64 +492,7 @@ def _written(item: Item) -> bytes:
         ) from error
 
 
-# --- Chains ---
-
-
-def is_plain(chain: Any) -> bool:
-    """Whether a chain certainly makes one call: prompts, one model, parsers, and nothing else."""
-    steps: list[Any] = getattr(chain, "steps", [chain])
-    models = [step for step in steps if _is_model(step)]
-    rest = [step for step in steps if not _is_model(step)]
-    return len(models) == 1 and all(
-        isinstance(step, (BasePromptTemplate, BaseOutputParser)) for step in rest
-    )
-
-
-def _is_model(step: Any) -> bool:
-    while not isinstance(step, BaseChatModel) and hasattr(step, "bound"):
-        if hasattr(step, "max_attempt_number"):  # with_retry asks again after an error
-            return False
-        step = step.bound
-    return isinstance(step, BaseChatModel)
-
-
-def find_model(chain: Any) -> Any:
-    """Return the first model of this package in a chain; None if none is to be seen."""
-    return next(_models(chain, 16), None)
-
-
-def _models(step: Any, depth: int) -> Iterator[Any]:
-    if isinstance(step, ModelFields):
-        yield step
-    elif isinstance(step, (Runnable, Mapping, list, tuple)) and depth:
-        for part in _parts(step):
-            yield from _models(part, depth - 1)
-
-
-def _parts(step: Any) -> list[Any]:
-    if isinstance(step, Mapping):
-        return [*step.values()]
-    if is_array(step) or isinstance(step, tuple):
-        return [*step]
-    names = ("steps", "steps__", "bound", "runnable", "default", "fallbacks", "branches", "nodes")
-    return [getattr(step, name, None) for name in names] + getattr(step, "deps", [])
-
-
 def _default_model() -> Any:
     from langchain_openrouter_o3 import ChatOpenRouterO3  # noqa: PLC0415 - only without a chain
 
     return ChatOpenRouterO3()
-
-
-def _answers(call: Collected, known: list[Known]) -> bool:
-    """Whether a call brings the results of tools that an earlier answer has called."""
-    return any(name.encode() in call.part.body for each in known for name in _called(each))
-
-
-def _called(known: Known) -> Iterator[str]:
-    response = decode(known.outcome).get("response")
-    body = response.get("body") if is_object(response) else None
-    for choice in (body or {}).get("choices") or ():
-        for called in (choice.get("message") or {}).get("tool_calls") or ():
-            yield str(called.get("id"))
-

@@ -9,8 +9,7 @@ import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
-    Awaitable,
-    Callable,
+    Coroutine,
     Generator,
     Iterable,
     Mapping,
@@ -112,7 +111,9 @@ class JobStatus:
     def is_over(self) -> bool:
         """Whether no batch will change any more; a further round may follow."""
         over = ("completed", "failed", "expired", "cancelled")
-        return all(each.state in ("fetched", "deleted") or each.status in over for each in self.batches)
+        return all(
+            each.state in ("fetched", "deleted") or each.status in over for each in self.batches
+        )
 
 
 class BatchJob(Generic[V]):
@@ -261,7 +262,7 @@ class BatchJob(Generic[V]):
     async def await_(
         self,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109 - the same as of `wait`
+        timeout: float | None = None,
         poll: tuple[float, float] = _POLL,
         progress: bool | Watcher = False,
     ) -> JobStatus:
@@ -326,7 +327,7 @@ class BatchJob(Generic[V]):
 
     async def _wait(
         self,
-        timeout: float | None,  # noqa: ASYNC109 - see `wait`
+        timeout: float | None,
         poll: tuple[float, float],
         progress: bool | Watcher,  # noqa: FBT001 - same
         *,
@@ -356,6 +357,7 @@ def submit_batch(  # noqa: PLR0913 - each is a documented choice, by name
     rows: Iterable[Any] | AsyncIterable[Any],
     *,
     store: str | os.PathLike[str],
+    model: ChatOpenRouterO3 | None = None,
     key: Key = None,
     rounds: int | None = None,
     batch_size: int = MAX_REQUESTS,
@@ -376,6 +378,8 @@ def submit_batch(  # noqa: PLR0913 - each is a documented choice, by name
             their steps run again in each.
         rows: Their inputs: any iterable, read as rows are needed.
         store: The file of the job. It is made, or gone on with.
+        model: Whose client and time limits are used: by default the first in the chain. A model
+            that is hidden in a function must be named.
         key: What identifies a row: the name of a field, or a function of the row. By default it is
             the row's number, and its input must not change.
         rounds: How many batches, one after the other, a row may need. By default eight, and one
@@ -401,9 +405,9 @@ def submit_batch(  # noqa: PLR0913 - each is a documented choice, by name
     """
     facts = _facts(rounds, batch_size, callback_url, metadata)
     options = _options(max_concurrency, on_error, config)
-    engine = Engine(os.fspath(store), chain, None, is_blocking=True)
+    engine = Engine(os.fspath(store), chain, model, is_blocking=True)
     _blocking(_submit(engine, rows, key, options, facts, Display(progress)))
-    return BatchJob(store, chain)
+    return BatchJob(store, chain, model=model)
 
 
 async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
@@ -411,6 +415,7 @@ async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
     rows: Iterable[Any] | AsyncIterable[Any],
     *,
     store: str | os.PathLike[str],
+    model: ChatOpenRouterO3 | None = None,
     key: Key = None,
     rounds: int | None = None,
     batch_size: int = MAX_REQUESTS,
@@ -427,6 +432,7 @@ async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
         chain: See `submit_batch`.
         rows: See there.
         store: See there.
+        model: See there.
         key: See there.
         rounds: See there.
         batch_size: See there.
@@ -442,9 +448,9 @@ async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
     """
     facts = _facts(rounds, batch_size, callback_url, metadata)
     options = _options(max_concurrency, on_error, config)
-    engine = Engine(os.fspath(store), chain, None, is_blocking=False)
+    engine = Engine(os.fspath(store), chain, model, is_blocking=False)
     await _submit(engine, rows, key, options, facts, Display(progress))
-    return BatchJob(store, chain)
+    return BatchJob(store, chain, model=model)
 
 
 def find_jobs(folder: str | os.PathLike[str] = ".") -> list[BatchJob[Any]]:
@@ -458,10 +464,12 @@ def find_jobs(folder: str | os.PathLike[str] = ".") -> list[BatchJob[Any]]:
         JournalError: Another process works with one for more than ten seconds.
     """
     files = sorted(each for each in Path(folder).iterdir() if each.is_file() and is_job(each))
-    return sorted((BatchJob[Any](each) for each in files), key=lambda job: job.created, reverse=True)
+    return sorted(
+        (BatchJob[Any](each) for each in files), key=lambda job: job.created, reverse=True
+    )
 
 
-async def _submit(
+async def _submit(  # noqa: PLR0913, PLR0917 - what `submit_batch` has read
     engine: Engine,
     rows: Any,
     key: Key,
@@ -495,9 +503,7 @@ def _facts(
     }
 
 
-def _options(
-    max_concurrency: int, on_error: str, config: RunnableConfig | None
-) -> Options:
+def _options(max_concurrency: int, on_error: str, config: RunnableConfig | None) -> Options:
     _check_count("max_concurrency", max_concurrency, 10_000)
     if on_error not in ("row", "raise"):
         raise OpenRouterInputError(f"on_error={on_error!r} is neither 'row' nor 'raise'.")
@@ -526,15 +532,16 @@ def _info_of(batch: Batch) -> BatchInfo:
     )
 
 
-def _blocking(work: Any) -> Any:
+def _blocking(work: Coroutine[Any, Any, T]) -> T:
     """Carry a coroutine out in a thread with a loop, also where a loop runs already (Jupyter)."""
     with LoopThread() as thread:
         return thread.run(work)
 
 
-async def _next(rows: Any) -> list[Any]:
-    return await anext(rows, [])
+async def _next(rows: AsyncGenerator[list[Row[Any]], None]) -> list[Row[Any]]:
+    nothing: list[Row[Any]] = []
+    return await anext(rows, nothing)
 
 
-async def _close(rows: Any) -> None:
+async def _close(rows: AsyncGenerator[Any, None]) -> None:
     await rows.aclose()

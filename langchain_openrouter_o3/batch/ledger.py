@@ -1,8 +1,8 @@
 """The ledger of a job: its rows, their calls, and the batches that carry them, in one SQLite file.
 
-What is about to be sent is written first, so that a lost answer, or the death of the process, leaves
-a trace. A commit survives a loss of power. The state of a call is "open", "answered", "failed" (there
-is a result, and it is an error), or "missing" (its batch has ended without a result for it).
+What is about to be sent is written first, so that a lost answer, or the death of the process,
+leaves a trace. A commit survives a loss of power. The state of a call is "open", "answered",
+"failed" (its result is an error), or "missing" (its batch has ended without a result for it).
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ class Ledger:
             "INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (call, wire.write_json(result))
         )
 
-    def close_batch(self, batch: Batch, status: str, error: str | None, cost: Any) -> None:
+    def close_batch(self, batch: Batch, status: str, error: str | None = None) -> None:
         """Note that all results of a batch are here, and share its cost out."""
         with self._database.writing():
             of_batch = "batch = ? AND state = 'open'"
@@ -358,8 +358,8 @@ class Ledger:
                 f"UPDATE calls SET state = 'missing' WHERE {of_batch}",  # noqa: S608 - our own words
                 (batch.number,),
             )
-            if isinstance(cost, (int, float)):
-                self._share_out(batch, Decimal(str(cost)))
+            if batch.cost is not None:
+                self._share_out(batch, Decimal(batch.cost))
             self._database.execute(
                 "UPDATE batches SET state = 'fetched' WHERE number = ?", (batch.number,)
             )
@@ -392,12 +392,11 @@ class Ledger:
         """
         which = "state IN ('missing', 'failed')" if failed else "state = 'missing'"
         with self._database.writing():
-            for statement in (
-                "UPDATE rows SET is_over = 0, was_read = 0 WHERE id IN "
-                f"(SELECT row FROM calls WHERE {which})",  # noqa: S608 - our own words
-                f"DELETE FROM outcomes WHERE call IN (SELECT id FROM calls WHERE {which})",  # noqa: S608
-            ):
-                self._database.execute(statement)
+            rows = f"SELECT row FROM calls WHERE {which}"  # noqa: S608 - our own words
+            calls = f"SELECT id FROM calls WHERE {which}"  # noqa: S608 - same
+            again = "UPDATE rows SET is_over = 0, was_read = 0"
+            self._database.execute(f"{again} WHERE id IN ({rows})")
+            self._database.execute(f"DELETE FROM outcomes WHERE call IN ({calls})")  # noqa: S608
             return self._database.execute(
                 "UPDATE calls SET batch = NULL, state = 'open', cost = NULL, share = NULL, "
                 f"attempt = attempt + 1 WHERE {which}"

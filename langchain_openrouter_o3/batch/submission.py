@@ -1,4 +1,4 @@
-"""What a job has to do with the server: submit batches, find lost ones, ask for them, fetch results.
+"""What a job has to do with the server: submit batches, find lost ones, fetch results.
 
 Nothing is sent twice by itself. What was sent and not answered is looked for among the recent
 batches, and the one that carries the job's id is adopted.
@@ -40,6 +40,7 @@ class Sender:
     """Submits batches: each once, as far as it is in anybody's power."""
 
     def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
         self._ledger = ledger
         self._client = client
         self._finder = Finder(ledger, client)
@@ -135,6 +136,7 @@ class Finder:
     """Finds batches whose submission was not answered, by the ids that they carry."""
 
     def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
         self._ledger = ledger
         self._client = client
         self._job = ledger.facts()["id"]
@@ -154,17 +156,18 @@ class Finder:
             with its results.
         """
         known, may_be = self._ledger.known_ids(), False
-        async for remote in self._client.batches((batch.sent or 0) - _CLOCKS_DIFFER):
-            if remote.id in known or remote.total not in (batch.total, 0):
-                continue
-            results = await self._first_results(remote)
-            if results is None:
-                may_be = True
-            elif any(self._ledger.holds(batch, self._call(each)) for each in results):
-                self.adopt(batch, remote)
-                return True
-            elif results:
-                self._ledger.note_stranger(remote.id)
+        async with aclosing(self._client.batches((batch.sent or 0) - _CLOCKS_DIFFER)) as remotes:
+            async for remote in remotes:
+                if remote.id in known or remote.total not in (batch.total, 0):
+                    continue
+                results = await self._first_results(remote)
+                if results is None:
+                    may_be = True
+                elif any(self._ledger.holds(batch, self._call(each)) for each in results):
+                    self.adopt(batch, remote)
+                    return True
+                elif results:
+                    self._ledger.note_stranger(remote.id)
         return may_be
 
     async def _first_results(self, remote: wire.Remote) -> list[Any] | None:
@@ -205,6 +208,7 @@ class Reader:
     """Asks for batches, and fetches their results."""
 
     def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
         self._ledger = ledger
         self._client = client
 
@@ -227,10 +231,11 @@ class Reader:
             return found
         since = min(batch.created or (batch.sent or 0) - _CLOCKS_DIFFER for batch in batches)
         try:
-            async for remote in self._client.batches(since - 2):
-                found[remote.id] = remote
-                if wanted <= found.keys():
-                    break
+            async with aclosing(self._client.batches(since - 2)) as remotes:
+                async for remote in remotes:
+                    found[remote.id] = remote
+                    if wanted <= found.keys():
+                        break
         except OpenRouterError as error:
             if error.status_code not in _NO_LIST:
                 raise
@@ -258,13 +263,12 @@ class Reader:
         except OpenRouterError as error:
             self._end(batch, error)
             return
-        cost = None if batch.cost is None else Decimal(batch.cost)
-        self._ledger.close_batch(batch, str(batch.status), batch.error, cost)
+        self._ledger.close_batch(batch, str(batch.status), batch.error)
 
     def _end(self, batch: Batch, error: OpenRouterError) -> None:
         """Take in that a batch is gone; raise what else its endpoint says."""
         if error.status_code == _GONE:
-            self._ledger.close_batch(batch, "gone", None, None)
+            self._ledger.close_batch(batch, "gone")
             return
         if error.status_code == _UNPAID:
             raise BatchUnpaidError(

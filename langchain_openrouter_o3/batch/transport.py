@@ -10,12 +10,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_core.language_models import BaseChatModel
+from langchain_core.output_parsers import BaseOutputParser
+from langchain_core.prompts import BasePromptTemplate
+
+from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._http.driver import Unanswered
 from langchain_openrouter_o3._http.exchange import Reply, Send, TransportFailure
-from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3._json import decode, is_object, is_text
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.wire import (
@@ -25,6 +30,8 @@ from langchain_openrouter_o3.batch.wire import (
     BatchRequestError,
     BatchRoundsError,
 )
+from langchain_openrouter_o3.bulk.fingerprint import objects_of
+from langchain_openrouter_o3.errors import OpenRouterError
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3._http.exchange import IOStep, Request, StepResult
@@ -235,13 +242,60 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
     body = response.get("body")
     if known.share is not None and is_object(body):
         body["usage"] = {**body["usage"], "cost": float(known.share), "cost_is_share": True}
-    return Reply(response["status_code"], _HEADERS), wire.write_json(body)
+    return Reply(response["status_code"], _headers_of(body)), wire.write_json(body)
 
 
-def _error_of(result: dict[str, Any]) -> Exception:
+def _headers_of(body: Any) -> dict[str, str]:
+    """Return the headers that the answer would have had."""
+    name = body.get("id") if is_object(body) else None
+    return {**_HEADERS, "x-generation-id": name} if is_text(name) else _HEADERS
+
+
+def _error_of(result: dict[str, Any]) -> OpenRouterError:
     """Read the error of a request in OpenRouter's usual words."""
     told = result.get("error")
     error: dict[str, Any] = told if is_object(told) else {"message": "a result without an answer"}
     kind = error.get("error_type")
     metadata = {"metadata": {"error_type": kind}} if kind is not None else {}
     return error_from_payload({"error": {**error, **metadata}})
+
+
+# --- Chains ---
+
+
+def is_plain(chain: Any) -> bool:
+    """Whether a chain certainly makes one call: prompts, one model, parsers, and nothing else."""
+    steps: list[Any] = getattr(chain, "steps", [chain])
+    models = [step for step in steps if _is_model(step)]
+    rest = [step for step in steps if not _is_model(step)]
+    return len(models) == 1 and all(
+        isinstance(step, (BasePromptTemplate, BaseOutputParser)) for step in rest
+    )
+
+
+def _is_model(step: Any) -> bool:
+    while not isinstance(step, BaseChatModel) and hasattr(step, "bound"):
+        if hasattr(step, "max_attempt_number"):  # with_retry asks again after an error
+            return False
+        step = step.bound
+    return isinstance(step, BaseChatModel)
+
+
+def find_model(chain: Any) -> Any:
+    """Return the first model of this package in a chain; None if none is to be seen."""
+    return next((each for each in objects_of(chain) if isinstance(each, ModelFields)), None)
+
+
+def answers(call: Collected, known: list[Known]) -> bool:
+    """Whether a call brings the results of tools that an earlier answer has called."""
+    return any(name.encode() in call.part.body for each in known for name in _called(each))
+
+
+def _called(known: Known) -> Iterator[str]:
+    outcome: Any = decode(known.outcome)
+    response = outcome.get("response")
+    body: Any = response.get("body") if is_object(response) else None
+    choices: list[Any] = body.get("choices") or [] if is_object(body) else []
+    for choice in choices:
+        calls: list[Any] = (choice.get("message") or {}).get("tool_calls") or []
+        yield from (str(call.get("id")) for call in calls)

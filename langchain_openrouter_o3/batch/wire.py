@@ -143,7 +143,8 @@ def part_of(request: Request, key: str) -> Part:
     problem = _problem(body) or _problem_of_headers(request)
     if problem is not None:
         raise BatchRequestError(f"row {key!r}: {problem}. {_INSTEAD}")
-    model, provider = str(body.pop("model")), body.pop("provider", None) or {}
+    model = str(body.pop("model"))
+    provider: dict[str, Any] = body.pop("provider", None) or {}
     written = encode(body)
     if len(written) > MAX_BYTES - _ENVELOPE:
         raise BatchRequestError(
@@ -162,7 +163,8 @@ def _problem(body: dict[str, Any]) -> str | None:
             return f"{name}: {remedy}"
     if ":online" in str(body["model"]):
         return f"model={body['model']!r}: a batch does not search the web; leave out :online"
-    beyond = sorted((body.get("provider") or {}).keys() - _PROVIDER)
+    provider: dict[str, Any] = body.get("provider") or {}
+    beyond = sorted(provider.keys() - _PROVIDER)
     if beyond:
         return f"provider: a batch takes only and allow_fallbacks; leave out {', '.join(beyond)}"
     for tool in body.get("tools", ()):

@@ -1,7 +1,7 @@
 """One SQLite file, opened once in a process and by one process at a time.
 
-A journal and caches share the connection. Other kinds of files have layouts of their own. SQLite's own lock keeps other processes out, and the
-operating system gives it back however the process ends.
+A journal and caches share the connection; other kinds of files have layouts of their own. SQLite's
+own lock keeps other processes out, and the operating system gives it back however the process ends.
 """
 
 from __future__ import annotations

@@ -243,15 +243,18 @@ class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
+        """Start the thread when the block is entered."""
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
 
     def __enter__(self) -> Self:
+        """Start it."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End what is left, and the thread."""
         self.call(self._over.set)
         self._thread.join()
 
