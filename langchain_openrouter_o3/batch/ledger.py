@@ -272,12 +272,17 @@ class Ledger:
 
     def update(self, number: int, **columns: Any) -> None:
         """Write columns of a batch; the commit comes before this returns."""
-        named = ", ".join(f"{name} = ?" for name in columns)
+        self.update_all({number: columns})
+
+    def update_all(self, batches: Mapping[int, Mapping[str, Any]]) -> None:
+        """Write columns of several batches, by their numbers, all or none."""
         with self._database.writing():
-            self._database.execute(
-                f"UPDATE batches SET {named} WHERE number = ?",  # noqa: S608 - our own names
-                (*columns.values(), number),
-            )
+            for number, columns in batches.items():
+                named = ", ".join(f"{name} = ?" for name in columns)
+                self._database.execute(
+                    f"UPDATE batches SET {named} WHERE number = ?",  # noqa: S608 - our own names
+                    (*columns.values(), number),
+                )
 
     def lines(self, job: str, batch: Batch) -> Iterator[bytes]:
         """Read the requests of a batch as its submission has them, some at a time."""

@@ -143,10 +143,9 @@ class Finder:
 
     def adopt(self, batch: Batch, remote: wire.Remote) -> None:
         """Note which of OpenRouter's batches it is."""
-        self._ledger.update(
-            batch.number, state="sent", id=remote.id, created=remote.created_at or None
-        )
-        note(self._ledger, batch, remote)
+        created = remote.created_at or None
+        told = _told_of(remote)
+        self._ledger.update(batch.number, state="sent", id=remote.id, created=created, **told)
 
     async def find(self, batch: Batch) -> bool:
         """Look for a batch, and adopt the one that carries its requests.
@@ -190,18 +189,17 @@ class Finder:
 # --- Reading ---
 
 
-def note(ledger: Ledger, batch: Batch, remote: wire.Remote) -> None:
-    """Note what OpenRouter tells of a batch."""
+def _told_of(remote: wire.Remote) -> dict[str, Any]:
+    """Return what OpenRouter tells of a batch, by the names of columns."""
     cost = (remote.usage or {}).get("cost")
-    ledger.update(
-        batch.number,
-        status=remote.status,
-        completed=remote.completed,
-        failed=remote.failed,
-        expires=remote.expires_at,
-        cost=None if cost is None else str(Decimal(str(cost))),
-        error=remote.error,
-    )
+    return {
+        "status": remote.status,
+        "completed": remote.completed,
+        "failed": remote.failed,
+        "expires": remote.expires_at,
+        "cost": None if cost is None else str(Decimal(str(cost))),
+        "error": remote.error,
+    }
 
 
 class Reader:
@@ -220,10 +218,12 @@ class Reader:
                 raise _lost(batch)
         open_batches = self._ledger.batches("sent")
         listed = await self._listed(open_batches)
+        told: dict[int, dict[str, Any]] = {}
         for batch in open_batches:
             remote = listed.get(str(batch.id)) or await self._look_up(batch)
             if remote is not None:
-                note(self._ledger, batch, remote)
+                told[batch.number] = _told_of(remote)
+        self._ledger.update_all(told)
 
     async def _listed(self, batches: list[Batch]) -> dict[str, wire.Remote]:
         wanted, found = {str(batch.id) for batch in batches}, dict[str, wire.Remote]()

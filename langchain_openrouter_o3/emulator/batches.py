@@ -62,7 +62,8 @@ class BatchPlan:
     Attributes:
         statuses: Before the end; each look at a batch moves it on by one.
         end: How batches end.
-        failing: Returns the error of a request that fails alone, by its body; None if it does not.
+        outcome: Returns the `response` and the `error` of a request, by its body; None for an
+            answer by the rules.
         answered: The share of requests that are answered before a batch expires, 0 to 1.
         has_pages: Whether results have an endpoint of their own.
         has_list: Whether batches can be listed.
@@ -74,7 +75,7 @@ class BatchPlan:
 
     statuses: Sequence[str] = ("validating", "in_progress", "finalizing")
     end: Literal["completed", "failed", "expired", "cancelled"] = "completed"
-    failing: Callable[[JsonObject], JsonObject | None] = lambda _: None
+    outcome: Callable[[JsonObject], JsonObject | None] = lambda _: None
     answered: float = 1.0
     has_pages: bool = True
     has_list: bool = True
@@ -281,9 +282,9 @@ class Batches:
             "id": f"batch_req_{secrets.token_hex(8)}",
             "custom_id": request["custom_id"],
         }
-        error = self.plan.failing(object_at(request, "body"))
-        if error is not None:
-            return {**named, "response": None, "error": error}
+        planned = self.plan.outcome(object_at(request, "body"))
+        if planned is not None:
+            return {**named, **planned}
         body = self._answer(batch, object_at(request, "body"))
         identity = f"req_{secrets.token_hex(8)}"
         response: JsonObject = {"status_code": 200, "request_id": identity, "body": body}

@@ -7,12 +7,15 @@ and then how it ended.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3._http import pool_manager
 from langchain_openrouter_o3.batch import submission, submit_batch
 from tests.batch.ways import people, rows_of
 
@@ -27,9 +30,17 @@ def rows(count: int, killed_at: int) -> Iterator[dict[str, str]]:
         yield row
 
 
+def in_vain() -> Iterator[dict[str, str]]:
+    yield from rows_of(1)
+    yield {"text": str(1 // 0)}
+
+
 def main(base_url: str, store: str, count: str, batch_size: str) -> None:
     submission.LOOKS, submission.GRACE = (0.0, 0.0), 0.0
     chain = people(ChatOpenRouterO3(base_url=base_url, api_key="any", max_retries=0))
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(ZeroDivisionError):
+        # Once in vain: what is imported on the way is imported before the forks.
+        submit_batch(chain, in_vain(), store=f"{folder}/job.db")
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
@@ -41,6 +52,8 @@ def main(base_url: str, store: str, count: str, batch_size: str) -> None:
         print(child, flush=True)  # noqa: T201 - read by the test
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201 - same
 
+
+assert pool_manager.POOLS  # imported before the forks, too
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

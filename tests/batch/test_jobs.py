@@ -31,19 +31,19 @@ from tests.batch.ways import FAST, WAYS, Way, people, rows_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from langchain_openrouter_o3.emulator import Emulator
-    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+    from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
+    from langchain_openrouter_o3.emulator.json_value import JsonObject
 
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "job.db"
-
-
 def posts(emulator: Emulator) -> list[ReceivedRequest]:
     return [each for each in emulator.requests if each.method == "POST"]
+
+
+def no_luck_for_ada_1(body: JsonObject) -> JsonObject | None:
+    error: JsonObject = {"type": "x", "message": "no luck", "param": None, "error_type": "server"}
+    return {"response": None, "error": error} if "Ada-1 " in str(body) else None
 
 
 @every_way
@@ -110,7 +110,7 @@ def test_the_same_call_goes_on_and_adds_rows(
     assert [len(each.custom_ids) for each in emulator.batches.stored] == [3, 2]
     changed = rows_of(5)
     changed[2]["text"] = "Bob was born in 1900"
-    with pytest.raises(JournalError, match="row 3.*is not what the job has"):
+    with pytest.raises(JournalError, match=r"row 3.*is not what the job has"):
         way.submit(chain, changed, store=store, key="id")
     other = people(ChatOpenRouterO3(api_key="k", max_tokens=999))
     with pytest.raises(JournalError, match="max_tokens: nothing in the job, 999 now"):
@@ -125,11 +125,7 @@ def test_costs_that_results_tell_are_taken_and_the_rest_is_shared(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
 ) -> None:
     emulator.batches.plan.tells_costs = True
-    emulator.batches.plan.failing = lambda body: (
-        {"type": "server_error", "message": "no luck", "param": None, "error_type": "server"}
-        if "Ada-1 " in str(body)
-        else None
-    )
+    emulator.batches.plan.outcome = no_luck_for_ada_1
     rows = way.run(people(model), rows_of(3), store, key="id")
     assert [row.ok for row in rows] == [True, False, True]
     assert "no luck" in str(rows[1].error)
@@ -142,12 +138,10 @@ def test_costs_that_results_tell_are_taken_and_the_rest_is_shared(
 def test_failed_requests_are_sent_again_under_new_names(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
 ) -> None:
-    emulator.batches.plan.failing = lambda body: (
-        {"type": "t", "message": "no", "param": None} if "Ada-1 " in str(body) else None
-    )
+    emulator.batches.plan.outcome = no_luck_for_ada_1
     chain = people(model)
     assert [row.ok for row in way.run(chain, rows_of(3), store, key="id")] == [True, False, True]
-    emulator.batches.plan.failing = lambda _: None
+    emulator.batches.plan.outcome = lambda _: None
     job: BatchJob[Any] = BatchJob(store, chain)
     assert way.resubmit(job, failed=False) == 0  # it was answered, with an error
     assert way.resubmit(job) == 1

@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return tmp_path / "job.db"
-
-
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(submission, "LOOKS", (0.0, 0.0))
@@ -68,8 +63,11 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
-@every_way
+@pytest.mark.parametrize(
+    ("fault", "way"),
+    [*((fault, WAYS["blocking"]) for fault in LOST.values()), (LOST["closed"], WAYS["async"])],
+    ids=[*LOST, "closed, async"],
+)
 def test_a_batch_whose_answer_is_lost_is_adopted(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way, fault: Fault
 ) -> None:
@@ -148,8 +146,11 @@ def test_a_list_of_many_batches_is_read_to_the_end_and_errors_of_looks_are_raise
     assert caught.value.status_code == 403
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 413, 422])
-@every_way
+@pytest.mark.parametrize(
+    ("status", "way"),
+    [(400, WAYS["blocking"]), (402, WAYS["async"]), (404, WAYS["async"]), (413, WAYS["blocking"])],
+    ids=str,
+)
 def test_a_refused_batch_is_not_stored_and_goes_on_later(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way, status: int
 ) -> None:
@@ -223,7 +224,7 @@ def test_what_was_never_sent_is_sent_again_through_the_callers_own_client(
 def test_twenty_kills_lose_nothing_and_submit_nothing_twice(
     emulator: Emulator, store: Path
 ) -> None:
-    count, size = 200, 20
+    count, size = 100, 10
     chance = random.Random(3)  # noqa: S311 - it repeats itself
     child, moments = 0, [chance.randrange(2) for _ in range(12)]
 
