@@ -130,7 +130,7 @@ class Engine:
             raise OpenRouterInputError(
                 f"{self.store}: this needs the chain: BatchJob(store, chain)."
             )
-        if changed := differences(ledger.parts(), self._chain.parts, "job"):
+        if changed := differences(ledger.parts(), self._chain.parts, file="job"):
             raise JournalError(
                 f"{self.store}: the job is another chain's. {'; '.join(changed[:5])}. Use the "
                 "chain that began it, or another file."

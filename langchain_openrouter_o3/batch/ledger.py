@@ -402,10 +402,9 @@ class Ledger:
             again = "UPDATE rows SET is_over = 0, was_read = 0"
             self._database.execute(f"{again} WHERE id IN ({rows})")
             self._database.execute(f"DELETE FROM outcomes WHERE call IN ({calls})")  # noqa: S608
-            return self._database.execute(
-                "UPDATE calls SET batch = NULL, state = 'open', cost = NULL, share = NULL, "
-                f"attempt = attempt + 1 WHERE {which}"
-            ).rowcount
+            reset = "batch = NULL, state = 'open', cost = NULL, share = NULL"
+            again = f"UPDATE calls SET {reset}, attempt = attempt + 1 WHERE {which}"  # noqa: S608
+            return self._database.execute(again).rowcount
 
     # --- SQLite ---
 

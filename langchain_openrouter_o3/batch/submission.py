@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.batch.client import Answer, BatchClient
     from langchain_openrouter_o3.batch.ledger import Batch, Ledger
 
-LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
+LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each look for a batch whose submission was not answered: the list may lag."""
 
-GRACE = 15.0
+GRACE: float = 15.0
 """Seconds after a submission in which a later run looks for its batch before it is sent again."""
 
 _CLOCKS_DIFFER = 3600.0  # seconds by which the clocks of server and client may differ
 _UNPAID, _GONE, _NO_LIST = 402, 410, (404, 405)
+_CANNOT_BE = (400, 404, 422)  # perhaps the model cannot be batched today
 _PAYS_FULL = "bulk() asks for the same rows without a batch, at the full price."
 
 logger = logging.getLogger("langchain_openrouter_o3")
@@ -93,7 +95,7 @@ class Sender:
             if time.time() > (batch.sent or 0) + GRACE:
                 self._ledger.update(batch.number, state="planned")
                 return
-            await asyncio.sleep(LOOKS[1])
+            await asyncio.sleep(min(GRACE, 1.0))
 
 
 def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
@@ -119,8 +121,9 @@ def _wants_other_form(answer: Answer | TransportFailure) -> bool:
 
 
 def _with_advice(error: OpenRouterError, batch: Batch) -> OpenRouterError:
-    advice = f"Nothing of batch {batch.number} ({batch.total:,} requests) was stored. {_PAYS_FULL}"
-    error.args = (f"{error} {advice}",)
+    advice = f"Nothing of batch {batch.number} ({batch.total:,} requests) was stored."
+    instead = f" {_PAYS_FULL}" if error.status_code in _CANNOT_BE else ""
+    error.args = (f"{error} {advice}{instead}",)
     return error
 
 

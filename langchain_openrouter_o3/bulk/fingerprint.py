@@ -87,7 +87,7 @@ def objects_of(runnable: Runnable[Any, Any]) -> list[Any]:
 
 
 def differences(
-    before: Mapping[str, str], now: Mapping[str, str], file: str = "journal"
+    before: Mapping[str, str], now: Mapping[str, str], *, file: str = "journal"
 ) -> list[str]:
     """Name the parts that differ, and how; those that say most come first."""
     return [

@@ -1,8 +1,8 @@
 """A program that submits a job as often as it is told to, each time in a process of its own.
 
-`python -m tests.batch.script BASE_URL STORE ROWS BATCH_SIZE`. Each line of the input is the number of
-the row at which the submitting process kills itself (0: at none); it writes the id of that process,
-and then how it ended.
+`python -m tests.batch.script BASE_URL STORE ROWS BATCH_SIZE`. Each line of the input is the number
+of the row at which the submitting process kills itself (0: at none); it writes the id of that
+process, and then how it ended.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+import langchain_openrouter_o3._http.pool_manager  # noqa: F401 - imported before the forks, too
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3._http import pool_manager
 from langchain_openrouter_o3.batch import submission, submit_batch
 from tests.batch.ways import people, rows_of
 
@@ -45,15 +45,11 @@ def main(base_url: str, store: str, count: str, batch_size: str) -> None:
         child = os.fork()
         if child == 0:
             size, killed_at = int(batch_size), int(line)
-            submit_batch(
-                chain, rows(int(count), killed_at), key="id", store=store, batch_size=size
-            )
+            submit_batch(chain, rows(int(count), killed_at), key="id", store=store, batch_size=size)
             os._exit(0)
         print(child, flush=True)  # noqa: T201 - read by the test
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)  # noqa: T201 - same
 
-
-assert pool_manager.POOLS  # imported before the forks, too
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

@@ -164,7 +164,7 @@ def test_failed_requests_are_sent_again_under_new_names(
     ],
 )
 @every_way
-def test_what_a_batch_has_not_answered_is_a_typed_error_and_can_be_sent_again(
+def test_what_a_batch_has_not_answered_is_a_typed_error_and_can_be_sent_again(  # noqa: PLR0913, PLR0917
     emulator: Emulator,
     model: ChatOpenRouterO3,
     store: Path,
@@ -216,7 +216,7 @@ def test_results_without_pages_or_a_list_come_with_their_batch(
 def test_chains_of_several_calls_run_in_rounds(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
 ) -> None:
-    texts = RunnableParallel(  # type: ignore[var-annotated]
+    texts: Any = RunnableParallel(
         first=model | (lambda message: message.text), second=lambda text: f"echo {text} too"
     )
     chain = texts | (lambda both: f"echo {both['first']} and {both['second']}") | model
@@ -236,7 +236,7 @@ def test_chains_of_several_calls_run_in_rounds(
 def test_calls_side_by_side_are_of_one_round(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
 ) -> None:
-    chain = RunnableParallel(  # type: ignore[var-annotated]
+    chain: Any = RunnableParallel(
         one=RunnableLambda(lambda row: f"echo {row['id']}") | model, other=people(model)
     )
     (row,) = way.run(chain, rows_of(1), store)

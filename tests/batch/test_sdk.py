@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 def test_submissions_are_what_the_sdk_takes(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
-    chain = people(model.bind(provider={"only": ["openai"]}).bound)  # type: ignore[arg-type]
+    chain = people(model.model_copy(update={"provider": {"only": ["openai"]}}))
     submit_batch(chain, rows_of(3), store=store, callback_url="https://example.org/done")
     raw = next(each.raw for each in emulator.requests if each.method == "POST")
     body = sdk.components.BatchSubmitBody.model_validate_json(raw)

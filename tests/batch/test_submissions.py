@@ -156,7 +156,7 @@ def test_a_refused_batch_is_not_stored_and_goes_on_later(
 ) -> None:
     chain = people(model)
     emulator.play_batches(faults.status(status, message=f"no: {KEY}"))
-    with pytest.raises(OpenRouterError, match=r"Nothing of batch 1 .* was stored.*bulk\(\)") as got:
+    with pytest.raises(OpenRouterError, match=r"Nothing of batch 1 .* was stored") as got:
         way.submit(chain, rows_of(2), store=store)
     assert got.value.status_code == status
     assert KEY not in str(got.value)

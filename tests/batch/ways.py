@@ -36,7 +36,7 @@ class Way(NamedTuple):
     submit: Callable[..., BatchJob[Any]]
     status: Callable[[BatchJob[Any]], Any]
     wait: Callable[..., Any]
-    results: Callable[..., list[Row[Any]]]
+    results: Callable[..., Any]
     resubmit: Callable[..., int]
     delete: Callable[[BatchJob[Any]], None]
 
