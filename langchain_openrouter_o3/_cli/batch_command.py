@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._cli.connection import build_model
 from langchain_openrouter_o3._cli.outcome import BadArgumentError
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.batch import BatchJob, submit_batch
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.export import line_of
@@ -81,7 +82,7 @@ def run_batch(arguments: Sequence[str], build: Build) -> None:
     given = _parser().parse_args(arguments)
     _check_key()
     job: BatchJob[Any] = BatchJob(given.job)
-    options = job.metadata if isinstance(job.metadata, dict) else {}
+    options: dict[str, Any] = job.metadata if is_object(job.metadata) else {}
     if given.action == "status":
         _show(job.status().batches)
         return

@@ -297,5 +297,6 @@ def _called(known: Known) -> Iterator[str]:
     body: Any = response.get("body") if is_object(response) else None
     choices: list[Any] = body.get("choices") or [] if is_object(body) else []
     for choice in choices:
-        calls: list[Any] = (choice.get("message") or {}).get("tool_calls") or []
+        message: Any = choice.get("message") or {}
+        calls: list[Any] = message.get("tool_calls") or []
         yield from (str(call.get("id")) for call in calls)

@@ -261,6 +261,7 @@ def test_a_loop_of_tools_is_refused_unless_rounds_are_allowed(
     store.unlink()
     job = submit_batch(agent, [row], store=store, rounds=2)
     job.wait(poll=FAST)
+    result: Any
     (result,) = job.results()
     assert len(emulator.batches.stored) == 2
     assert "Sunny in Paris" in result.value["messages"][-1].text

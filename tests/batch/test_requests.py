@@ -151,7 +151,8 @@ def test_models_and_providers_have_batches_of_their_own(
         ("openai/o3-mini", {"only": ["openai"], "allow_fallbacks": False}),
     ]
     job.wait(poll=FAST)
-    assert [row.value["only"].text for row in job.results()] == ["a", "b"]
+    values: list[Any] = [row.value for row in job.results()]
+    assert [value["only"].text for value in values] == ["a", "b"]
 
 
 def test_stop_sequences_end_the_text_when_it_is_collected(
@@ -161,6 +162,7 @@ def test_stop_sequences_end_the_text_when_it_is_collected(
     job = submit_batch(chain, ["echo a b c d"], store=store)
     assert "stop" not in str(emulator.batches.stored[0].body)
     job.wait(poll=FAST)
+    row: Any
     (row,) = job.results()
     assert row.value.text == "a b "
 
@@ -172,6 +174,7 @@ def test_an_answer_belongs_to_the_request_that_was_sent(
     chain: Any = RunnableLambda(lambda text: f"{text} at {next(hours)}") | model
     job = submit_batch(chain, ["echo a"], store=store)
     job.wait(poll=FAST)
+    row: Any
     (row,) = job.results()
     assert row.value.text == "a at 0"  # not what it would say now
     # Two calls side by side cannot be told apart by their place.
@@ -197,6 +200,8 @@ def test_a_chain_that_fails_before_its_call_is_raised_or_kept(
     assert emulator.requests == []
     job = submit_batch(chain, ["echo a", "bad"], store=store, on_error="row")
     job.wait(poll=FAST)
+    good: Any
+    bad: Any
     good, bad = job.results()
     assert good.value.text == "a"
     assert isinstance(bad.error, RuntimeError)
@@ -217,6 +222,7 @@ def test_retries_and_fallbacks_of_a_chain_do_not_hear_of_collecting(
         "error": None,
     }
     job.wait(poll=FAST)
+    row: Any
     (row,) = job.results()
     assert row.value == "echo a"  # the fallback of a request that was refused
 
