@@ -96,7 +96,7 @@ class Engine:
             OpenRouterError: A row cannot be in a batch, or its chain has failed; nothing was sent.
         """
         self.progress.total = source.total
-        with opened(self.store, must_exist=False) as ledger:
+        with opened(self.store, must_exist=False) as ledger, ledger.alone():
             self._claim(ledger, facts)
             run = int(ledger.facts()["run"]) + 1
             ledger.note(run=str(run), is_collected="")
@@ -221,12 +221,16 @@ class Engine:
         with opened(self.store) as ledger:
             if not ledger.batches("planned", "sending"):
                 return
-            async with self.client(ledger) as client:
-                sender = Sender(ledger, client)
-                for batch in ledger.batches("sending"):
-                    await sender.find_earlier(batch)
-                for batch in ledger.batches("planned"):
-                    await sender.send(batch)
+            with ledger.alone():
+                await self._submit(ledger)
+
+    async def _submit(self, ledger: Ledger) -> None:
+        async with self.client(ledger) as client:
+            sender = Sender(ledger, client)
+            for batch in ledger.batches("sending"):
+                await sender.find_earlier(batch)
+            for batch in ledger.batches("planned"):
+                await sender.send(batch)
 
     # --- Waiting ---
 

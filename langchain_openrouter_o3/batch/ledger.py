@@ -139,6 +139,22 @@ class Ledger:
         self._database = database
         self.path = database.path
 
+    @contextlib.contextmanager
+    def alone(self) -> Generator[None]:
+        """Keep other threads from collecting or submitting meanwhile; other processes cannot.
+
+        Raises:
+            JournalError: Another thread does so.
+        """
+        with self._database.lock:
+            if self._database.has_run:
+                raise JournalError(f"{self.path}: another thread of this process submits this job.")
+            self._database.has_run = True
+        try:
+            yield
+        finally:
+            self._database.has_run = False
+
     # --- Facts and parts of the chain ---
 
     def facts(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._http.exchange import TransportFailure
+from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.client import wait_after_refusal
 from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
@@ -168,7 +169,7 @@ class Finder:
                 elif any(self._ledger.holds(batch, self._call(each)) for each in results):
                     self.adopt(batch, remote)
                     return True
-                elif results:
+                elif results and not any(self._call(each) for each in results):
                     self._ledger.note_stranger(remote.id)
         return may_be
 
@@ -186,7 +187,8 @@ class Finder:
             raise
 
     def _call(self, result: Any) -> tuple[int, int] | None:
-        return wire.read_custom_id(self._job, result.get("custom_id"))
+        name = result.get("custom_id") if is_object(result) else None
+        return wire.read_custom_id(self._job, name)
 
 
 # --- Reading ---

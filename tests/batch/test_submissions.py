@@ -83,6 +83,18 @@ def test_a_batch_whose_answer_is_lost_is_adopted(
     assert all(row.ok for row in other.results())
 
 
+def test_several_lost_batches_of_one_size_are_told_apart(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.disturb_batches(lambda each: faults.close() if each.method == "POST" else None)
+    job = submit_batch(people(model), rows_of(6), store=store, batch_size=2)
+    emulator.batches.plan.statuses = ()  # all are over when the first one is looked for
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert posts(emulator) == 3
+    assert emulator.batches.double == []
+
+
 @every_way
 def test_a_batch_that_is_not_there_is_sent_again_by_its_caller_alone(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
