@@ -1,7 +1,7 @@
 """OpenAI's o3-mini through OpenRouter, as a LangChain chat model.
 
 Public: the chat model, its settings, its errors, the sums of costs, the figures of rate gates,
-the module `langchain_openrouter_o3.bulk`, and (with the extra
+the modules `langchain_openrouter_o3.bulk` and `langchain_openrouter_o3.batch`, and (with the extra
 `emulator`) the module `langchain_openrouter_o3.emulator`. Everything with a leading underscore
 may change.
 """

@@ -31,6 +31,7 @@ examples:
   git diff | {_COMMAND} "Review:" -
   {_COMMAND} --schema s.json - <s.txt
   {_COMMAND} bulk --help
+  {_COMMAND} batch --help
 
 environment:
   OPENROUTER_API_KEY   without it, an emulator answers
@@ -62,6 +63,12 @@ def _run(arguments: Sequence[str] | None) -> None:
         from langchain_openrouter_o3._cli.bulk_command import run_bulk  # noqa: PLC0415 - same
 
         run_bulk(words[1:])
+        return
+    if words[:1] == ["batch"]:
+        from langchain_openrouter_o3._cli.batch_command import run_batch  # noqa: PLC0415 - same
+        from langchain_openrouter_o3._cli.bulk_command import build_chain  # noqa: PLC0415 - same
+
+        run_batch(words[1:], build_chain)
         return
     parser = _parser()
     before, after = split_at_dashes(words)

@@ -23,6 +23,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
+from langchain_openrouter_o3._http.driver import Unanswered
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.usage import is_hit
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterTimeoutError
@@ -164,8 +165,8 @@ class CostTracker(BaseCallbackHandler):
             self._costs[name] = self._costs.get(name, ModelCosts()).plus(message)
 
 
-_TRACKER: ContextVar[CostTracker | None] = ContextVar("openrouter_costs", default=None)
-register_configure_hook(_TRACKER, inheritable=True)
+TRACKER: ContextVar[CostTracker | None] = ContextVar("openrouter_costs", default=None)
+register_configure_hook(TRACKER, inheritable=True)
 
 
 @contextmanager
@@ -185,12 +186,12 @@ def track_costs() -> Generator[CostTracker]:
         print(costs.cost)
         ```
     """
-    tracker = CostTracker(outer=_TRACKER.get())
-    token = _TRACKER.set(tracker)
+    tracker = CostTracker(outer=TRACKER.get())
+    token = TRACKER.set(tracker)
     try:
         yield tracker
     finally:
-        _TRACKER.reset(token)
+        TRACKER.reset(token)
 
 
 def _message_of(response: LLMResult | None) -> AIMessage | None:
@@ -220,4 +221,5 @@ def _may_be_billed(error: BaseException) -> bool:
     """Whether the provider may have worked for an answer of which nothing came."""
     if isinstance(error, OpenRouterTimeoutError):
         return error.status_code is None  # the client's own limit
-    return not isinstance(error, OpenRouterError)  # cancelled, or closed by the caller
+    # Otherwise it was cancelled, or closed by the caller; a collected request was not sent.
+    return not isinstance(error, (OpenRouterError, Unanswered))

@@ -23,6 +23,7 @@ from langchain_openrouter_o3._arguments.parameters import (
     under_keys,
     withheld_from,
 )
+from langchain_openrouter_o3._http.driver import SUBSTITUTE
 from langchain_openrouter_o3._http.exchange import exchange
 from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.meter import METER, metered
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_openrouter_o3._arguments.fields import ModelFields
+    from langchain_openrouter_o3._http.driver import AsyncPerformer, Performer
     from langchain_openrouter_o3._http.exchange import Reader, Sources
-    from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
     from langchain_openrouter_o3._http.pool_reference import PoolReference
     from langchain_openrouter_o3._http.request_headers import RequestHeaders
     from langchain_openrouter_o3._http.steps import Step, StepResult
@@ -65,23 +66,28 @@ class Call(NamedTuple):
     ) -> Generator[Step[T], StepResult, None]:
         """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
         meter = METER.get()
+        policy, gate = self.policy, self.gate
+        if SUBSTITUTE.get() is not None:  # one answer for each request, and nobody to spare
+            policy, gate = RetryPolicy(0), None
         flow = exchange(
             self.request,
-            self.policy if meter is None else meter.policy(self.policy),
+            policy if meter is None else meter.policy(policy),
             lambda reply: kind(reply.headers, self.stop),
             sources,
             self.limits,
-            gate=self.gate,
+            gate=gate,
         )
         return flow if meter is None else metered(flow, meter)
 
-    def performer(self, own: Any, pools: PoolReference) -> SyncPerformer:
+    def performer(self, own: Any, pools: PoolReference) -> Performer:
         """Return what performs this call with blocking I/O.
 
         Args:
             own: The caller's own client, if there is one.
             pools: Of the model.
         """
+        if (substitute := SUBSTITUTE.get()) is not None:
+            return substitute.performer(self.request)
         from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
 
         phases = self.timeout.as_dict()
@@ -89,6 +95,8 @@ class Call(NamedTuple):
 
     async def async_performer(self, own: Any, pools: PoolReference) -> AsyncPerformer:
         """Return what performs this call on the running event loop; see `performer`."""
+        if (substitute := SUBSTITUTE.get()) is not None:
+            return substitute.async_performer(self.request)
         from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
 
         phases = self.timeout.as_dict()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.prompts import ChatPromptTemplate
 
+from langchain_openrouter_o3._cli.batch_command import check_batch, settings_of, submit
 from langchain_openrouter_o3._cli.connection import EMULATED, build_model, connect
 from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
 from langchain_openrouter_o3._cli.options import read_schema
@@ -171,7 +172,8 @@ _EXAMPLES = f"""\
 examples:
   {_COMMAND} rows.jsonl --prompt "Who is in this text? {{text}}" \\
     --schema "name, born int" --out people.jsonl --budget 5
-  {_COMMAND} rows.csv --key id --prompt "Translate: {{text}}" --out texts.jsonl --resume"""
+  {_COMMAND} rows.csv --key id --prompt "Translate: {{text}}" --out texts.jsonl --resume
+  {_COMMAND} rows.csv --batch --prompt "Translate: {{text}}" --out texts.jsonl"""
 
 
 def run_bulk(arguments: Sequence[str]) -> None:
@@ -185,18 +187,22 @@ def run_bulk(arguments: Sequence[str]) -> None:
         OpenRouterError: The run ended early, or rows have failed.
     """
     given = _parser().parse_args(arguments)
+    if given.batch:
+        check_batch(given)
     rows = RowsOfFile(given.rows)
     _check_prompt(given.prompt, rows)
     journal = Path(given.journal or f"{given.out}.db")
     _check_files(given, journal)
-    settings = _settings(given)
-    with connect() as emulated, build_model(settings) as model:
+    with connect() as emulated, build_model(settings_of(given)) as model:
+        if given.batch:
+            submit(given, rows, journal, build_chain(model, given), model)
+            return
         if emulated:
             _say(EMULATED)
         last = _Last()
         try:
             for row in bulk(
-                _chain(model, given),
+                build_chain(model, given),
                 rows,
                 key=given.key,
                 journal=journal,
@@ -248,6 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--key", metavar="FIELD", help="the field that identifies a row (default: its number)")
     add("--budget", metavar="USD", help="end before more is spent")
     add("--resume", action="store_true", help="go on with the journal")
+    add("--batch", action="store_true", help="submit them to the Batch API: half the price")
     add("--journal", metavar="FILE", help="default: the output's name with .db")
     add("--max-concurrency", type=int, default=100, metavar="N", help="rows at once (100)")
     add("--model", metavar="SLUG", help="another model")
@@ -256,16 +263,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _settings(given: Any) -> dict[str, Any]:
-    settings = {
-        "model": given.model,
-        "reasoning_effort": given.effort,
-        "max_tokens": given.max_tokens,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _chain(model: ChatOpenRouterO3, given: Any) -> Runnable[Any, Any]:
+def build_chain(model: ChatOpenRouterO3, given: Any) -> Runnable[Any, Any]:
+    """Make the chain of the options."""
     system = [] if given.system is None else [("system", given.system)]
     prompt = ChatPromptTemplate.from_messages([*system, ("user", given.prompt)])
     if given.schema is None:

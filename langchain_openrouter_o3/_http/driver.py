@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.steps import Deliver
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.steps import IOStep, Step, StepResult
+    from langchain_openrouter_o3._http.steps import IOStep, Request, Step, StepResult
 
 T = TypeVar("T")
 
@@ -38,6 +39,39 @@ class AsyncPerformer(Protocol):
     async def close(self) -> None:
         """Give the connection back."""
         ...
+
+
+class Unanswered(BaseException):
+    """A substitute has taken a request and has no answer yet: the chain stops at its call.
+
+    It is no `Exception`, so that no fallback or retry of a chain takes it for a failure.
+
+    Attributes:
+        generations: None. langchain-core reads it of what is no `Exception`.
+        llm_output: The same.
+    """
+
+    def __init__(self) -> None:
+        """Say what has happened, for tracers."""
+        super().__init__("The request was collected and is not answered yet.")
+        self.generations: list[Any] = []
+        self.llm_output: dict[str, Any] | None = None
+
+
+class Substitute(Protocol):
+    """Stands in for the network: makes what performs the steps of each call in a context."""
+
+    def performer(self, request: Request) -> Performer:
+        """Return what performs one blocking call."""
+        ...
+
+    def async_performer(self, request: Request) -> AsyncPerformer:
+        """Return what performs one call on the running event loop."""
+        ...
+
+
+SUBSTITUTE: ContextVar[Substitute | None] = ContextVar("openrouter_substitute", default=None)
+"""Set by who collects requests or gives answers; there are no retries and no gate then."""
 
 
 class SyncDriver(Generic[T]):

@@ -1,7 +1,7 @@
 """One SQLite file, opened once in a process and by one process at a time.
 
-A journal and caches share the connection. SQLite's own lock keeps other processes out, and the
-operating system gives it back however the process ends.
+A journal and caches share the connection; other kinds of files have layouts of their own. SQLite's
+own lock keeps other processes out, and the operating system gives it back however the process ends.
 """
 
 from __future__ import annotations
@@ -12,20 +12,32 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_openrouter_o3.bulk.errors import JournalError
 
-_APPLICATION = 0x4F33424B
-_FORMAT = 1
-_SETTINGS = (
-    "PRAGMA locking_mode = EXCLUSIVE",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-)
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_FORMAT};
+
+class Layout(NamedTuple):
+    """A kind of file.
+
+    Attributes:
+        name: What a person calls it.
+        application: The number that SQLite keeps for whose file it is.
+        format: The version of its tables.
+        tables: The statements that make them.
+        patience: Seconds to wait for another process.
+        survives: What a commit survives: NORMAL the death of the process, FULL a loss of power.
+    """
+
+    name: str
+    application: int
+    format: int
+    tables: str
+    patience: float = 0.0
+    survives: str = "NORMAL"
+
+
+_TABLES = """
 CREATE TABLE parts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE runs(
     id INTEGER PRIMARY KEY, started REAL NOT NULL, ended REAL, workers INTEGER NOT NULL
@@ -37,50 +49,61 @@ CREATE TABLE rows(
 );
 CREATE TABLE answers(key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
+JOURNAL = Layout("journal", 0x4F33424B, 1, _TABLES)
 
 
 class Database:
     """A connection that its users share; they close it together."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, layout: Layout = JOURNAL) -> None:
         """Open a file, or make it.
 
         Args:
             path: Of the file; empty for a temporary one.
+            layout: What kind of file it is.
 
         Raises:
             JournalError: It cannot be opened, or is something else, or in use.
         """
         self.path = path
+        self.layout = layout
         self.users = 0
         self.has_run = False
         self.process = os.getpid()
         self.lock = threading.RLock()
-        self._connection = _connect(path)
+        self._connection = _connect(path, layout)
         try:
             self._prepare()
         except sqlite3.Error as error:
             self._connection.close()
-            raise JournalError(_problem(path, error)) from error
+            raise JournalError(_problem(path, layout, error)) from error
         except BaseException:
             self._connection.close()
             raise
 
     def _prepare(self) -> None:
-        for setting in _SETTINGS:
-            self.execute(setting)
+        layout = self.layout
+        self.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self.execute("PRAGMA journal_mode = WAL")
+        self.execute(f"PRAGMA synchronous = {layout.survives}")
         application = self.execute("PRAGMA application_id").fetchone()[0]
         tables = self.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != _APPLICATION and tables:
-            raise JournalError(f"{self.path}: this is another program's database, not a journal.")
+        if application != layout.application and tables:
+            raise JournalError(
+                f"{self.path}: this is another program's database, not a {layout.name}."
+            )
         if not tables:
-            self._connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
+            marks = (
+                f"PRAGMA application_id = {layout.application};"
+                f"PRAGMA user_version = {layout.format};"
+            )
+            self._connection.executescript(f"BEGIN IMMEDIATE;{marks}{layout.tables}COMMIT;")
             return
         found = self.execute("PRAGMA user_version").fetchone()[0]
-        if found != _FORMAT:
+        if found != layout.format:
             raise JournalError(
-                f"{self.path}: its format is {found}, and this version reads {_FORMAT}. Use the "
-                "version that wrote it, or another file."
+                f"{self.path}: its format is {found}, and this version reads {layout.format}. Use "
+                "the version that wrote it, or another file."
             )
         self.execute("BEGIN IMMEDIATE")  # takes the lock, and keeps it
         self.execute("COMMIT")
@@ -109,7 +132,7 @@ class Database:
                 with contextlib.suppress(sqlite3.Error):
                     self.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
-                    raise JournalError(_problem(self.path, error)) from error
+                    raise JournalError(_problem(self.path, self.layout, error)) from error
                 raise
 
     def close(self) -> None:
@@ -117,16 +140,19 @@ class Database:
         self._connection.close()
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, layout: Layout) -> sqlite3.Connection:
+    wait = layout.patience
     try:
-        return sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise JournalError(_problem(path, error)) from error
+        raise JournalError(_problem(path, layout, error)) from error
 
 
-def _problem(path: str, error: sqlite3.Error) -> str:
+def _problem(path: str, layout: Layout, error: sqlite3.Error) -> str:
     if "locked" in str(error):
-        return f"{path}: another process works with this journal. Wait for its end, or stop it."
+        return (
+            f"{path}: another process works with this {layout.name}. Wait for its end, or stop it."
+        )
     return f"{path}: {error}. Choose a file in a folder that exists and can be written."
 
 
@@ -134,8 +160,12 @@ _LOCK = threading.Lock()
 _OPEN: dict[str, Database] = {}
 
 
-def open_database(path: str | os.PathLike[str]) -> Database:
+def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Database:
     """Open a file, or share it with those in this process who have; `close_database` gives it back.
+
+    Args:
+        path: Of the file.
+        layout: What kind of file it is.
 
     Raises:
         JournalError: It cannot be opened, or is something else, or in use.
@@ -146,7 +176,9 @@ def open_database(path: str | os.PathLike[str]) -> Database:
         if database is not None and database.process != os.getpid():
             raise JournalError(f"{name}: it was opened before a fork, by the parent process.")
         if database is None:
-            database = _OPEN[name] = Database(name)
+            database = _OPEN[name] = Database(name, layout)
+        if database.layout != layout:
+            raise JournalError(f"{name}: this is a {database.layout.name}, not a {layout.name}.")
         database.users += 1
         return database
 

@@ -79,10 +79,19 @@ def read_chain(runnable: Runnable[Any, Any]) -> Chain:
     return chain
 
 
-def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def objects_of(runnable: Runnable[Any, Any]) -> list[Any]:
+    """Return every object in a runnable that is seen, also within functions."""
+    walker = _Walker(Chain())
+    walker.walk("", runnable, 0)
+    return [*walker.seen.values()]
+
+
+def differences(
+    before: Mapping[str, str], now: Mapping[str, str], *, file: str = "journal"
+) -> list[str]:
     """Name the parts that differ, and how; those that say most come first."""
     return [
-        f"{path or 'chain'}: {before.get(path, 'nothing')} in the journal, "
+        f"{path or 'chain'}: {before.get(path, 'nothing')} in the {file}, "
         f"{now.get(path, 'nothing')} now"
         for path in sorted(before.keys() | now.keys(), key=lambda path: (path.count("."), path))
         if before.get(path) != now.get(path)
@@ -92,7 +101,7 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 class _Walker:
     def __init__(self, chain: Chain) -> None:
         self._chain = chain
-        self._seen: dict[int, Any] = {}  # kept alive, so that no id is used twice
+        self.seen: dict[int, Any] = {}  # kept alive, so that no id is used twice
 
     def walk(self, path: str, value: Any, depth: int) -> None:
         if isinstance(value, SecretStr) or depth > _DEPTH:
@@ -105,8 +114,8 @@ class _Walker:
             self._mapping(path, value, depth)
         elif isinstance(value, (list, tuple, set, frozenset)):
             self._list(path, value, depth)
-        elif id(value) not in self._seen:
-            self._seen[id(value)] = value
+        elif id(value) not in self.seen:
+            self.seen[id(value)] = value
             self._object(path, value, depth)
 
     def _mapping(self, path: str, value: Any, depth: int) -> None:

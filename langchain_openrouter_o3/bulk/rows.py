@@ -32,6 +32,7 @@ class Row(Generic[V]):
         attempts: How many requests were sent.
         seconds: How long it took; 0 if the journal had it.
         from_journal: Whether an earlier run did it.
+        cost_is_share: Whether the cost is this row's share of what a batch cost, by tokens.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Row(Generic[V]):
     attempts: int = 0
     seconds: float = 0.0
     from_journal: bool = False
+    cost_is_share: bool = False
 
     @property
     def ok(self) -> bool:

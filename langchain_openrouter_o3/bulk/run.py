@@ -208,7 +208,7 @@ def bulk(  # noqa: PLR0913 - see `abulk`
         config=config,
     )
     display = Display(progress)
-    with _LoopThread() as thread:
+    with LoopThread() as thread:
         engine = thread.run(_aopen(runnable, rows, key, journal, choices))
         try:
             thread.run(_astart(engine, display))
@@ -290,19 +290,22 @@ async def _aclose(engine: Engine, display: Display) -> None:
         display.stop()
 
 
-class _LoopThread:
+class LoopThread:
     """An event loop in a thread of its own."""
 
     def __init__(self) -> None:
+        """Start the thread when the block is entered."""
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
 
     def __enter__(self) -> Self:
+        """Start it."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """End what is left, and the thread."""
         self.call(self._over.set)
         self._thread.join()
 

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
+from langchain_openrouter_o3.emulator.batches import Batches
 from langchain_openrouter_o3.emulator.body import PADDING, completion_body
 from langchain_openrouter_o3.emulator.catalogue import CATALOGUE, find_model
 from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
@@ -49,6 +50,7 @@ class Endpoints:
         self._cache = PromptCache()
         self._responses = ResponseCache(clock)
         self._spent = 0.0
+        self.batches = Batches(self._authorize)
 
     def application(self) -> Starlette:
         """Return the application."""
@@ -58,6 +60,7 @@ class Endpoints:
                 Route("/api/v1/models", self.models),
                 Route("/api/v1/generation", self.generation),
                 Route("/api/v1/key", self.key),
+                *self.batches.routes(),
             ],
             exception_handlers={ApiError: _refusal, HTTPException: _no_such_endpoint},
         )

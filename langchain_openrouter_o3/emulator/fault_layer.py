@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
+from langchain_openrouter_o3.emulator.batches import BATCHES_PATH
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
 from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perform
@@ -15,31 +16,42 @@ from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perfo
 Chooser = Callable[[ReceivedRequest], Fault | None]
 
 
+def is_chat(request: ReceivedRequest) -> bool:
+    """Whether a request asks for a completion."""
+    return (request.method, request.path) == ("POST", CHAT_PATH)
+
+
+def is_of_batches(request: ReceivedRequest) -> bool:
+    """Whether a request is of the Batch API."""
+    return request.path.startswith(BATCHES_PATH)
+
+
 class FaultLayer:
-    """Plays the queued faults to chat requests, then those that a chooser picks.
+    """Plays the queued faults to requests of one kind, then those that a chooser picks.
 
     It runs in the server's event loop alone, one request at a time, so neither the queue nor the
     chooser needs a lock.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap an application."""
+    def __init__(self, app: ASGIApp, concerns: Callable[[ReceivedRequest], bool]) -> None:
+        """Wrap an application; `concerns` says which requests faults are for."""
         self.queue: deque[Fault] = deque()
         self.chooser: Chooser | None = None
         self._app = app
+        self._concerns = concerns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Play the fault that is meant for this request, if there is one."""
         request: ReceivedRequest = scope[REQUEST]
-        if (request.method, request.path) == ("POST", CHAT_PATH):
-            request.fault = self._fault_for(request)
-        if request.fault is None:
+        fault = self._fault_for(request) if self._concerns(request) else None
+        if fault is None:
             await self._app(scope, receive, send)
             return
+        request.fault = fault
         answer: list[Step] = []
-        if request.fault.needs_answer:
+        if fault.needs_answer:
             await self._app(scope, receive, _Recorder(answer).send)
-        await perform(request.fault.script(answer), send)
+        await perform(fault.script(answer), send)
 
     def _fault_for(self, request: ReceivedRequest) -> Fault | None:
         try:

@@ -17,9 +17,15 @@ from starlette.types import Message, Scope
 
 from langchain_openrouter_o3.emulator.application import Endpoints
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
+from langchain_openrouter_o3.emulator.batches import Batches
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
 from langchain_openrouter_o3.emulator.fault import Fault
-from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
+from langchain_openrouter_o3.emulator.fault_layer import (
+    Chooser,
+    FaultLayer,
+    is_chat,
+    is_of_batches,
+)
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
@@ -65,7 +71,8 @@ class Emulator:
         self._host = host
         self._port = Port(host, port)
         self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
-        self._faults = FaultLayer(self._endpoints.application())
+        self._batch_faults = FaultLayer(self._endpoints.application(), is_of_batches)
+        self._faults = FaultLayer(self._batch_faults, is_chat)
         self._exchanges = ExchangeLog(self._faults)
         self._log = RequestLog(self._exchanges, self._break)
         attributes = {"tls_failure": check_tls_failure(tls_failure)}
@@ -122,6 +129,11 @@ class Emulator:
         """All requests so far, in their order of arrival."""
         return self._log.requests
 
+    @property
+    def batches(self) -> Batches:
+        """The batches that were submitted, and the plan of what happens to them."""
+        return self._endpoints.batches
+
     def play(self, *faults: Fault) -> None:
         """Queue answers and faults for the next chat requests, one each, before any rule applies.
 
@@ -139,6 +151,14 @@ class Emulator:
                 must not block. None instead of a chooser ends the disturbance.
         """
         self._faults.chooser = chooser
+
+    def play_batches(self, *faults: Fault) -> None:
+        """Queue answers and faults for the next requests of the Batch API, one each; see `play`."""
+        self._batch_faults.queue.extend(faults)
+
+    def disturb_batches(self, chooser: Chooser | None) -> None:
+        """Let a function choose a fault for each request of the Batch API; see `disturb`."""
+        self._batch_faults.chooser = chooser
 
     @contextlib.contextmanager
     def refusing_connections(self) -> Generator[None, None, None]:
@@ -162,8 +182,10 @@ class Emulator:
 
     def reset(self) -> None:
         """Forget the requests so far, the cached answers, faults that nobody met, the chooser."""
-        self._faults.queue.clear()
-        self._faults.chooser = None
+        for layer in (self._faults, self._batch_faults):
+            layer.queue.clear()
+            layer.chooser = None
+        self._endpoints.batches.reset()
         self._log.requests.clear()
         self._exchanges.reset()
         self._endpoints.forget_answers()

@@ -1,0 +1,502 @@
+"""What a job does: collect requests, submit them, find lost ones, fetch answers, run the chain on.
+
+Everything that waits is a coroutine; the public functions of `job.py` run them on the caller's loop
+or in a thread. No method holds the file while it waits for a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableType]
+
+from langchain_openrouter_o3._http.driver import SUBSTITUTE, Unanswered
+from langchain_openrouter_o3._http.meter import METER
+from langchain_openrouter_o3.batch.client import Account, BatchClient
+from langchain_openrouter_o3.batch.ledger import Batch, Ledger, NewRow, StoredRow, opened
+from langchain_openrouter_o3.batch.submission import Reader, Sender
+from langchain_openrouter_o3.batch.transport import Known, Pass, answers, find_model, is_plain
+from langchain_openrouter_o3.batch.wire import (
+    BatchError,
+    BatchPendingError,
+    BatchRoundsError,
+)
+from langchain_openrouter_o3.bulk import values
+from langchain_openrouter_o3.bulk.budget import RowMeter
+from langchain_openrouter_o3.bulk.errors import JournalError, StorageError
+from langchain_openrouter_o3.bulk.fingerprint import Chain, differences, read_chain
+from langchain_openrouter_o3.bulk.rows import Progress, Row
+from langchain_openrouter_o3.bulk.source import Item, Source, duplicate
+from langchain_openrouter_o3.costs import TRACKER
+from langchain_openrouter_o3.errors import (
+    OpenRouterInputError,
+)
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.batch.transport import Collected
+
+MAX_ROUNDS = 8
+"""Rounds of a chain whose caller has named none; an agent's tool loop gets one."""
+
+_WRITTEN_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Options:
+    """How rows are collected.
+
+    Attributes:
+        workers: How many are worked on at once.
+        keeps_errors: Whether a row whose chain fails before its call is kept with its error.
+        config: For each run of the chain.
+    """
+
+    workers: int
+    keeps_errors: bool
+    config: RunnableConfig | None
+
+
+class Engine:
+    """Works on one job."""
+
+    def __init__(
+        self, store: str, chain: Runnable[Any, Any] | None, model: Any, *, is_blocking: bool
+    ) -> None:
+        """Take what it needs; nothing is opened.
+
+        Args:
+            store: The job's file.
+            chain: Whose job it is; None for who only looks at it.
+            model: Whose key, address and client are used; None to look for it in the chain.
+            is_blocking: Whether the model's blocking client is used, if it has one.
+        """
+        self.store = store
+        self.progress = Progress()
+        self._runnable = chain
+        self._chain = Chain() if chain is None else read_chain(chain)
+        self._is_plain = chain is not None and is_plain(chain)
+        self._model: Any = model or (None if chain is None else find_model(chain))
+        self._is_blocking = is_blocking
+        self._account: Account | None = None
+
+    # --- Collecting ---
+
+    async def collect(self, source: Source, options: Options, facts: Mapping[str, str]) -> None:
+        """Run the chain for each new row up to its call, and write the requests down.
+
+        Raises:
+            OpenRouterError: A row cannot be in a batch, or its chain has failed; nothing was sent.
+        """
+        self.progress.total = source.total
+        with opened(self.store, must_exist=False) as ledger, ledger.alone():
+            self._claim(ledger, facts)
+            run = int(ledger.facts()["run"]) + 1
+            ledger.note(run=str(run), is_collected="")
+            collector = _Collector(self, ledger, run, options)
+            await collector.collect(source)
+            ledger.plan(ledger.facts()["id"], int(facts["batch_size"]))
+            ledger.note(is_collected="yes")
+
+    def _claim(self, ledger: Ledger, facts: Mapping[str, str]) -> None:
+        """Check that it is this chain's job, or begin one."""
+        if not ledger.facts():
+            if any("nodes." in path for path in self._chain.parts) and not facts["rounds"]:
+                raise BatchRoundsError(
+                    "This chain is a graph, such as an agent: each of its calls could need a batch "
+                    "of its own, which takes minutes to hours. Pass rounds= to allow so many, or "
+                    "use bulk()."
+                )
+            ledger.note_parts(self._chain.parts)
+            ledger.note(id=secrets.token_hex(8), created=str(time.time()), run="0", **facts)
+        self.check_chain(ledger)
+        ledger.note(**{name: facts[name] for name in ("rounds", "batch_size")})
+
+    def check_chain(self, ledger: Ledger) -> None:
+        """Refuse another chain than the job's.
+
+        Raises:
+            JournalError: It differs; the text names the parts.
+            OpenRouterInputError: There is none.
+        """
+        if self._runnable is None:
+            raise OpenRouterInputError(
+                f"{self.store}: this needs the chain: BatchJob(store, chain)."
+            )
+        if changed := differences(ledger.parts(), self._chain.parts, file="job"):
+            raise JournalError(
+                f"{self.store}: the job is another chain's. {'; '.join(changed[:5])}. Use the "
+                "chain that began it, or another file."
+            )
+
+    async def run(self, ran: Pass, given: Any, run: _Run) -> tuple[Any, Exception | None]:
+        """Run the chain once, in a context of its own.
+
+        Args:
+            ran: Answers and collects its calls.
+            given: The row's input.
+            run: What hears of it.
+
+        Returns:
+            What it returned, or what it raised; nothing if it stopped at a call.
+        """
+        return await asyncio.create_task(self._run(ran, given, run))
+
+    async def _run(self, ran: Pass, given: Any, run: _Run) -> tuple[Any, Exception | None]:
+        assert self._runnable is not None  # noqa: S101 - `check_chain`
+        SUBSTITUTE.set(ran)
+        METER.set(run.meter)
+        if not run.is_heard:
+            TRACKER.set(None)
+        try:
+            with nullcontext() if run.is_heard else tracing_context(enabled=False):
+                return await self._runnable.ainvoke(given, run.config), None
+        except Unanswered:
+            return None, None
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's
+            return None, error
+
+    def new_pass(self, key: str, known: list[Known], *, is_last: bool) -> Pass:
+        """Begin a run of the chain for a row."""
+        return Pass(key, known, has_branches=not self._is_plain, is_last=is_last)
+
+    def check_account(self, ledger: Ledger, key: str, call: Collected) -> None:
+        """Let all requests of a job go to one place, with one set of headers.
+
+        Raises:
+            OpenRouterInputError: A row's request goes elsewhere.
+        """
+        asked = call.request.url.removesuffix("/chat/completions")
+        if self._account is None:
+            self._account = Account(self._model or _default_model(), call.request.headers)
+            self._account.base_url = asked
+            self._check_address(ledger, asked)
+        same = self._account.headers.raw() == call.request.headers.raw()
+        if not same or asked != self._account.base_url:
+            raise OpenRouterInputError(
+                f"row {key!r}: its request has another key, address or headers than the first. A "
+                "job has one of each; make a job for each of them."
+            )
+
+    # --- Asking OpenRouter ---
+
+    def client(self, ledger: Ledger) -> BatchClient:
+        """Make what asks the server of a job.
+
+        Raises:
+            OpenRouterInputError: The model asks another server than the job's.
+            OpenRouterAuthenticationError: There is no key.
+        """
+        if self._account is None:
+            self._account = Account(self._model or _default_model())
+            self._check_address(ledger, self._account.base_url)
+        return BatchClient(self._account, is_blocking=self._is_blocking)
+
+    def _check_address(self, ledger: Ledger, asked: str) -> None:
+        known = ledger.facts().get("base_url")
+        if known is None:
+            ledger.note(base_url=asked)
+        elif known != asked:
+            raise OpenRouterInputError(
+                f"{self.store}: the job's batches are at {known}, and the model asks {asked}. Set "
+                "its base_url, or OPENROUTER_API_BASE."
+            )
+
+    # --- Submitting ---
+
+    async def submit(self) -> None:
+        """Submit what was not submitted, after a look for what may have been.
+
+        Raises:
+            BatchLostError: It is not known whether a batch was stored.
+            OpenRouterError: OpenRouter refuses; what was submitted before is written down.
+        """
+        with opened(self.store) as ledger:
+            if not ledger.batches("planned", "sending"):
+                return
+            with ledger.alone():
+                await self._submit(ledger)
+
+    async def _submit(self, ledger: Ledger) -> None:
+        async with self.client(ledger) as client:
+            sender = Sender(ledger, client)
+            for batch in ledger.batches("sending"):
+                await sender.find_earlier(batch)
+            for batch in ledger.batches("planned"):
+                await sender.send(batch)
+
+    # --- Waiting ---
+
+    async def poll(self) -> list[Batch]:
+        """Ask for the state of all batches that are under way.
+
+        Returns:
+            All batches of the job.
+        """
+        with opened(self.store) as ledger:
+            if ledger.batches("sending", "sent"):
+                async with self.client(ledger) as client:
+                    await Reader(ledger, client).poll()
+            return ledger.batches()
+
+    async def step(self) -> bool:
+        """Do everything that can be done without waiting.
+
+        Returns:
+            Whether all answers are here.
+
+        Raises:
+            BatchPendingError: The rows were not collected to the end.
+            BatchLostError: A batch cannot be found.
+            BatchUnpaidError: Answers are held back.
+        """
+        await self.submit()
+        with opened(self.store) as ledger:
+            if not ledger.facts().get("is_collected"):
+                raise BatchPendingError(
+                    f"{self.store}: its rows were not collected to the end. Call submit_batch "
+                    "again with the same rows and store=."
+                )
+            if ledger.batches("sending", "sent"):
+                async with self.client(ledger) as client:
+                    reader = Reader(ledger, client)
+                    await reader.poll()
+                    await reader.fetch()
+            self._count(ledger)
+            if ledger.batches("sending", "sent"):
+                return False
+            if self._runnable is None or self._is_plain or not await self._go_on(ledger):
+                return True
+        await self.submit()
+        return False
+
+    def _count(self, ledger: Ledger) -> None:
+        batches = ledger.batches()
+        self.progress.total = sum(batch.total for batch in batches)
+        self.progress.done = sum(batch.completed + batch.failed for batch in batches)
+        self.progress.failed = sum(batch.failed for batch in batches)
+        self.progress.cost = sum((Decimal(b.cost) for b in batches if b.cost), Decimal(0))
+
+    async def _go_on(self, ledger: Ledger) -> bool:
+        """Run the chains on with the answers that are here; return whether there is more to ask."""
+        self.check_chain(ledger)
+        facts = ledger.facts()
+        before = ledger.count("calls")
+        for rows in ledger.rows(only_open=True):
+            steps = [self._next_step(ledger, row, facts["rounds"]) for row in rows]
+            ledger.go_on(await asyncio.gather(*steps))
+        ledger.plan(facts["id"], int(facts["batch_size"]))
+        return ledger.count("calls") > before
+
+    async def _next_step(
+        self, ledger: Ledger, row: StoredRow, rounds: str
+    ) -> tuple[int, int, list[Collected]]:
+        known = ledger.calls_of(row.id)
+        number = 1 + max((call.round for call in known), default=0)
+        ran = self.new_pass(row.key, known, is_last=False)
+        await self.run(ran, self.given(row), _Run())
+        calls = ran.collected
+        if not rounds and any(answers(call, known) for call in calls):
+            calls = []  # an agent's loop, which its caller has not allowed: `results` says so
+        return row.id, number, calls if number <= int(rounds or MAX_ROUNDS) else []
+
+    # --- Results ---
+
+    async def results(self, config: RunnableConfig | None) -> AsyncGenerator[list[Row[Any]], None]:
+        """Run the chains to their ends, some rows at a time, in the order of the input.
+
+        Raises:
+            BatchPendingError: There are answers to come.
+            OpenRouterError: See `step`.
+        """
+        with opened(self.store) as ledger:
+            self.check_chain(ledger)
+            if not await self.step():
+                raise BatchPendingError(
+                    f"{self.store}: not all answers are here. wait() waits for them."
+                )
+            for rows in ledger.rows():
+                yield await asyncio.gather(*(self._result(ledger, row, config) for row in rows))
+                ledger.mark_read(rows)
+
+    async def _result(
+        self, ledger: Ledger, row: StoredRow, config: RunnableConfig | None
+    ) -> Row[Any]:
+        started = time.monotonic()
+        given = self.given(row)
+        ran = self.new_pass(row.key, ledger.calls_of(row.id), is_last=True)
+        # What was read before was counted before.
+        run = _Run(RowMeter(None), config, is_heard=not row.was_read)
+        value, error = await self.run(ran, given, run)
+        assert run.meter is not None  # noqa: S101 - see above
+        return Row(
+            number=row.number,
+            key=row.key,
+            input=given,
+            value=value,
+            error=error,
+            cost=None if run.meter.unknown else run.meter.cost,
+            known_cost=run.meter.cost,
+            usage=run.meter.usage,
+            generation_ids=tuple(run.meter.generation_ids),
+            attempts=run.meter.attempts,
+            seconds=time.monotonic() - started,
+            from_journal=bool(row.was_read),
+            cost_is_share=ran.has_shares,
+        )
+
+    def given(self, row: StoredRow) -> Any:
+        """Read the input of a row."""
+        return values.load(row.input, self._chain.classes)
+
+    # --- Again, and no more ---
+
+    async def resubmit(self, *, failed: bool) -> int:
+        """Send calls without an answer again.
+
+        Args:
+            failed: Also those that were answered with an error.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            BatchPendingError: Some answers are still to come.
+        """
+        if not await self.step():
+            raise BatchPendingError(f"{self.store}: wait() for all answers first.")
+        with opened(self.store) as ledger:
+            count = ledger.send_again(failed=failed)
+            facts = ledger.facts()
+            ledger.plan(facts["id"], int(facts["batch_size"]))
+        await self.submit()
+        return count
+
+    async def delete(self) -> None:
+        """Delete the batches at OpenRouter.
+
+        Raises:
+            BatchError: Their results were not read, so they would be lost.
+        """
+        with opened(self.store) as ledger:
+            if ledger.batches("planned", "sending", "sent") or ledger.count(
+                "rows WHERE was_read = 0"
+            ):
+                raise BatchError(
+                    f"{self.store}: not all results were read, and OpenRouter would delete them. "
+                    "Read results() to the end first."
+                )
+            async with self.client(ledger) as client:
+                for batch in ledger.batches("fetched"):
+                    await client.delete(str(batch.id))
+                    ledger.update(batch.number, state="deleted")
+
+
+@dataclass
+class _Run:
+    """What hears of a run of the chain.
+
+    Attributes:
+        meter: Of what its calls cost.
+        config: The caller's.
+        is_heard: Whether tracers and sums of costs hear of it: it is the run that counts.
+    """
+
+    meter: RowMeter | None = None
+    config: RunnableConfig | None = None
+    is_heard: bool = False
+
+
+# --- Collecting ---
+
+
+@dataclass
+class _Collector:
+    """Collects the requests of rows, several at once, and writes them down in lots."""
+
+    engine: Engine
+    ledger: Ledger
+    number: int
+    options: Options
+    new: list[NewRow] = field(default_factory=list[NewRow])
+    seen: list[StoredRow] = field(default_factory=list[StoredRow])
+    in_hand: dict[str, int] = field(default_factory=dict[str, int])
+
+    async def collect(self, source: Source) -> None:
+        workers = [
+            asyncio.create_task(self._work(source), name=f"openrouter-batch-{number}")
+            for number in range(self.options.workers)
+        ]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+            await source.close()
+        self._write()
+
+    async def _work(self, source: Source) -> None:
+        while (item := await source.next()) is not None:
+            if (first := self.in_hand.get(item.key)) is not None:
+                raise duplicate(item.key, first, item.number)
+            self.in_hand[item.key] = item.number
+            given = _written(item)
+            if not self._is_known(item, given):
+                self.new.append(await self._collect_row(item, given))
+            self.engine.progress.done += 1
+            if len(self.new) + len(self.seen) >= _WRITTEN_AT_ONCE:
+                self._write()
+
+    def _write(self) -> None:
+        self.ledger.add(self.number, self.new, self.seen)
+        for key in [*(row.key for row in self.new), *(row.key for row in self.seen)]:
+            self.in_hand.pop(key, None)
+        self.new, self.seen = [], []
+
+    def _is_known(self, item: Item, given: bytes) -> bool:
+        row = self.ledger.find(item.key)
+        if row is None:
+            return False
+        if row.run == self.number:
+            raise duplicate(item.key, row.number, item.number)
+        if row.input != given:
+            raise JournalError(
+                f"rows: the input of row {item.number} (key {item.key!r}) is not what the job has "
+                "under this key. Pass key= if the rows have moved, or use another file."
+            )
+        self.seen.append(row)
+        return True
+
+    async def _collect_row(self, item: Item, given: bytes) -> NewRow:
+        ran = self.engine.new_pass(item.key, [], is_last=False)
+        config: Any = {**(self.options.config or {}), "callbacks": None}
+        _, error = await self.engine.run(ran, item.input, _Run(config=config))
+        if error is not None and not self.options.keeps_errors:
+            raise error
+        for call in ran.collected:
+            self.engine.check_account(self.ledger, item.key, call)
+        return NewRow(item.number, item.key, given, ran.collected)
+
+
+def _written(item: Item) -> bytes:
+    try:
+        return values.dump(item.input)
+    except StorageError as error:
+        raise StorageError(
+            f"row {item.key!r}: its input cannot be written down: {error} Give rows of texts, "
+            "numbers, dictionaries, messages or dataclasses."
+        ) from error
+
+
+def _default_model() -> Any:
+    from langchain_openrouter_o3 import ChatOpenRouterO3  # noqa: PLC0415 - only without a chain
+
+    return ChatOpenRouterO3()

@@ -1,0 +1,286 @@
+"""What a job has to do with the server: submit batches, find lost ones, fetch results.
+
+Nothing is sent twice by itself. What was sent and not answered is looked for among the recent
+batches, and the one that carries the job's id is adopted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from langchain_openrouter_o3._http.steps import TransportFailure
+from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3.batch import wire
+from langchain_openrouter_o3.batch.client import wait_after_refusal
+from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
+from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3.batch.client import Answer, BatchClient
+    from langchain_openrouter_o3.batch.ledger import Batch, Ledger
+
+LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each look for a batch whose submission was not answered: the list may lag."""
+
+GRACE: float = 15.0
+"""Seconds after a submission in which a later run looks for its batch before it is sent again."""
+
+_CLOCKS_DIFFER = 3600.0  # seconds by which the clocks of server and client may differ
+_UNPAID, _GONE, _NO_LIST = 402, 410, (404, 405)
+_CANNOT_BE = (400, 404, 422)  # perhaps the model cannot be batched today
+_PAYS_FULL = "bulk() asks for the same rows without a batch, at the full price."
+
+logger = logging.getLogger("langchain_openrouter_o3")
+
+
+class Sender:
+    """Submits batches: each once, as far as it is in anybody's power."""
+
+    def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
+        self._ledger = ledger
+        self._client = client
+        self._finder = Finder(ledger, client)
+        facts = ledger.facts()
+        self._job = facts["id"]
+        self._callback_url = facts.get("callback_url") or None
+
+    async def send(self, batch: Batch) -> None:
+        """Submit a batch; only what is certainly not stored is sent again."""
+        attempt, model = 0, batch.model
+        while True:
+            attempt += 1
+            sent = time.time()
+            self._ledger.update(batch.number, state="sending", sent=sent, model=model)
+            answer = await self._submit(batch, model)
+            remote = _stored(answer)
+            if remote is not None:
+                self._finder.adopt(batch, remote)
+                return
+            error = self._client.error_of(answer)
+            if not _is_not_stored(answer):
+                await self._look(batch._replace(sent=sent), error)
+                return
+            self._ledger.update(batch.number, state="planned")
+            if model == batch.model and _wants_other_form(answer):
+                model = wire.other_form(model)
+                continue
+            wait = wait_after_refusal(attempt, error)
+            if wait is None:
+                raise _with_advice(error, batch)
+            await asyncio.sleep(wait)
+
+    async def _submit(self, batch: Batch, model: str) -> Answer | TransportFailure:
+        head = wire.head_of(model, batch.provider, self._callback_url)
+        size = len(head) + batch.size - 1 + len(wire.TAIL)  # no comma before the first request
+        lines = self._ledger.lines(self._job, batch)
+        return await self._client.submit(wire.in_pieces(head, lines), size)
+
+    async def _look(self, batch: Batch, error: OpenRouterError) -> None:
+        """Look for a batch whose submission was not answered."""
+        for seconds in LOOKS:
+            await asyncio.sleep(seconds)
+            if await self._finder.find(batch):
+                return
+        raise _lost(batch) from error
+
+    async def find_earlier(self, batch: Batch) -> None:
+        """Look for a batch that an earlier run has submitted; send it again if it is not there."""
+        while not await self._finder.find(batch):
+            if time.time() > (batch.sent or 0) + GRACE:
+                self._ledger.update(batch.number, state="planned")
+                return
+            await asyncio.sleep(min(GRACE, 1.0))
+
+
+def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
+    """Read the batch that an answer to a submission tells of."""
+    if isinstance(answer, TransportFailure) or not answer.is_good:
+        return None
+    try:
+        return wire.read_batch(answer.payload)
+    except OpenRouterMalformedResponseError:
+        return None  # it may be stored all the same, and is looked for
+
+
+def _is_not_stored(answer: Answer | TransportFailure) -> bool:
+    if isinstance(answer, TransportFailure):
+        return answer.unsent
+    return answer.status in wire.NOT_STORED
+
+
+def _wants_other_form(answer: Answer | TransportFailure) -> bool:
+    return not isinstance(answer, TransportFailure) and wire.asks_for_other_form(
+        answer.status, answer.payload
+    )
+
+
+def _with_advice(error: OpenRouterError, batch: Batch) -> OpenRouterError:
+    advice = f"Nothing of batch {batch.number} ({batch.total:,} requests) was stored."
+    instead = f" {_PAYS_FULL}" if error.status_code in _CANNOT_BE else ""
+    error.args = (f"{error} {advice}{instead}",)
+    return error
+
+
+def _lost(batch: Batch) -> BatchLostError:
+    return BatchLostError(
+        f"The answer to the submission of batch {batch.number} ({batch.total:,} requests) was "
+        "lost, and no batch of this size carries the job's id. It was not sent again. Call "
+        "submit_batch again with the same store=: it looks again, and sends what is not there."
+    )
+
+
+class Finder:
+    """Finds batches whose submission was not answered, by the ids that they carry."""
+
+    def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
+        self._ledger = ledger
+        self._client = client
+        self._job = ledger.facts()["id"]
+
+    def adopt(self, batch: Batch, remote: wire.Remote) -> None:
+        """Note which of OpenRouter's batches it is."""
+        created = remote.created_at or None
+        told = _told_of(remote)
+        self._ledger.update(batch.number, state="sent", id=remote.id, created=created, **told)
+
+    async def find(self, batch: Batch) -> bool:
+        """Look for a batch, and adopt the one that carries its requests.
+
+        Returns:
+            Whether it was found, or may be one that is still under way: its requests are told
+            with its results.
+        """
+        known, may_be = self._ledger.known_ids(), False
+        async with aclosing(self._client.batches((batch.sent or 0) - _CLOCKS_DIFFER)) as remotes:
+            async for remote in remotes:
+                if remote.id in known or remote.total not in (batch.total, 0):
+                    continue
+                results = await self._first_results(remote)
+                if results is None:
+                    may_be = True
+                elif any(self._ledger.holds(batch, self._call(each)) for each in results):
+                    self.adopt(batch, remote)
+                    return True
+                elif results and not any(self._call(each) for each in results):
+                    self._ledger.note_stranger(remote.id)
+        return may_be
+
+    async def _first_results(self, remote: wire.Remote) -> list[Any] | None:
+        """Return the first results; None if they are not told yet, nothing if they are gone."""
+        if not remote.is_over:
+            return None
+        try:
+            return await self._client.first_results(remote.id)
+        except OpenRouterError as error:
+            if error.status_code == _UNPAID:
+                return None
+            if error.status_code == _GONE:
+                return []
+            raise
+
+    def _call(self, result: Any) -> tuple[int, int] | None:
+        name = result.get("custom_id") if is_object(result) else None
+        return wire.read_custom_id(self._job, name)
+
+
+# --- Reading ---
+
+
+def _told_of(remote: wire.Remote) -> dict[str, Any]:
+    """Return what OpenRouter tells of a batch, by the names of columns."""
+    cost = (remote.usage or {}).get("cost")
+    return {
+        "status": remote.status,
+        "completed": remote.completed,
+        "failed": remote.failed,
+        "expires": remote.expires_at,
+        "cost": None if cost is None else str(Decimal(str(cost))),
+        "error": remote.error,
+    }
+
+
+class Reader:
+    """Asks for batches, and fetches their results."""
+
+    def __init__(self, ledger: Ledger, client: BatchClient) -> None:
+        """Take the open file of a job, and what asks its server."""
+        self._ledger = ledger
+        self._client = client
+
+    async def poll(self) -> None:
+        """Ask for all batches at once, and for those that are not on the list one by one."""
+        finder = Finder(self._ledger, self._client)
+        for batch in self._ledger.batches("sending"):
+            if not await finder.find(batch):
+                raise _lost(batch)
+        open_batches = self._ledger.batches("sent")
+        listed = await self._listed(open_batches)
+        told: dict[int, dict[str, Any]] = {}
+        for batch in open_batches:
+            remote = listed.get(str(batch.id)) or await self._look_up(batch)
+            if remote is not None:
+                told[batch.number] = _told_of(remote)
+        self._ledger.update_all(told)
+
+    async def _listed(self, batches: list[Batch]) -> dict[str, wire.Remote]:
+        wanted, found = {str(batch.id) for batch in batches}, dict[str, wire.Remote]()
+        if not wanted:
+            return found
+        since = min(batch.created or (batch.sent or 0) - _CLOCKS_DIFFER for batch in batches)
+        try:
+            async with aclosing(self._client.batches(since - 2)) as remotes:
+                async for remote in remotes:
+                    found[remote.id] = remote
+                    if wanted <= found.keys():
+                        break
+        except OpenRouterError as error:
+            if error.status_code not in _NO_LIST:
+                raise
+        return found
+
+    async def _look_up(self, batch: Batch) -> wire.Remote | None:
+        try:
+            return await self._client.batch(str(batch.id))
+        except OpenRouterError as error:
+            self._end(batch, error)
+            return None
+
+    async def fetch(self) -> None:
+        """Fetch the results of all batches that are over."""
+        for batch in self._ledger.batches("sent"):
+            if batch.status in wire.TERMINAL:
+                await self._fetch(batch)
+
+    async def _fetch(self, batch: Batch) -> None:
+        job = self._ledger.facts()["id"]
+        try:
+            async for results in self._client.results(str(batch.id)):
+                if foreign := self._ledger.keep(job, batch, results):
+                    logger.warning("Batch %s has results of others: %s", batch.id, foreign[:3])
+        except OpenRouterError as error:
+            self._end(batch, error)
+            return
+        self._ledger.close_batch(batch, str(batch.status), batch.error)
+
+    def _end(self, batch: Batch, error: OpenRouterError) -> None:
+        """Take in that a batch is gone; raise what else its endpoint says."""
+        if error.status_code == _GONE:
+            self._ledger.close_batch(batch, "gone")
+            return
+        if error.status_code == _UNPAID:
+            raise BatchUnpaidError(
+                f"Batch {batch.number} ({batch.id}) is ready, and OpenRouter holds its results "
+                "back: add credits at https://openrouter.ai/settings/credits, and come back. "
+                "Nothing is lost.",
+                status_code=_UNPAID,
+                body=error.body,
+            ) from error
+        raise error

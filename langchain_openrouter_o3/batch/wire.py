@@ -1,0 +1,391 @@
+"""The wire of OpenRouter's Batch API: limits, errors, requests, batch objects. Pure.
+
+Sources: https://openrouter.ai/docs/batch-quickstart (read in autumn 2026) and the shapes that
+OpenRouter's Python SDK 1.3.84 takes (November 2026). Where they differ, both are served here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_openrouter_o3._json import decode, encode, is_array, is_object, is_text
+from langchain_openrouter_o3.errors import (
+    OpenRouterCreditsError,
+    OpenRouterError,
+    OpenRouterInputError,
+    OpenRouterMalformedResponseError,
+)
+
+if TYPE_CHECKING:
+    from langchain_openrouter_o3._http.steps import Request
+
+PATH = "/batches"
+"""Below the base URL of chat completions. Until about September 2026 it was `/api/beta/batches`."""
+
+ENDPOINT = "/v1/chat/completions"
+WINDOW = "24h"  # the only one (SDK 1.3.84)
+MAX_REQUESTS = 5_000  # a batch (documentation, autumn 2026)
+MAX_BYTES = 200_000_000  # a batch, its envelope included (same; "200 MB", read as the smaller one)
+PAGE_OF_BATCHES = 100  # the most that the list gives at once (same)
+PAGE_OF_RESULTS = 500  # of at most 1,000 (same); answers may be long
+
+SUFFIX = ":batch"
+"""Of slugs in OpenRouter's price list. The documentation (autumn 2026) submits the slug without it;
+others have needed it in August and September 2026. So the form without it goes first, and the other
+one if a 400 speaks of it."""
+
+TERMINAL = frozenset({"completed", "failed", "expired", "cancelled"})
+"""Statuses that do not change any more (SDK 1.3.84). Unknown ones are waited on."""
+
+NOT_STORED = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429})
+"""Answers to a submission that say that there is no batch. After all others there may be one:
+OpenRouter's own SDK repeats a submission after 429 alone."""
+
+_ENVELOPE = 4_096  # bytes at most around the requests; a callback URL has at most 2,000
+_MAX_CALLBACK = 2_000
+_PROVIDER = frozenset({"only", "allow_fallbacks"})
+_MEDIA = frozenset({"image_url", "input_image", "input_audio", "audio", "video_url", "input_video"})
+_REFUSED = {
+    "stream": "a batch is not streamed; leave out streaming=True",
+    "models": "a batch has one model; leave out the fallback models",
+    "plugins": "plugins need a live answer; leave them out",
+    "web_search_options": "a batch does not search the web; leave it out",
+    "route": "a batch has one model; leave it out",
+}
+_REFUSED_HEADERS = {
+    "x-openrouter-cache": "response_cache",
+    "x-openrouter-cache-clear": "response_cache_clear",
+    "x-openrouter-metadata": "router_metadata",
+}
+_INSTEAD = "Run this row with bulk(), at the full price, if it needs that."
+_CUSTOM_ID = re.compile(r"lc-([0-9a-f]{16})-(\d+)-(\d+)")
+
+
+class BatchError(OpenRouterError):
+    """Base of the errors of batches."""
+
+
+class BatchRequestError(BatchError, OpenRouterInputError):
+    """A batch cannot carry a request; the text names the row, the parameter and the remedy."""
+
+
+class BatchPendingError(BatchError):
+    """There are no results yet; `wait()` waits for them."""
+
+    is_retryable = True
+
+
+class BatchLostError(BatchError):
+    """The answer to a submission was lost, and no batch at OpenRouter carries the job's id.
+
+    Nothing is sent again by itself. The same `submit_batch` looks again, and sends what is not
+    there.
+    """
+
+
+class BatchUnpaidError(BatchError, OpenRouterCreditsError):
+    """The answers are there, and OpenRouter holds them back until the account has credits."""
+
+
+class BatchFailedError(BatchError):
+    """A batch was refused as a whole, or has ended without an answer to this request.
+
+    `resubmit()` sends the request again.
+    """
+
+
+class BatchExpiredError(BatchFailedError):
+    """The batch has ended (expired or cancelled) before this request was answered."""
+
+
+class BatchGoneError(BatchFailedError):
+    """OpenRouter has deleted the batch and its answers, as it does after 30 days."""
+
+
+class BatchRoundsError(BatchError, OpenRouterInputError):
+    """A chain makes another call than it may: an agent, or more rounds than are allowed."""
+
+
+# --- Requests ---
+
+
+class Part(NamedTuple):
+    """A request as a batch carries it.
+
+    Attributes:
+        model: The slug, which the batch has.
+        provider: JSON of the provider preferences, which the batch has; empty without any.
+        body: JSON of all the rest.
+        frame: JSON of what must not differ when a chain runs again: all but the messages.
+    """
+
+    model: str
+    provider: str
+    body: bytes
+    frame: bytes
+
+
+def part_of(request: Request, key: str) -> Part:
+    """Read a request of a chain, and check that a batch can carry it.
+
+    Args:
+        request: As it would be sent.
+        key: Of the row.
+
+    Raises:
+        BatchRequestError: A batch cannot carry it.
+    """
+    body: dict[str, Any] = decode(request.body)
+    problem = _problem(body) or _problem_of_headers(request)
+    if problem is not None:
+        raise BatchRequestError(f"row {key!r}: {problem}. {_INSTEAD}")
+    model = str(body.pop("model"))
+    provider: dict[str, Any] = body.pop("provider", None) or {}
+    written = encode(body)
+    if len(written) > MAX_BYTES - _ENVELOPE:
+        raise BatchRequestError(
+            f"row {key!r}: its request has {len(written):,} bytes, and a batch takes "
+            f"{MAX_BYTES:,}. Make the prompt shorter."
+        )
+    del body["messages"]
+    route = encode(provider).decode() if provider else ""
+    return Part(model, route, written, encode([model, route, body]))
+
+
+def _problem(body: dict[str, Any]) -> str | None:
+    """Say what of a body a batch cannot do, and what to do instead."""
+    for name, remedy in _REFUSED.items():
+        if body.get(name):
+            return f"{name}: {remedy}"
+    if ":online" in str(body["model"]):
+        return f"model={body['model']!r}: a batch does not search the web; leave out :online"
+    provider: dict[str, Any] = body.get("provider") or {}
+    beyond = sorted(provider.keys() - _PROVIDER)
+    if beyond:
+        return f"provider: a batch takes only and allow_fallbacks; leave out {', '.join(beyond)}"
+    for tool in body.get("tools", ()):
+        if str(tool.get("type")).startswith("openrouter:"):
+            return f"tools: {tool['type']} is a tool of the server, which a batch has not"
+    return next(filter(None, map(_problem_of_message, body["messages"])), None)
+
+
+def _problem_of_message(message: dict[str, Any]) -> str | None:
+    content = message.get("content")
+    for part in content if is_array(content) else ():
+        kind = str(part.get("type"))
+        file = part.get("file")
+        is_inline = is_object(file) and str(file.get("file_data", "")).startswith("data:")
+        if kind in _MEDIA or is_inline:
+            what = "a file in base64" if is_inline else kind
+            return f"messages: {what} cannot be in a batch, which takes texts; leave it out"
+    return None
+
+
+def _problem_of_headers(request: Request) -> str | None:
+    for header, argument in _REFUSED_HEADERS.items():
+        if request.headers.get(header) not in ("", "false"):
+            return f"{argument}: a batch has one answer to its headers, not one for each request"
+    return None
+
+
+def check_callback(url: str | None) -> None:
+    """Refuse what OpenRouter could not call.
+
+    Raises:
+        BatchRequestError: It is not a URL of HTTPS, or too long.
+    """
+    if url is not None and not (url.startswith("https://") and len(url) <= _MAX_CALLBACK):
+        raise BatchRequestError(
+            f"callback_url={url!r}: OpenRouter calls https:// URLs of at most {_MAX_CALLBACK:,} "
+            "characters."
+        )
+
+
+# --- Ids ---
+
+
+def custom_id(job: str, call: int, attempt: int) -> str:
+    """Name a request so that its job can be told from its batch's results."""
+    return f"lc-{job}-{call}-{attempt}"
+
+
+def read_custom_id(job: str, name: Any) -> tuple[int, int] | None:
+    """Return the call and the attempt of a job's request; None for somebody else's."""
+    found = _CUSTOM_ID.fullmatch(name) if is_text(name) else None
+    return (int(found[2]), int(found[3])) if found is not None and found[1] == job else None
+
+
+# --- Submitting ---
+
+
+def head_of(model: str, provider: str, callback_url: str | None) -> bytes:
+    """Write the JSON of a submission up to its requests, which must come last."""
+    named: dict[str, Any] = {"endpoint": ENDPOINT, "model": model, "completion_window": WINDOW}
+    if callback_url is not None:
+        named["callback_url"] = callback_url
+    if provider:
+        named["provider"] = decode(provider)
+    return encode(named)[:-1] + b',"requests":['
+
+
+TAIL = b"]}"
+
+
+def request_line(name: str, body: bytes) -> bytes:
+    """Write one request of a submission."""
+    return b'{"custom_id":"%s","body":%s}' % (name.encode(), body)
+
+
+def size_of(name: str, body_size: int) -> int:
+    """Return how many bytes a request takes in a submission, with the comma before it."""
+    return len(request_line(name, b"")) + body_size + 1
+
+
+def in_pieces(head: bytes, lines: Iterable[bytes], size: int = 65_536) -> Iterator[bytes]:
+    """Join a submission to pieces that a socket likes."""
+    piece = bytearray(head)
+    for number, line in enumerate(lines):
+        if number:
+            piece += b","
+        piece += line
+        if len(piece) >= size:
+            yield bytes(piece)
+            piece.clear()
+    yield bytes(piece + TAIL)
+
+
+def has_room(requests: int, size: int, more: int, limit: int) -> bool:
+    """Whether a batch of so many requests and bytes takes one more of so many bytes."""
+    return requests < limit and size + more <= MAX_BYTES - _ENVELOPE
+
+
+def other_form(model: str) -> str:
+    """Return a slug in the other of its two forms: with the suffix, or without."""
+    return model.removesuffix(SUFFIX) if model.endswith(SUFFIX) else f"{model}{SUFFIX}"
+
+
+def asks_for_other_form(status: int, payload: Any) -> bool:
+    """Whether a refusal speaks of the suffix; what it says may be in any shape."""
+    return status in (400, 404) and SUFFIX in encode(payload).decode()
+
+
+# --- Reading ---
+
+
+class Remote(NamedTuple):
+    """A batch as OpenRouter tells of it.
+
+    Attributes:
+        id: OpenRouter's.
+        status: As told; new ones may come.
+        model: The slug it was submitted with.
+        total: How many requests it has.
+        completed: How many are answered.
+        failed: How many have failed.
+        created_at: Seconds since the epoch; 0 if it is not told.
+        expires_at: Seconds since the epoch, if it is known.
+        usage: Tokens and costs, once it is completed.
+        error: Why it has failed.
+        results: All results, if they are told with it.
+    """
+
+    id: str
+    status: str
+    model: str
+    total: int
+    completed: int
+    failed: int
+    created_at: float
+    expires_at: float | None
+    usage: dict[str, Any] | None
+    error: str | None
+    results: list[Any] | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it does not change any more."""
+        return self.status in TERMINAL
+
+
+def read_batch(payload: Any) -> Remote:
+    """Read a batch object.
+
+    Raises:
+        OpenRouterMalformedResponseError: It is not one.
+    """
+    if not is_object(payload) or not is_text(payload.get("id")):
+        raise _malformed("it is not a batch with an id")
+    counts = payload.get("request_counts")
+    count = counts if is_object(counts) else {}
+    error, usage, results = (payload.get(name) for name in ("error", "usage", "results"))
+    return Remote(
+        id=payload["id"],
+        status=str(payload.get("status")),
+        model=str(payload.get("model")),
+        total=_number(count, "total"),
+        completed=_number(count, "completed"),
+        failed=_number(count, "failed"),
+        created_at=float(_number(payload, "created_at")),
+        expires_at=payload.get("expires_at"),
+        usage=usage if is_object(usage) else None,
+        error=str(error.get("message")) if is_object(error) else None,
+        results=results if is_array(results) else None,
+    )
+
+
+def _number(counts: Mapping[str, Any], name: str) -> int:
+    value = counts.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def read_list(payload: Any) -> tuple[list[Any], str | None]:
+    """Read a page of batches or of results.
+
+    Returns:
+        What is on it, and where the next one begins; None on the last page.
+
+    Raises:
+        OpenRouterMalformedResponseError: It is not a page.
+    """
+    data = payload.get("data") if is_object(payload) else None
+    if not is_array(data):
+        raise _malformed("it is not a list")
+    following = payload.get("next_cursor") or payload.get("last_id")
+    return data, following if payload.get("has_more") and is_text(following) else None
+
+
+def timestamp(seconds: float) -> str:
+    """Write a time as the list takes it."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def usage_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tokens and the cost that a result tells; empty without any."""
+    response = result.get("response")
+    body = response.get("body") if is_object(response) else None
+    usage = body.get("usage") if is_object(body) else None
+    return usage if is_object(usage) else {}
+
+
+def is_answered(result: Mapping[str, Any]) -> bool:
+    """Whether a result is an answer, and not an error."""
+    response = result.get("response")
+    return is_object(response) and response.get("status_code") in range(200, 300)
+
+
+def write_json(value: Any) -> bytes:
+    """Write what came, as JSON; it may hold half a surrogate pair, which has no UTF-8 form."""
+    try:
+        return encode(value)
+    except ValueError:
+        return json.dumps(value).encode()
+
+
+def _malformed(what: str) -> OpenRouterMalformedResponseError:
+    return OpenRouterMalformedResponseError(
+        f"Malformed answer of the Batch API: {what}. Ask again; if it goes on, check base_url."
+    )

@@ -1,0 +1,182 @@
+"""Answers of the Batch API that are odd, and moments that are rare."""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import RunnableLambda
+
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterConnectionError,
+    OpenRouterError,
+    OpenRouterMalformedResponseError,
+    OpenRouterNotFoundError,
+)
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3.batch import (
+    BatchFailedError,
+    BatchJob,
+    BatchPendingError,
+    client,
+    submission,
+    submit_batch,
+)
+from langchain_openrouter_o3.bulk import JournalError
+from langchain_openrouter_o3.emulator import Canned, faults
+from tests import wire
+from tests.batch.ways import FAST, people, rows_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_openrouter_o3.emulator import Emulator, Fault, ReceivedRequest
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_READING", RetryPolicy(max_retries=1, initial_delay=0.0))
+    monkeypatch.setattr(submission, "LOOKS", (0.0,))
+    monkeypatch.setattr(submission, "GRACE", 0.05)
+
+
+def canned(value: Any) -> Canned:
+    return Canned(pieces=json.dumps(value).encode())
+
+
+def test_odd_results_are_errors_of_their_rows_and_take_nothing_from_others(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    store: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job = submit_batch(model, ["a", "b", "c", "d"], store=store)
+    first, second, third, _ = emulator.batches.stored[0].custom_ids
+    half = {"status_code": 200, "body": wire.body("half \ud83d a pair")}
+    results: list[Any] = [
+        {"custom_id": first, "response": half},
+        {"custom_id": second, "response": None, "error": None},
+        {"custom_id": third, "response": {"status_code": 200, "body": "no object"}},
+        {"custom_id": "of-somebody-else", "response": half},
+        "nothing",
+    ]
+    page = canned({"data": results, "has_more": False})
+    emulator.disturb_batches(lambda each: page if each.path.endswith("results") else None)
+    job.wait(poll=FAST)
+    rows: list[Any] = list(job.results())
+    assert rows[0].value.text == "half \ufffd a pair"  # as live
+    assert "a result without an answer" in str(rows[1].error)
+    assert isinstance(rows[2].error, OpenRouterMalformedResponseError)
+    assert isinstance(rows[3].error, BatchFailedError)
+    assert "completed without a result" in str(rows[3].error)
+    assert "of-somebody-else" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (faults.status(500), OpenRouterError),
+        (faults.close("before-headers"), OpenRouterConnectionError),
+        (faults.status(302), OpenRouterMalformedResponseError),
+        (canned({"data": 1}), OpenRouterMalformedResponseError),
+        (canned({"data": [{"status": "completed"}]}), OpenRouterMalformedResponseError),
+        (faults.status(403), OpenRouterError),
+    ],
+)
+def test_looks_that_fail_are_raised_and_the_job_stays(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    store: Path,
+    fault: Fault,
+    kind: type[OpenRouterError],
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.disturb_batches(lambda _: fault)
+    with pytest.raises(kind):
+        job.wait(poll=FAST)
+    emulator.disturb_batches(None)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert emulator.batches.double == []
+
+
+def test_a_batch_that_nobody_knows_is_an_error_and_deleting_it_is_none(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.stored[0].is_deleted = True
+    with pytest.raises(OpenRouterNotFoundError):
+        job.wait(poll=FAST)
+    emulator.batches.stored[0].is_deleted = False
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    emulator.batches.stored[0].is_deleted = True
+    job.delete()
+
+
+def test_a_long_request_goes_in_several_pieces(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo " + "long " * 30_000, "echo b"], store=store)
+    assert len(emulator.batches.stored[0].custom_ids) == 2
+    job.wait(poll=FAST)
+    assert [row.ok for row in job.results()] == [True, True]
+
+
+def test_a_later_run_looks_for_a_while_before_it_sends_again(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.play_batches(Canned(status=None))
+    with pytest.raises(submission.BatchLostError):
+        submit_batch(model, ["echo a"], store=store)
+    submit_batch(model, ["echo a"], store=store)
+    assert len(emulator.batches.stored) == 1
+
+
+def test_a_job_that_was_not_collected_to_the_end_says_so(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    chain = people(model)
+    with pytest.raises(ZeroDivisionError):
+        submit_batch(chain, (1 // 0 for _ in range(2)), store=store)
+    job: BatchJob[Any] = BatchJob(store, chain)
+    with pytest.raises(BatchPendingError, match="Call submit_batch again"):
+        job.wait(poll=FAST)
+    assert emulator.requests == []
+
+
+def test_another_thread_cannot_submit_the_same_job(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    caught: list[Exception] = []
+
+    def again(request: ReceivedRequest) -> Fault | None:
+        def submit() -> None:
+            try:
+                submit_batch(people(model), rows_of(2), store=store)
+            except JournalError as error:
+                caught.append(error)
+
+        if request.method == "POST":
+            thread = threading.Thread(target=submit)
+            thread.start()
+            thread.join()
+        return None
+
+    emulator.disturb_batches(again)
+    submit_batch(people(model), rows_of(2), store=store)
+    assert "another thread" in str(caught[0])
+    assert emulator.batches.double == []
+
+
+def test_a_chain_of_unseen_steps_without_a_call_has_no_batch(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    chain: Any = RunnableLambda(lambda text: text.upper())
+    job = submit_batch(chain, ["a", "b"], store=store, model=model)
+    assert job.wait(poll=FAST).batches == ()
+    assert [row.value for row in job.results()] == ["A", "B"]
+    assert emulator.requests == []
