@@ -131,6 +131,7 @@ class _Worker:
         self._invoke, self._share = invoke, invoke.share()
         self._journal = SharedJournal(invoke.journal, invoke.name)
         if invoke.budget is not None and self._journal.number >= invoke.actors:
+            self._journal.close()
             raise BudgetError(
                 f"budget: all shares (actors={invoke.actors}) have been given out, and what a dead "
                 "worker had left is not known. Run it again with the same journal.",

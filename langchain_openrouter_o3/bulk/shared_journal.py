@@ -92,6 +92,7 @@ class SharedJournal:
                 self._copy = _Copy(self.folder, self._file, self._lock, read_chain(runnable))
             self._copy.begin(runnable, workers)
         except BaseException:
+            self._forget()
             self._lock.release()
             raise
         return self._copy
@@ -99,6 +100,10 @@ class SharedJournal:
     def close(self) -> None:
         """Close the file; it can be called twice."""
         self._file.close()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let the next run read everything anew."""
         if self._copy is not None:
             self._copy.shut()
             self._copy = None
@@ -114,11 +119,11 @@ class SharedJournal:
 
 def _claim(folder: Path, name: str) -> tuple[int, FileIO]:
     """Make a file under the first number that is free; no other process gets the same."""
-    for number in itertools.count():
-        path = folder / f"{name}-{number}{_ENDING}"
+    number = 0
+    while True:
         with suppress(FileExistsError):
-            return number, FileIO(path, "xb")
-    raise AssertionError
+            return number, FileIO(folder / f"{name}-{number}{_ENDING}", "xb")
+        number += 1
 
 
 class _Copy(Journal):
@@ -142,7 +147,7 @@ class _Copy(Journal):
             self._import()
         except OSError as error:
             raise _unusable(self._folder, error) from error
-        if not self._file.tell():
+        if not self._file.tell():  # the chain is that of all other files
             self._append(_line({"format": _FORMAT, "parts": self._chain.parts}))
         self.was_empty = not self._count()
         self.run = self._begin(workers)
@@ -160,6 +165,7 @@ class _Copy(Journal):
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(self._file.fileno(), rest) :]
+            self._read[self._own] = self._file.tell()
             if time.monotonic() - self._synced > _SYNC_SECONDS:
                 self._sync()
         except OSError as error:
@@ -186,13 +192,9 @@ class _Copy(Journal):
     # --- What others have done ---
 
     def _import(self) -> None:
-        try:
-            for path in sorted(self._folder.glob(f"*{_ENDING}")):
-                if path.name != self._own and path.stat().st_size > self._read.get(path.name, 0):
-                    self._import_file(path)
-        except BaseException:
-            self._read.clear()  # what was read is perhaps not in the copy
-            raise
+        for path in sorted(self._folder.glob(f"*{_ENDING}")):
+            if path.stat().st_size > self._read.get(path.name, 0):
+                self._import_file(path)
 
     def _import_file(self, path: Path) -> None:
         records = self._records_of(path)
