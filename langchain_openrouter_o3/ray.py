@@ -12,14 +12,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from decimal import Decimal
-from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
 from langchain_core.runnables import Runnable
 
 from langchain_openrouter_o3.bulk import BudgetError, Row, SharedJournal, abulk
-from langchain_openrouter_o3.bulk.arrow import column_of, read_table, schema_of, table_of
+from langchain_openrouter_o3.bulk.arrow import (
+    column_of,
+    load_extra,
+    read_table,
+    schema_of,
+    table_of,
+)
 from langchain_openrouter_o3.bulk.budget import Share
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.bulk.shared_journal import folder_of
@@ -84,7 +89,7 @@ class Invoke:
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel without a key, or not at all."""
-        written = import_module("cloudpickle").dumps(self.make_chain)
+        written = load_extra("cloudpickle").dumps(self.make_chain)
         own = os.environ.get("OPENROUTER_API_KEY", "").encode()
         if _SECRET.search(written) or (own and own in written):
             raise OpenRouterInputError(
@@ -106,7 +111,7 @@ class Invoke:
             "fn_constructor_args": (self,),
             "batch_format": "pyarrow",
             "batch_size": 1_000,
-            "compute": import_module("ray.data").ActorPoolStrategy(size=self.actors),
+            "compute": load_extra("ray.data").ActorPoolStrategy(size=self.actors),
             "num_cpus": 0.1,
             **options,
         }

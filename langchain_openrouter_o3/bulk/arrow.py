@@ -17,16 +17,18 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 _NULL = {"type": "null"}
 
 
-def load_arrow(name: str = "pyarrow") -> Any:
-    """Import pyarrow, or a part of it, where it is needed.
+def load_extra(name: str = "pyarrow") -> Any:
+    """Import a package of the extra `ray` where it is needed.
 
     Raises:
-        OpenRouterInputError: It is not installed.
+        OpenRouterInputError: It cannot be imported.
     """
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise OpenRouterInputError("Arrow needs pyarrow: pip install pyarrow.") from error
+        raise OpenRouterInputError(
+            f"{name} is missing ({error}): pip install 'langchain-openrouter-o3[ray]'."
+        ) from error
 
 
 class Column(NamedTuple):
@@ -90,7 +92,7 @@ def _kind_of(schema: dict[str, Any]) -> Any:
 
 
 def _scalar(kind: Any) -> Column:
-    arrow = load_arrow()
+    arrow = load_extra()
     types: dict[Any, Callable[[], Any]] = {
         "string": arrow.string,
         "integer": arrow.int64,
@@ -110,18 +112,18 @@ def _struct(properties: dict[str, Any], definitions: dict[str, Any], above: Any)
         return {name: each.fit(value.get(name)) for name, each in columns.items()}
 
     kinds = [(name, each.type) for name, each in columns.items()]
-    return Column(load_arrow().struct(kinds), fit)
+    return Column(load_extra().struct(kinds), fit)
 
 
 def _list(items: Column) -> Column:
     def fit(value: Any) -> Any:
         return None if value is None else [items.fit(item) for item in value]
 
-    return Column(load_arrow().list_(items.type), fit)
+    return Column(load_extra().list_(items.type), fit)
 
 
 def _as_text() -> Column:
-    return Column(load_arrow().string(), _to_json)
+    return Column(load_extra().string(), _to_json)
 
 
 def _same(value: Any) -> Any:
@@ -141,7 +143,7 @@ def read_table(batch: Any) -> Any:
     Raises:
         OpenRouterInputError: It is something else.
     """
-    arrow = load_arrow()
+    arrow = load_extra()
     if isinstance(batch, arrow.Table):
         return batch
     if not hasattr(batch, "iloc"):
@@ -164,7 +166,7 @@ def schema_of(schema: Any) -> Any:
 
 
 def _schema(column: Column) -> Any:
-    arrow = load_arrow()
+    arrow = load_extra()
     text, money = arrow.string(), arrow.decimal128(38, 18)
     return arrow.schema(
         {
@@ -190,7 +192,7 @@ def table_of(rows: list[Row[Any]], column: Column) -> Any:
     Raises:
         OpenRouterInputError: A value does not fit its column.
     """
-    arrow = load_arrow()
+    arrow = load_extra()
     try:
         flat = [_flat(row, column) for row in rows]
         return arrow.Table.from_pylist(flat, schema=_schema(column))

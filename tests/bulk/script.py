@@ -1,6 +1,7 @@
 """A program that runs many rows: `python -m tests.bulk.script BASE_URL JOURNAL ROWS WAY`.
 
-JOURNAL is a file, or the URI of a folder. It is killed and interrupted by tests. It writes a line for each row that it is given.
+JOURNAL is a file, or the URI of a folder. Tests kill and interrupt it. It writes a line for each
+row that it is given.
 """
 
 from __future__ import annotations

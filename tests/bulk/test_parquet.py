@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ from tests.bulk.ways import people
 
 
 def test_a_journal_is_exported_as_parquet_exactly(
-    model: ChatOpenRouterO3, emulator: Emulator, tmp_path: Path
+    model: ChatOpenRouterO3, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sys.modules[export.__module__], "_BATCH", 5)
     parquet: Any = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     emulator.disturb(lambda request: faults.status(400) if b"Ada-2" in request.raw else None)
-    texts = [f"Ada-{number} was born in 1815" for number in range(1500)]  # more than one batch
+    texts = [f"Ada-{number} was born in 1815" for number in range(12)]
     rows = list(bulk(people(model), texts, journal=tmp_path / "run.db", ordered=True))
     out = tmp_path / "people.parquet"
-    assert export(tmp_path / "run.db", out) == 1500
+    assert export(tmp_path / "run.db", out) == 12
     written: list[dict[str, Any]] = parquet.read_table(out).to_pylist()
     assert [*RowsOfFile(str(out))] == written
-    assert len(RowsOfFile(str(out))) == 1500
+    assert len(RowsOfFile(str(out))) == 12
     assert [line["key"] for line in written] == [row.key for row in rows]
     assert json.loads(written[0]["value"]) == {"name": "Ada-0", "born": 1815}
     assert json.loads(written[0]["usage"])["output_tokens"] > 0

@@ -29,7 +29,10 @@ if TYPE_CHECKING:
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[tuple[SharedJournal, SharedJournal]]:
     """What two processes have open at the same time."""
-    with SharedJournal(tmp_path / "all", "job") as one, SharedJournal(tmp_path / "all", "job") as two:
+    with (
+        SharedJournal(tmp_path / "all", "job") as one,
+        SharedJournal(tmp_path / "all", "job") as two,
+    ):
         yield one, two
 
 
@@ -101,7 +104,7 @@ def test_another_chain_is_refused_by_the_part_that_differs(
     other = ChatOpenRouterO3(base_url=model.base_url, api_key="any", max_tokens=77)
     run(people(model), prompts(1), one)
     for journal in pair:
-        with pytest.raises(JournalError, match="max_tokens: .*77 now"):
+        with pytest.raises(JournalError, match=r"max_tokens: .*77 now"):
             run(people(other), prompts(1), journal)
     assert len(run(people(model), prompts(1), two)) == 1
 
@@ -165,9 +168,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
-def test_a_full_disk_is_told_and_leaves_no_half_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path: Path) -> None:
     import resource
 
     chain = RunnableLambda(lambda text: text * 50)
@@ -221,7 +222,11 @@ def _request() -> Any:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [((None, 0, 1), "requests_per_second"), ((None, None, 0), "actors"), (("x", None, 1), "budget")],
+    [
+        ((None, 0, 1), "requests_per_second"),
+        ((None, None, 0), "actors"),
+        (("x", None, 1), "budget"),
+    ],
 )
 def test_a_share_of_nothing_is_refused(arguments: Any, words: str) -> None:
     with pytest.raises(OpenRouterInputError, match=words):
@@ -231,6 +236,9 @@ def test_a_share_of_nothing_is_refused(arguments: Any, words: str) -> None:
 def test_a_budget_of_several_runs_is_spent_once(model: ChatOpenRouterO3, tmp_path: Path) -> None:
     limited = model.bind(max_tokens=1000)
     share = Share("0.01", None, 1)
-    with SharedJournal(tmp_path) as journal, pytest.raises(BudgetError):
-        for first in range(0, 1000, 10):
-            run(limited, prompts(10, first), journal, budget=share)
+    with SharedJournal(tmp_path) as journal:
+        runs = (
+            run(limited, prompts(10, number), journal, budget=share) for number in range(0, 990, 10)
+        )
+        with pytest.raises(BudgetError):
+            list(runs)

@@ -1,7 +1,7 @@
 """A job of Ray Data: `python -m tests.distributed.job BASE_URL FOLDER ROWS CONCURRENCY`.
 
-Tests kill it and its workers. Below FOLDER are Ray's own files, the journal, the results, and a file
-for each worker, with its process id as its name.
+Tests kill it and its workers. Below FOLDER are Ray's own files, the journal, the results, and a
+file for each worker, with its process id as its name.
 """
 
 from __future__ import annotations
