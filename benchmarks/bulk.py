@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import bulk_plots
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import abulk, bulk
 from tests.bulk.script import WORKERS
@@ -299,6 +300,7 @@ def main() -> int:
     )
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--peer", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--plot", action="store_true", help="draw docs/images/bulk-*.svg instead")
     names = ["memory", "cpu", "peers", "kills", "ctrl-c", "storm", "limit"]
     parser.add_argument("part", nargs="*", help=f"some of {', '.join(names)}; all if none")
     given = parser.parse_args()
@@ -310,6 +312,9 @@ def main() -> int:
     if given.peer:
         name, base_url, rows = given.peer
         print(json.dumps(asyncio.run(run_peer(name, base_url, int(rows)))))
+        return 0
+    if given.plot:
+        print(*bulk_plots.draw([given.rows // 10, given.rows // 2, given.rows]), sep="\n")
         return 0
     parts: dict[str, Callable[[], list[Figure]]] = {
         "memory": lambda: memory(given.rows),

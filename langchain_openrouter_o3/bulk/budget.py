@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages.ai import UsageMetadata, add_usage
+from typing_extensions import override
 
 from langchain_openrouter_o3._json import decode, is_object
 from langchain_openrouter_o3.bulk.errors import BudgetError
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 _MILLION = Decimal(1_000_000)
 _POLL_SECONDS = 0.05
 _PRICED_APART = ("plugins", "service_tier")
+Timer = Callable[[], float]
 
 
 class Budget:
@@ -71,14 +75,67 @@ class Budget:
             self._spent += bound if cost is None else cost
 
 
+class Share(Budget):
+    """What one of several equal processes may spend, and how fast it may send."""
+
+    def __init__(
+        self, budget: Any, requests_per_second: Any, shares: Any, *, timer: Timer = monotonic
+    ) -> None:
+        """Divide.
+
+        Args:
+            budget: USD of all processes together; None for no limit.
+            requests_per_second: Of all together; None for no limit.
+            shares: How many processes there are.
+            timer: Seconds of a monotonic clock.
+
+        Raises:
+            OpenRouterInputError: They are not amounts, or not above 0.
+        """
+        if isinstance(shares, bool) or not isinstance(shares, int) or shares < 1:
+            raise OpenRouterInputError(f"actors={shares!r} is no whole number from 1.")
+        if requests_per_second is not None and not requests_per_second > 0:
+            raise OpenRouterInputError(f"requests_per_second={requests_per_second!r}: above 0.")
+        whole = check_budget(budget)
+        super().__init__(Decimal("Infinity") if whole is None else whole.limit / shares)
+        self._is_limited = whole is not None
+        self._gap: float = shares / requests_per_second if requests_per_second else 0.0
+        self._timer = timer
+        self._next = 0.0
+        self._turns: dict[int, float] = {}
+
+    @override
+    def admit(self, request: Request) -> float:
+        """Give a request its turn, then reserve its highest price; see `Budget.admit`."""
+        wait = self._wait(request)
+        return super().admit(request) if not wait and self._is_limited else wait
+
+    @override
+    def settle(self, request: Request, cost: Decimal | None) -> None:
+        """See `Budget.settle`; nothing was reserved where nothing is limited."""
+        with self._lock:
+            self._turns.pop(id(request), None)
+        if self._is_limited:
+            super().settle(request, cost)
+
+    def _wait(self, request: Request) -> float:
+        now = self._timer()
+        with self._lock:
+            turn = self._turns.get(id(request))
+            if turn is None:  # it stays until the attempt has ended, however often it asks
+                turn = self._turns[id(request)] = max(self._next, now)
+                self._next = turn + self._gap
+        return max(0.0, turn - now)
+
+
 def check_budget(budget: Any) -> Budget | None:
     """Read the caller's limit.
 
     Raises:
         OpenRouterInputError: It is no amount of money.
     """
-    if budget is None:
-        return None
+    if budget is None or isinstance(budget, Budget):
+        return budget
     if isinstance(budget, bool) or not isinstance(budget, (int, float, str, Decimal)):
         raise OpenRouterInputError(f"budget={budget!r} is no amount of USD, such as Decimal('5').")
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -28,6 +28,9 @@ _WRITE = (
     "cost = excluded.cost, unknown = excluded.unknown, usage = excluded.usage, "
     "ids = excluded.ids, attempts = excluded.attempts, seconds = excluded.seconds"
 )
+IMPORT = f"{_WRITE} WHERE rows.state <> 'value'"
+"""Adds what another process came to; a value is final."""
+
 _SEEN = "UPDATE rows SET run = ?, number = ? WHERE key = ?"
 _SHOWN = 5
 
@@ -129,13 +132,8 @@ class Journal:
                 self._database.execute_many(
                     "INSERT INTO parts VALUES (?, ?)", [*chain.parts.items()]
                 )
-        elif changed := differences(before, chain.parts):
-            more = f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
-            raise JournalError(
-                f"{self._database.path}: the journal is another chain's. "
-                f"{'; '.join(changed[:_SHOWN])}{more}. Use the chain that began it, or another "
-                "file."
-            )
+        else:
+            check_parts(self._database.path, before, chain.parts)
 
     def _count(self) -> int:
         found: int = self._database.execute("SELECT count(*) FROM rows").fetchone()[0]
@@ -212,6 +210,20 @@ class Journal:
             close_database(self._database)
         else:
             self._database.close()
+
+
+def check_parts(path: str, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Compare the chain of a journal with the one that is to use it.
+
+    Raises:
+        JournalError: They differ; the text names the parts.
+    """
+    if changed := differences(before, now):
+        more = f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        raise JournalError(
+            f"{path}: the journal is another chain's. {'; '.join(changed[:_SHOWN])}{more}. Use the "
+            "chain that began it, or another journal."
+        )
 
 
 def read_records(database: Database) -> Iterator[Record]:

@@ -20,12 +20,13 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from langchain_openrouter_o3.bulk.budget import check_budget
+from langchain_openrouter_o3.bulk.budget import Budget, check_budget
 from langchain_openrouter_o3.bulk.engine import Engine, Options
 from langchain_openrouter_o3.bulk.errors import BulkInterrupted
 from langchain_openrouter_o3.bulk.fingerprint import Chain, read_chain
 from langchain_openrouter_o3.bulk.journal import Journal
 from langchain_openrouter_o3.bulk.progress import Display, summary
+from langchain_openrouter_o3.bulk.shared_journal import SharedJournal
 from langchain_openrouter_o3.bulk.source import Key, Source
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
@@ -96,9 +97,9 @@ async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
     rows: Iterable[Any] | AsyncIterable[Any],
     *,
     key: Key = None,
-    journal: str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | SharedJournal | None = None,
     max_concurrency: int = 100,
-    budget: Decimal | float | str | None = None,
+    budget: Decimal | float | str | Budget | None = None,
     on_error: Literal["row", "raise"] = "row",
     ordered: bool = False,
     progress: bool | Watcher = False,
@@ -113,9 +114,11 @@ async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
         rows: Their inputs: any iterable, read as rows are needed.
         key: What identifies a row in the journal: the name of a field, or a function of the row.
             By default it is the row's number, and its input must not change.
-        journal: A file. With it the same call goes on where it was stopped or killed.
+        journal: A file, or a `SharedJournal` of several processes. With it the same call goes on
+            where it was stopped or killed.
         max_concurrency: How many rows are worked on at once.
-        budget: USD. The run ends before the call that could exceed it.
+        budget: USD, or a `Budget` of several runs. The run ends before the call that could exceed
+            it.
         on_error: "row" gives the error in its row; "raise" ends the run.
         ordered: Give the rows in the order of the input.
         progress: Show how far it is on the standard error; or a function that is told twice a
@@ -164,9 +167,9 @@ def bulk(  # noqa: PLR0913 - see `abulk`
     rows: Iterable[Any] | AsyncIterable[Any],
     *,
     key: Key = None,
-    journal: str | os.PathLike[str] | None = None,
+    journal: str | os.PathLike[str] | SharedJournal | None = None,
     max_concurrency: int = 100,
-    budget: Decimal | float | str | None = None,
+    budget: Decimal | float | str | Budget | None = None,
     on_error: Literal["row", "raise"] = "row",
     ordered: bool = False,
     progress: bool | Watcher = False,
@@ -230,8 +233,13 @@ def open_engine(
         OpenRouterInputError: See `abulk`.
     """
     source = Source(rows, key)
-    chain = Chain() if journal is None else read_chain(runnable)
-    return Engine(runnable, source, Journal(journal, chain, options.workers), options)
+    return Engine(runnable, source, _opened(journal, runnable, options.workers), options)
+
+
+def _opened(journal: Any, runnable: Runnable[Any, Any], workers: int) -> Journal:
+    if isinstance(journal, SharedJournal):
+        return journal.begin(runnable, workers)
+    return Journal(journal, Chain() if journal is None else read_chain(runnable), workers)
 
 
 def interrupted(engine: Engine, journal: Any) -> BulkInterrupted:
@@ -239,10 +247,14 @@ def interrupted(engine: Engine, journal: Any) -> BulkInterrupted:
     go_on = (
         "There is no journal: the next run begins anew. Pass journal= to go on."
         if journal is None
-        else f"Run it again with the journal {os.fspath(journal)} to go on."
+        else f"Run it again with the journal {_place(journal)} to go on."
     )
     say(summary(engine.progress, go_on))
     return BulkInterrupted()
+
+
+def _place(journal: Any) -> str:
+    return os.fspath(journal.folder if isinstance(journal, SharedJournal) else journal)
 
 
 def _choices(  # noqa: PLR0913 - `abulk`'s

@@ -1,80 +1,44 @@
-"""Parquet, by pyarrow, which is installed by who needs it: here a stand-in with its interface."""
+"""Parquet, written and read by pyarrow."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
-from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._cli.bulk_command import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.bulk.ways import people
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-_ARROW = """
-def string(): return "string"
-def int64(): return "int64"
-def float64(): return "float64"
-def decimal128(precision, scale): return f"decimal128({precision}, {scale})"
-def list_(kind): return f"list<{kind}>"
-def schema(fields): return dict(fields)
-class Table:
-    @staticmethod
-    def from_pylist(rows, schema):
-        assert all(row.keys() == schema.keys() for row in rows)
-        return rows
-"""
-_PARQUET = """
-import json, types
-class ParquetWriter:
-    def __init__(self, path, schema): self.path, self.rows = path, []
-    def __enter__(self): return self
-    def __exit__(self, *_):
-        with open(self.path, "w") as file: json.dump(self.rows, file, default=str)
-    def write_table(self, table): self.rows += table
-class ParquetFile:
-    def __init__(self, path):
-        with open(path) as file: self.rows = json.load(file)
-        self.metadata = types.SimpleNamespace(num_rows=len(self.rows))
-    def iter_batches(self, batch_size):
-        rows = self.rows
-        yield types.SimpleNamespace(to_pylist=lambda: rows)
-"""
-
-
-@pytest.fixture
-def _arrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    package = tmp_path / "packages" / "pyarrow"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(_ARROW)
-    (package / "parquet.py").write_text(_PARQUET)
-    for name in ("pyarrow", "pyarrow.parquet"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.syspath_prepend(str(package.parent))
-    yield
-    for name in ("pyarrow", "pyarrow.parquet"):
-        sys.modules.pop(name, None)
-    importlib.invalidate_caches()
-
-
-@pytest.mark.usefixtures("_arrow")
-def test_a_journal_is_exported_as_parquet(model: ChatOpenRouterO3, tmp_path: Path) -> None:
-    texts = [f"Ada-{number} was born in 1815" for number in range(3)]
+def test_a_journal_is_exported_as_parquet_exactly(
+    model: ChatOpenRouterO3, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[export.__module__], "_BATCH", 5)
+    parquet: Any = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    emulator.disturb(lambda request: faults.status(400) if b"Ada-2" in request.raw else None)
+    texts = [f"Ada-{number} was born in 1815" for number in range(12)]
     rows = list(bulk(people(model), texts, journal=tmp_path / "run.db", ordered=True))
     out = tmp_path / "people.parquet"
-    assert export(tmp_path / "run.db", out) == 3
-    written: list[dict[str, Any]] = [*RowsOfFile(str(out))]
-    assert len(RowsOfFile(str(out))) == 3
+    assert export(tmp_path / "run.db", out) == 12
+    written: list[dict[str, Any]] = parquet.read_table(out).to_pylist()
+    assert [*RowsOfFile(str(out))] == written
+    assert len(RowsOfFile(str(out))) == 12
+    assert [line["key"] for line in written] == [row.key for row in rows]
     assert json.loads(written[0]["value"]) == {"name": "Ada-0", "born": 1815}
-    assert Decimal(written[0]["cost"]) == rows[0].cost
+    assert json.loads(written[0]["usage"])["output_tokens"] > 0
+    failed = written[2]
+    assert (json.loads(failed["value"]), failed["cost"]) == (None, 0)
+    assert failed["error_class"] == "OpenRouterInvalidRequestError"
+    for line, row in zip(written, rows, strict=True):
+        assert (line["cost"], line["known_cost"]) == (row.cost, row.known_cost)
+        assert line["generation_ids"] == [*row.generation_ids]
+        assert (line["attempts"], line["seconds"]) == (row.attempts, row.seconds)
 
 
 def test_parquet_without_pyarrow_is_refused(

@@ -1,0 +1,134 @@
+"""The pictures of docs/bulk.md: memory over rows, and rows over the seconds of a storm of 429.
+
+`python -m benchmarks.bulk --plot` measures and draws them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.bulk import bulk
+from tests.bulk.server import Plan, Server
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
+WAYS = {"abulk": "#0b8a83", "abatch": "#9a8fd1", "ChatOpenAI abatch": "#d17b0f"}
+GATES = {True: ("with the gate", "#0b8a83"), False: ("without (rate_gate=False)", "#d17b0f")}
+STORM_ROWS, STORM_WORKERS = 3000, 200
+STORM_SECONDS = Plan.storm_seconds
+_STEP = 0.1
+_STYLE = """<style>
+text { fill: #24292f !important; font-family: sans-serif !important }
+@media (prefers-color-scheme: dark) { text { fill: #e6edf3 !important } }
+</style>"""
+
+
+def draw(sizes: list[int]) -> list[Path]:
+    """Measure, and write both pictures.
+
+    Args:
+        sizes: Numbers of rows.
+
+    Returns:
+        The files.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib import pyplot as plt
+    except ImportError:
+        sys.exit("Plots need matplotlib: pip install matplotlib")
+    plt.switch_backend("svg")
+    grey = "#8b949e"
+    edges = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), grey)
+    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bulk", **edges})
+    FOLDER.mkdir(exist_ok=True)
+    return [
+        _save(_draw_memory(plt, measure_memory(sizes)), FOLDER / "bulk-memory.svg"),
+        _save(_draw_storm(plt, measure_storm()), FOLDER / "bulk-storm.svg"),
+    ]
+
+
+def measure_memory(sizes: list[int]) -> dict[str, list[tuple[int, float]]]:
+    """Return for each way the rows and the MB that memory has grown by, each in a new process."""
+    return {name: [(size, _grown(name, size)) for size in sizes] for name in WAYS}
+
+
+def _grown(name: str, rows: int) -> float:
+    with Server() as server:
+        command = [sys.executable, "-m", "benchmarks.bulk", "--peer", name, server.base_url]
+        told = subprocess.run([*command, str(rows)], stdout=subprocess.PIPE, check=True).stdout
+    grown: float = json.loads(told)["grown"]
+    return grown
+
+
+def measure_storm() -> dict[bool, tuple[list[int], int]]:
+    """Return with and without the gate the rows with a value in each step, and the failed rows."""
+    return {gate: _storm(rate_gate=gate) for gate in GATES}
+
+
+def _storm(*, rate_gate: bool) -> tuple[list[int], int]:
+    with Server(Plan(storm_after=STORM_ROWS // 3, think=0.02)) as server:
+        model = ChatOpenRouterO3(base_url=server.base_url, api_key="any", rate_gate=rate_gate)
+        began, counts, failed = time.monotonic(), [0], 0
+        texts = (f"Tell row-{number}" for number in range(STORM_ROWS))
+        for row in bulk(model, texts, max_concurrency=STORM_WORKERS):
+            step = int((time.monotonic() - began) / _STEP)
+            counts += [counts[-1]] * (step - len(counts) + 1)
+            counts[step] += row.ok
+            failed += not row.ok
+    return counts, failed
+
+
+def _draw_memory(pyplot: Any, measured: dict[str, list[tuple[int, float]]]) -> Any:
+    figure, axes = _axes(pyplot, "rows, a hundred at once", "MB that memory has grown by")
+    for name, points in measured.items():
+        axes.plot(*zip(*points, strict=True), "o-", color=WAYS[name], label=name)
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    _legend(axes)
+    return figure
+
+
+def _draw_storm(pyplot: Any, measured: dict[bool, tuple[list[int], int]]) -> Any:
+    figure, axes = _axes(pyplot, "seconds", "rows with a value")
+    for gate, (counts, failed) in measured.items():
+        name, colour = GATES[gate]
+        seconds = [number * _STEP for number in range(len(counts))]
+        axes.plot(seconds, counts, color=colour, label=f"{name}: {failed:,} rows failed")
+    begins = next(
+        number * _STEP
+        for number, count in enumerate(measured[True][0])
+        if count >= STORM_ROWS // 3 - 1
+    )
+    axes.axvspan(begins, begins + STORM_SECONDS, color="#8b949e", alpha=0.2, linewidth=0)
+    axes.text(begins + 0.2, 50, "429 to everything", color="#8b949e")
+    axes.axhline(STORM_ROWS, color="#8b949e", linestyle=":")
+    _legend(axes)
+    return figure
+
+
+def _axes(pyplot: Any, x: str, y: str) -> tuple[Any, Any]:
+    figure, axes = pyplot.subplots(figsize=(6.5, 3.2))
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylim(bottom=0)
+    return figure, axes
+
+
+def _legend(axes: Any) -> None:
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    """Write a picture without a background, whose text is readable on light and dark pages."""
+    figure.savefig(path, bbox_inches="tight", transparent=True, metadata={"Date": None})
+    text = path.read_text(encoding="utf-8")
+    lines = [line.rstrip() for line in text.replace("<defs>", f"{_STYLE}\n<defs>", 1).splitlines()]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
