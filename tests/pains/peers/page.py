@@ -29,7 +29,7 @@ from, so it is no sample of all that a client does.
 
 "hurt" means that the case saw the pain, "safe" that it did not, "n.a." that the case says nothing
 about the client. Each case in `tests/pains/peers/cases` computes the word from what it saw;
-`pip install -e '.[test,peers]'` and `python -m tests.pains.peers` measure all of them again.
+`pip install -e . --group peers` and `python -m tests.pains.peers` measure all of them again.
 """
 
 
