@@ -38,9 +38,9 @@ WORDS = "…"
 """What stands for the parts of a sentence that differ from error to error."""
 
 IMPORTED_LATE = {
-    "timeout": "float | httpx.Timeout | httpx2.Timeout | None",
-    "http_client": "httpx.Client | httpx2.Client | None",
-    "http_async_client": "httpx.AsyncClient | httpx2.AsyncClient | None",
+    "timeout": "float or httpx.Timeout or httpx2.Timeout or None",
+    "http_client": "httpx.Client or httpx2.Client or None",
+    "http_async_client": "httpx.AsyncClient or httpx2.AsyncClient or None",
 }
 """Types that are Any at run time, because httpx is imported on first use."""
 
@@ -245,9 +245,17 @@ def names() -> str:
         module = importlib.import_module(name)
         lines += [f"## {name}", ""]
         exported = [each for each in module.__all__ if not each.startswith("__")]
-        lines += [f"::: {name}.{each}\n" for each in exported]
+        lines += [f"::: {name}.{each}\n{options(getattr(module, each))}" for each in exported]
         lines += [part for each in exported for part in settings_fields(getattr(module, each))]
     return "\n".join(lines).strip()
+
+
+def options(exported: object) -> str:
+    """Leave out of a module what it takes from elsewhere, which has an entry of its own."""
+    if not inspect.ismodule(exported):
+        return ""
+    defined = [each for each in exported.__all__ if inspect.isfunction(getattr(exported, each))]
+    return f"    options:\n      members: [{', '.join(defined)}]\n"
 
 
 def settings_fields(exported: object) -> list[str]:
@@ -269,8 +277,8 @@ def fields(cls: type[BaseModel]) -> str:
 
 
 def kind(name: str, field: FieldInfo) -> str:
-    """Write a field's type, without the names of modules."""
-    return "`" + IMPORTED_LATE.get(name, spelt(field.annotation)).replace("|", r"\|") + "`"
+    """Write a field's type; the site would show the backslash of an escaped `|` in code."""
+    return "`" + IMPORTED_LATE.get(name, spelt(field.annotation)).replace(" or ", "` or `") + "`"
 
 
 def spelt(annotation: Any) -> str:
@@ -281,7 +289,7 @@ def spelt(annotation: Any) -> str:
     if isinstance(annotation, list):  # the arguments of a Callable
         return f"[{', '.join(spelt(each) for each in annotation)}]"
     if origin in (Union, UnionType):
-        return " | ".join(spelt(each) for each in inside)
+        return " or ".join(spelt(each) for each in inside)
     if origin is Literal:
         return f"Literal[{', '.join(repr(each) for each in inside)}]"
     if origin is not None:

@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 ERRORS = (DOCS / "errors.md").read_text("utf-8")
 REFERENCE = (DOCS / "reference.md").read_text("utf-8")
 SETTINGS = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
-FILES_OF_OURS = f"{SETTINGS['repo_url']}/blob/main/"
+FILES_OF_OURS = f"{SETTINGS['extra']['social'][0]['link']}/blob/main/"
 TEXTS = [*sorted(DOCS.glob("*.md")), *sorted(ROOT.glob("*.md"))]
 
 

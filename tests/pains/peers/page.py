@@ -49,7 +49,7 @@ def save(measured: Measured) -> None:
 def render(measured: Measured) -> str:
     """Make the page."""
     titles = [CLIENTS[key].title for key in CLIENTS]
-    head = ["", "Pain", "Our answer", *titles, "Test"]
+    head = ["No.", "Pain", "Our answer", *titles, "Test"]
     tests = first_tests()
     rows = [_row(pain, measured, tests.get(pain)) for pain in TEXTS]
     lines = [head, ["---"] * len(head), *rows]
