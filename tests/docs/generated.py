@@ -60,6 +60,7 @@ def fresh() -> Iterator[tuple[Path, str]]:
     """Return each page that has generated parts, with what it should hold."""
     parts = {
         "errors.md": {"tree": tree(), "messages": messages()},
+        "compatibility.md": {"lowest": lowest()},
         "reference.md": {"names": names(), "fields": fields(ChatOpenRouterO3)},
     }
     for name, blocks in parts.items():
@@ -315,6 +316,20 @@ def meaning(cls: type[BaseModel], name: str, field: FieldInfo) -> str:
     )
     text = field.description or (listed.group(1) if listed else inspect.getdoc(cls) or "")
     return " ".join(text.split()).replace("|", r"\|")
+
+
+# --- Compatibility ---
+
+
+def lowest() -> str:
+    """Return the table of the lowest versions that the tests run with, of the runtime packages."""
+    project = (ROOT / "pyproject.toml").read_text("utf-8")
+    runtime = project.partition("\ndependencies = [")[2].partition("]")[0]
+    names = re.findall(r'"([\w-]+)[><=~]', runtime)
+    pins = (ROOT / "tests" / "constraints-lowest.txt").read_text("utf-8")
+    versions = dict(re.findall(r"(?m)^([\w-]+)==(\S+)$", pins))
+    rows = [f"| `{name}` | {versions[name]} |" for name in sorted(names)]
+    return "\n".join(["| Package | Version |", "|---|---|", *rows])
 
 
 if __name__ == "__main__":

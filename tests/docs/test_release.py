@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -58,3 +60,9 @@ def test_every_link_and_picture_of_the_readme_works_where_the_package_is_listed(
     assert [
         one or other for one, other in targets if not (one or other).startswith("https://")
     ] == []
+
+
+def test_importing_says_nothing() -> None:
+    command = [sys.executable, "-W", "error", "-c", "import langchain_openrouter_o3"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -88,7 +88,7 @@ def test_every_link_to_a_page_of_ours_names_a_heading_that_it_has() -> None:
 def test_every_address_of_ours_leads_to_a_file_or_a_page() -> None:
     pages = {path.removesuffix(".md") + "/" for path in paths(SETTINGS["nav"])} | {""}
     for text in (page.read_text("utf-8") for page in TEXTS):
-        for path in re.findall(rf"{re.escape(FILES_OF_OURS)}([^)#\s\"]+)", text):
+        for path in re.findall(rf"{re.escape(FILES_OF_OURS)}([^)#`\s\"]+)", text):
             assert (ROOT / path).exists(), path
-        for path in re.findall(rf"{re.escape(SETTINGS['site_url'])}([^)#\s\"]*)", text):
+        for path in re.findall(rf"{re.escape(SETTINGS['site_url'])}([^)#`\s\"]*)", text):
             assert path in pages or (DOCS / path).is_file(), path
