@@ -52,7 +52,8 @@ def test_examples_run(page: Path, emulator: Emulator, monkeypatch: pytest.Monkey
     for code, expected in examples(page):
         printed = StringIO()
         with redirect_stdout(printed):
-            exec(compile(code, str(page), "exec"), namespace)  # noqa: S102 - our own examples
+            program = compile(code, str(page), "exec", dont_inherit=True)
+            exec(program, namespace)  # noqa: S102 - our own examples
         if expected:
             assert doctest.OutputChecker().check_output(
                 expected, printed.getvalue(), doctest.ELLIPSIS
