@@ -24,6 +24,8 @@ import langchain_openrouter_o3 as package
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3.emulator import Canned, Emulator, faults
 
+from .figures import pictures
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -50,14 +52,20 @@ if TYPE_CHECKING:
 
 def write() -> list[str]:
     """Write the pages whose generated parts have changed, and return their names."""
-    stale = [(page, text) for page, text in fresh() if page.read_text("utf-8") != text]
+    stale = [(page, text) for page, text in fresh() if not is_written(page, text)]
     for page, text in stale:
         page.write_text(text, encoding="utf-8")
     return [page.name for page, _ in stale]
 
 
+def is_written(page: Path, text: str) -> bool:
+    """Whether a file holds a text."""
+    return page.exists() and page.read_text("utf-8") == text
+
+
 def fresh() -> Iterator[tuple[Path, str]]:
-    """Return each page that has generated parts, with what it should hold."""
+    """Return each file that has generated parts, with what it should hold."""
+    yield from pictures(ROOT / "docs")
     parts = {
         "errors.md": {"tree": tree(), "messages": messages()},
         "compatibility.md": {"lowest": lowest()},
