@@ -7,5 +7,5 @@ import sys
 from environment import python_with, run
 
 if __name__ == "__main__":
-    python = python_with("cli,emulator,agents")
+    python = python_with("extras")
     sys.exit(run([str(python), "-m", "langchain_openrouter_o3", *sys.argv[1:]]))

@@ -1,4 +1,4 @@
-"""Build the wheel, install it with its runtime packages alone, and use it."""
+"""Build the wheel (or take one that is named), install it with its packages alone, and use it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,23 @@ assert model.profile["max_input_tokens"] == 200_000
 print("wheel works:", langchain_openrouter_o3.__version__)
 """
 
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+
+
+def built(folder: str) -> Path:
+    """Build the wheel in a folder."""
+    subprocess.run([*PIP, "wheel", "--no-deps", "-w", folder, str(ROOT)], check=True)
+    return next(Path(folder).glob("*.whl"))
+
+
+def use(wheel: Path, folder: str) -> None:
+    """Install a wheel into an environment of its own, and use it from another folder."""
+    venv.create(f"{folder}/venv", with_pip=True)
+    python = f"{folder}/venv/{'Scripts' if sys.platform == 'win32' else 'bin'}/python"
+    subprocess.run([python, *PIP[1:], "install", str(wheel)], check=True)
+    subprocess.run([python, "-c", CHECK], check=True, cwd=folder)
+
+
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "wheel", "--no-deps", "-w", folder, str(ROOT)], check=True)
-        wheel = next(Path(folder).glob("*.whl"))
-        venv.create(f"{folder}/venv", with_pip=True)
-        python = f"{folder}/venv/bin/python"
-        pip[0] = python
-        subprocess.run([*pip, "install", str(wheel)], check=True)
-        subprocess.run([python, "-c", CHECK], check=True, cwd=folder)
+        use(Path(sys.argv[1]).resolve() if sys.argv[1:] else built(folder), folder)

@@ -1,8 +1,15 @@
-"""Every example in the README and in docs/ runs, in order, page by page."""
+"""Every example in the README and in docs/ runs, in order, page by page.
+
+A block `text` right behind an example is what it prints; "..." in it stands for anything. Pages
+that begin with `<!-- needs: package -->` are left out where the package is not installed.
+"""
 
 from __future__ import annotations
 
+import doctest
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,31 +20,53 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-FENCE = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+NEEDS = re.compile(r"\A<!-- needs: ([\w, ]+) -->")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 ELSEWHERE = {"distributed.md"}  # its blocks are programs, run by tests/distributed
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+CHECKED = 0.8
+"""Of all examples, those that show what comes out: as a block `text`, or by `assert`."""
 
 
 def by_name(page: Path) -> str:
     return page.name
 
 
+def examples(page: Path) -> list[tuple[str, str]]:
+    """The examples of a page, each at its line, with what it prints."""
+    text = page.read_text("utf-8")
+    lines = [text.count("\n", 0, match.start(1)) for match in FENCE.finditer(text)]
+    found: list[tuple[str, str]] = FENCE.findall(text)
+    return [("\n" * line + code, said) for line, (code, said) in zip(lines, found, strict=True)]
+
+
 @pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if page.name not in ELSEWHERE and FENCE.search(page.read_text())],
-    ids=by_name,
+    "page", [page for page in PAGES if page.name not in ELSEWHERE and examples(page)], ids=by_name
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 def test_examples_run(page: Path, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    if needs := NEEDS.search(page.read_text("utf-8")):
+        for name in needs.group(1).split(", "):
+            pytest.importorskip(name)
     monkeypatch.setenv("OPENROUTER_API_KEY", "any")
     monkeypatch.setenv("OPENROUTER_API_BASE", emulator.base_url)
     namespace: dict[str, Any] = {"__name__": "example"}
-    text = page.read_text()
-    for match in FENCE.finditer(text):
-        line = text.count("\n", 0, match.start(1))
-        code = compile("\n" * line + match.group(1), str(page), "exec")
-        exec(code, namespace)  # noqa: S102 - our own examples
+    for code, expected in examples(page):
+        printed = StringIO()
+        with redirect_stdout(printed):
+            program = compile(code, str(page), "exec", dont_inherit=True)
+            exec(program, namespace)  # noqa: S102 - our own examples
+        if expected:
+            assert doctest.OutputChecker().check_output(
+                expected, printed.getvalue(), doctest.ELLIPSIS
+            ), f"{code.strip()}\n\nprints\n\n{printed.getvalue()}"
+
+
+def test_most_examples_show_what_comes_out() -> None:
+    every = [example for page in PAGES for example in examples(page)]
+    checked = [code for code, said in every if said or re.search(r"(?m)^\s*assert ", code)]
+    assert len(checked) >= CHECKED * len(every)
 
 
 def test_every_test_that_a_page_names_exists() -> None:

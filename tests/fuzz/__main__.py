@@ -1,6 +1,6 @@
 """Fuzz a target, replay an input, or shrink a corpus.
 
-    pip install -e '.[test,fuzz]'
+    pip install -e . --group fuzz
     python -m tests.fuzz sse --seconds 300     # new inputs go to tests/fuzz/finds/sse
     python -m tests.fuzz sse --keep            # … straight into the corpus
     python -m tests.fuzz sse FILE              # replay a reproduction; needs no atheris

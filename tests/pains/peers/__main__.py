@@ -47,7 +47,7 @@ def main() -> None:
     keys = [] if options.page else [options.client] if options.client else list(CLIENTS)
     missing = [CLIENTS[key].title for key in keys if not CLIENTS[key].is_installed]
     if missing:
-        parser.error(f"not installed: {', '.join(missing)}; use pip install -e '.[test,peers]'")
+        parser.error(f"not installed: {', '.join(missing)}; use pip install -e . --group peers")
     for name in [name for name in os.environ if name.startswith(SETTINGS)]:
         del os.environ[name]
     logging.disable()  # what a broken client makes the server say

@@ -29,7 +29,7 @@ from, so it is no sample of all that a client does.
 
 "hurt" means that the case saw the pain, "safe" that it did not, "n.a." that the case says nothing
 about the client. Each case in `tests/pains/peers/cases` computes the word from what it saw;
-`pip install -e '.[test,peers]'` and `python -m tests.pains.peers` measure all of them again.
+`pip install -e . --group peers` and `python -m tests.pains.peers` measure all of them again.
 """
 
 
@@ -49,7 +49,7 @@ def save(measured: Measured) -> None:
 def render(measured: Measured) -> str:
     """Make the page."""
     titles = [CLIENTS[key].title for key in CLIENTS]
-    head = ["", "Pain", "Our answer", *titles, "Test"]
+    head = ["No.", "Pain", "Our answer", *titles, "Test"]
     tests = first_tests()
     rows = [_row(pain, measured, tests.get(pain)) for pain in TEXTS]
     lines = [head, ["---"] * len(head), *rows]
