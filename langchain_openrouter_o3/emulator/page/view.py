@@ -307,8 +307,8 @@ def _settings(value: Any) -> list[tuple[str, str]]:
 def _setting(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, bool | int | float | str):
         return [(name, _shortened(str(value)))]
+    parts: tuple[Any, ...] = value
     if isinstance(value, tuple):
-        parts: tuple[Any, ...] = value
         return [each for part in parts if is_dataclass(part) for each in _part(part)]
     return _settings(value)
 
