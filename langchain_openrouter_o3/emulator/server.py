@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
 from typing import final
 
@@ -21,6 +22,7 @@ from langchain_openrouter_o3.emulator.connection import Connection, connection_o
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
 from langchain_openrouter_o3.emulator.port import Port
+from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
@@ -45,6 +47,12 @@ class Emulator:
         think_time: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
+        record: str | Path | None = None,
+        replay: str | Path | None = None,
+        pace: float = 0.0,
+        miss: Miss = "fail",
+        repeat_last: bool = False,
+        upstream: str | None = None,
     ) -> None:
         """Prepare an emulator.
 
@@ -53,18 +61,42 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
-            clock: Counts the seconds for which OpenRouter's cache keeps an answer.
+            clock: Counts the seconds for which OpenRouter's cache keeps an answer, and those
+                between the pieces of an answer that is recorded.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
                 "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
                 or "silence".
+            record: A folder: pass each request on to OpenRouter, with the caller's key or with
+                that of `OPENROUTER_API_KEY`, and write each exchange into a file there.
+            replay: A folder of such files: answer from them instead of the rules.
+            pace: What the recorded seconds between pieces are multiplied with: 1 is the original
+                timing, 0 waits for nothing.
+            miss: What a request without a recording gets: "fail", an error that names the nearest
+                recording, or "record", OpenRouter's answer, which is recorded.
+            repeat_last: Whether the last recording of a request answers all further ones; by
+                default each recording is used once.
+            upstream: The base URL to record from; by default OpenRouter's.
 
         Raises:
-            ValueError: There is no such `tls_failure`.
+            ValueError: A setting has no such value, stands beside one that excludes it or without
+                one that it needs, or a file is not a recording.
+            FileNotFoundError: There is nothing to replay.
         """
         self._host = host
         self._port = Port(host, port)
         self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
-        self._faults = FaultLayer(self._endpoints.application())
+        self._recording = recording_application(
+            record=record,
+            replay=replay,
+            pace=pace,
+            miss=miss,
+            repeat_last=repeat_last,
+            upstream=upstream,
+            clock=clock,
+        )
+        if self._recording is not None and (api_key is not None or think_time):
+            raise ValueError("api_key and think_time are for answers by the rules: leave them out")
+        self._faults = FaultLayer(self._recording or self._endpoints.application())
         self._log = RequestLog(self._faults, self._break)
         attributes = {"tls_failure": check_tls_failure(tls_failure)}
         self._server = _Server(
@@ -154,11 +186,16 @@ class Emulator:
                 asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
 
     def reset(self) -> None:
-        """Forget the requests so far, the cached answers, faults that nobody met, the chooser."""
+        """Forget the requests so far, the cached answers, faults that nobody met, the chooser.
+
+        A replay begins again with the first recording of each request.
+        """
         self._faults.queue.clear()
         self._faults.chooser = None
         self._log.requests.clear()
         self._endpoints.forget_answers()
+        if self._recording is not None:
+            self._recording.rewind()
 
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.
