@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import logging
+import ssl
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,19 @@ HELLO: dict[str, Any] = {"model": "openai/o3-mini", "messages": [user("Hello")]}
 JSON = "content-type: application/json"
 
 
+def http() -> httpx.Client:
+    """Return a client that does not read the certificates of the system, which takes a while."""
+    return httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=30)
+
+
+def send(method: str, url: str, **options: Any) -> httpx.Response:
+    with http() as client:
+        return client.request(method, url, **options)
+
+
 def ask(emulator: Emulator, body: Any = HELLO, path: str = "/chat/completions") -> httpx.Response:
     headers = {"authorization": f"Bearer {KEY}", "x-title": "T", "cookie": "c=1", "user-agent": "u"}
-    return httpx.post(emulator.base_url + path, json=body, headers=headers, timeout=30)
+    return send("POST", emulator.base_url + path, json=body, headers=headers)
 
 
 def upstream(*answers: bytes) -> RawServer:
@@ -79,7 +90,8 @@ def test_a_stream_passes_piece_by_piece_while_it_is_recorded(tmp_path: Path) -> 
         Emulator(
             record=tmp_path, upstream=server.base_url, clock=itertools.count().__next__
         ) as proxy,
-        httpx.stream("POST", f"{proxy.base_url}/chat/completions?a=1", json=HELLO) as answer,
+        http() as client,
+        client.stream("POST", f"{proxy.base_url}/chat/completions?a=1", json=HELLO) as answer,
     ):
         for piece, event in zip(answer.iter_raw(), seen, strict=True):
             assert piece in pieces
@@ -196,7 +208,7 @@ def test_the_callers_key_is_passed_on_or_that_of_the_environment(
         upstream(text("a")) as server,
         Emulator(record=tmp_path, upstream=server.base_url) as proxy,
     ):
-        httpx.post(f"{proxy.base_url}/chat/completions", json=HELLO, headers=headers)
+        send("POST", f"{proxy.base_url}/chat/completions", json=HELLO, headers=headers)
     assert f"authorization: Bearer {passed}".encode() in server.peers[0].heads[0]
 
 
@@ -319,7 +331,7 @@ def test_the_pace_is_the_original_a_scale_of_it_or_none(tmp_path: Path) -> None:
         with Emulator(replay=tmp_path, pace=pace) as replay:
             assert "slow" in ask(replay).text
     with Emulator(replay=tmp_path, pace=1) as replay, pytest.raises(httpx.ReadTimeout):
-        httpx.post(f"{replay.base_url}/chat/completions", json=HELLO, timeout=0.1)
+        send("POST", f"{replay.base_url}/chat/completions", json=HELLO, timeout=0.1)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +350,7 @@ def test_what_cannot_be_recorded_is_said(
         url = server.base_url if answer is not None else "http://me:pass@127.0.0.1:9"
         with Emulator(record=tmp_path, upstream=url) as proxy:
             origin = proxy.base_url.removesuffix("/api/v1")
-            refusal = httpx.post(origin + path, json=HELLO)
+            refusal = send("POST", origin + path, json=HELLO)
     assert refusal.status_code == status
     assert match in refusal.json()["error"]["message"]
     assert "pass" not in refusal.text
@@ -350,7 +362,10 @@ def test_an_answer_that_its_client_leaves_is_not_recorded(
 ) -> None:
     with Emulator() as slow, Emulator(record=tmp_path, upstream=slow.base_url) as proxy:
         slow.play(Canned(pieces=[b"a", b"b"], pause=3600))
-        with httpx.stream("POST", f"{proxy.base_url}/chat/completions", json=HELLO) as answer:
+        with (
+            http() as client,
+            client.stream("POST", f"{proxy.base_url}/chat/completions", json=HELLO) as answer,
+        ):
             assert next(answer.iter_raw()) == b"a"
         assert slow.requests[0].wait_disconnected(30)
     assert [*tmp_path.iterdir()] == []
@@ -360,7 +375,7 @@ def test_an_answer_that_its_client_leaves_is_not_recorded(
 @pytest.mark.parametrize("raw", [b"", b"null", b"text", b"\xff", b'"\\ud800"'])
 def test_any_request_body_is_recorded_and_matched(tmp_path: Path, raw: bytes) -> None:
     def asked(emulator: Emulator, content: bytes) -> int:
-        return httpx.put(f"{emulator.base_url}/files", content=content).status_code
+        return send("PUT", f"{emulator.base_url}/files", content=content).status_code
 
     with (
         upstream(response(b"\xff", status="201 Created")) as server,
@@ -399,8 +414,10 @@ def test_a_setting_without_meaning_is_refused(settings: dict[str, Any], match: s
         ("", "Expecting value"),
         ('{"request": {}}', "request.method: Field required"),
         (
-            ('{"request": {"method": "GET", "path": "/"}, "response": {"status": 200, "body": '
-            '[{"seconds": 0, "text": "a"}, {"seconds": 0}, {"seconds": 0, "base64": "?"}]}}'),
+            (
+                '{"request": {"method": "GET", "path": "/"}, "response": {"status": 200, "body": '
+                '[{"seconds": 0, "text": "a"}, {"seconds": 0}, {"seconds": 0, "base64": "?"}]}}'
+            ),
             r"response.body.1: Value error, needs either text or base64; response.body.2.base64",
         ),
     ],

@@ -156,7 +156,7 @@ class Recorder:
     async def _answered(self, scope: Scope, send: Send, scrubber: Scrubber) -> RecordedResponse:
         started = self._clock()
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(_client(self._upstream))
+            client = await stack.enter_async_context(_client())
             request = _upstream_request(client, self._upstream, scope)
             try:
                 answer = await client.send(request, stream=True)
@@ -228,11 +228,11 @@ def _tls_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def _client(upstream: str) -> httpx.AsyncClient:
+def _client() -> httpx.AsyncClient:
     """Return a client that follows no redirects and waits as long as its own client does."""
-    # Reading the certificates takes longer than a whole exchange on this machine.
-    verify = _tls_context() if upstream.startswith("https:") else True
-    return httpx.AsyncClient(verify=verify, timeout=httpx.Timeout(None, connect=_CONNECT_SECONDS))
+    # Reading the certificates takes longer than a whole exchange on this machine, so it is shared.
+    timeout = httpx.Timeout(None, connect=_CONNECT_SECONDS)
+    return httpx.AsyncClient(verify=_tls_context(), timeout=timeout)
 
 
 def _upstream_request(client: httpx.AsyncClient, upstream: str, scope: Scope) -> httpx.Request:
