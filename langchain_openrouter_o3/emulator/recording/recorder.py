@@ -129,6 +129,7 @@ class Recorder:
         self._clock = clock
         self._replaces = replaces
         self._known: dict[str, Exchange] = dict(folder.load())
+        self._keys = {name: request_key(known.request) for name, known in self._known.items()}
         self._names = [*self._known]
         self._asked: Counter[bytes] = Counter()
 
@@ -191,14 +192,10 @@ class Recorder:
     def _name_for(self, request: RecordedRequest) -> str:
         """Return the name of the file for a request, in the order of arrival."""
         key = request_key(request)
-        files = [
-            name
-            for name, known in sorted(self._known.items())
-            if self._replaces and request_key(known.request) == key
-        ]
+        files = sorted(name for name, known in self._keys.items() if known == key)
         place = self._asked[key]
         self._asked[key] += 1
-        if place < len(files):
+        if self._replaces and place < len(files):
             return files[place]
         name = self._folder.new_name(self._names, request)
         self._names.append(name)
@@ -208,15 +205,15 @@ class Recorder:
         now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
         exchange = Exchange(recorded=now, request=request, response=response)
         self._folder.save(name, exchange)
-        if name in self._known:
-            changed = changes(self._known[name].response, response)
+        before = self._known.get(name)
+        if before is not None:
+            changed = changes(before.response, response)
             level = logging.WARNING if changed else logging.INFO
             LOGGER.log(level, "%s was recorded anew: %s", name, described(changed) or "no change")
-        elif (found := nearest(self._known, request)) is not None:
-            LOGGER.info("%s is new; nearest is %s", name, found)
-        else:
-            LOGGER.info("%s is new", name)
-        self._known[name] = exchange
+        elif LOGGER.isEnabledFor(logging.INFO):
+            found = nearest(self._known, request)
+            LOGGER.info("%s is new%s", name, f"; nearest is {found}" if found else "")
+        self._known[name], self._keys[name] = exchange, request_key(request)
 
     def _unreachable(self, error: httpx.HTTPError) -> str:
         host = urlsplit(self._upstream).netloc.rpartition("@")[2]
