@@ -64,7 +64,7 @@ class Emulator:
             clock: Counts the seconds for which OpenRouter's cache keeps an answer, and those
                 between the pieces of an answer that is recorded.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
-                "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
+                "untrusted" (an authority that nobody knows), "garbage", "plain-text", "close"
                 or "silence".
             record: A folder: pass each request on to OpenRouter, with the caller's key or with
                 that of `OPENROUTER_API_KEY`, and write each exchange into a file there.
@@ -81,6 +81,7 @@ class Emulator:
             ValueError: A setting has no such value, stands beside one that excludes it or without
                 one that it needs, or a file is not a recording.
             FileNotFoundError: There is nothing to replay.
+            ModuleNotFoundError: "untrusted" needs trustme, which is not installed.
         """
         self._host = host
         self._port = Port(host, port)

@@ -424,7 +424,8 @@ def test_a_setting_without_meaning_is_refused(settings: dict[str, Any], match: s
 )
 def test_a_file_that_is_no_recording_is_named(tmp_path: Path, content: str, match: str) -> None:
     (tmp_path / "a.json").write_text(content)
-    for settings in ({"replay": tmp_path}, {"record": tmp_path}):
+    for name in ("replay", "record"):
+        settings: dict[str, Any] = {name: tmp_path}
         with pytest.raises(ValueError, match=rf"a.json is not a recording: .*{match}"):
             Emulator(**settings)
 
