@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ssl
 from functools import lru_cache
 
@@ -14,14 +15,12 @@ def check_trustme() -> None:
     Raises:
         ModuleNotFoundError: It is not installed; the message says how to install it.
     """
-    try:
-        import trustme  # noqa: F401, PLC0415 - it and cryptography take a while to import
-    except ModuleNotFoundError as error:
+    if importlib.util.find_spec("trustme") is None:
         raise ModuleNotFoundError(
-            f'tls_failure="untrusted" needs {error.name}, which comes with the emulator\'s extra: '
+            'tls_failure="untrusted" needs trustme, which comes with the emulator\'s extra: '
             'pip install "langchain-openrouter-o3[emulator]"',
-            name=error.name,
-        ) from error
+            name="trustme",
+        )
 
 
 @lru_cache(maxsize=1)
@@ -30,5 +29,7 @@ def untrusted_context() -> ssl.SSLContext:
     import trustme  # noqa: PLC0415 - it and cryptography take a while to import
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert(_NAME).configure_cert(context)
+    certificate = trustme.CA().issue_cert(_NAME)
+    with certificate.private_key_and_cert_chain_pem.tempfile() as path:
+        context.load_cert_chain(path)
     return context

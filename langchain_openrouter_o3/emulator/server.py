@@ -7,11 +7,11 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 import uvicorn
 from starlette.types import Message, Scope
@@ -24,6 +24,7 @@ from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.routing import Router
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
@@ -47,6 +48,8 @@ class Emulator:
         think_time: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
+        presets: Mapping[str, Mapping[str, Any]] | None = None,
+        failing: Mapping[str, int] | None = None,
         record: str | Path | None = None,
         replay: str | Path | None = None,
         pace: float = 0.0,
@@ -66,6 +69,10 @@ class Emulator:
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
                 "untrusted" (an authority that nobody knows), "garbage", "plain-text", "close"
                 or "silence".
+            presets: The parameters of each preset, by its slug; `system_prompt` becomes the first
+                message. Without a table every preset exists and changes nothing.
+            failing: The HTTP status with which a model fails, by its slug; a request that names
+                others in `models` is answered by the first that does not fail.
             record: A folder: pass each request on to OpenRouter, with the caller's key or with
                 that of `OPENROUTER_API_KEY`, and write each exchange into a file there.
             replay: A folder of such files: answer from them instead of the rules.
@@ -85,7 +92,9 @@ class Emulator:
         """
         self._host = host
         self._port = Port(host, port)
-        self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
+        self._endpoints = Endpoints(
+            api_key=api_key, think_time=think_time, clock=clock, router=Router(presets, failing)
+        )
         self._recording = recording_application(
             record=record,
             replay=replay,
