@@ -16,12 +16,12 @@ from pathlib import Path
 
 from environment import ROOT, python_with
 
-# Name, package with its version, and the function in tests/clients/calls.py.
+# Name, package with its version, and the name by which tests/clients/calls.py imports it.
 CLIENTS = (
     ("openai 2", "openai==2.54.0", "openai"),
     ("openai 3", "openai==3.57.0", "openai"),
-    ("ChatOpenAI", "langchain-openai==1.7.4", "chat_openai"),
-    ("ChatOpenRouter", "langchain-openrouter==0.2.9", "chat_openrouter"),
+    ("ChatOpenAI", "langchain-openai==1.7.4", "langchain_openai"),
+    ("ChatOpenRouter", "langchain-openrouter==0.2.9", "langchain_openrouter"),
     ("openrouter 0.11", "openrouter==0.11.46", "openrouter"),
     ("openrouter 1.3", "openrouter==1.3.84", "openrouter"),
 )
@@ -48,7 +48,7 @@ def environment(name: str, package: str) -> Path | None:
     return python
 
 
-def check(name: str, package: str, function: str, url: str) -> bool:
+def check(name: str, package: str, imported: str, url: str) -> bool:
     """Make all calls of a client, print which, and return whether they were answered."""
     python = environment(name, package)
     if python is None:
@@ -56,7 +56,7 @@ def check(name: str, package: str, function: str, url: str) -> bool:
         return True
     started = time.monotonic()
     done = subprocess.run(
-        [str(python), str(CALLS), function, url], capture_output=True, text=True, check=False
+        [str(python), str(CALLS), imported, url], capture_output=True, text=True, check=False
     )
     seconds = time.monotonic() - started
     said = done.stdout.strip() if not done.returncode else f"FAILED\n{done.stderr}"

@@ -11,11 +11,10 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-Calls = dict[str, Callable[[], object]]
-
 MODEL = "openai/o3-mini"
 MESSAGES: list[Any] = [{"role": "user", "content": "Think. What is 17 + 25?"}]
-ADD: dict[str, Any] = {
+SCHEMA: dict[str, Any] = {
+    "title": "Sum",
     "type": "object",
     "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
     "required": ["a", "b"],
@@ -23,15 +22,15 @@ ADD: dict[str, Any] = {
 }
 TOOL: dict[str, Any] = {
     "type": "function",
-    "function": {"name": "add", "description": "Add two numbers.", "parameters": ADD},
+    "function": {"name": "add", "description": "Add two numbers.", "parameters": SCHEMA},
 }
 FORMAT: dict[str, Any] = {
     "type": "json_schema",
-    "json_schema": {"name": "Sum", "strict": True, "schema": ADD},
+    "json_schema": {"name": "Sum", "strict": True, "schema": SCHEMA},
 }
 
 
-def refused(call: Callable[..., object], kind: type[Exception], words: str) -> None:
+def refused(call: Callable[[], object], kind: type[Exception], words: str) -> None:
     """Expect an error of a type that says something."""
     try:
         call()
@@ -42,201 +41,209 @@ def refused(call: Callable[..., object], kind: type[Exception], words: str) -> N
     assert words in said, said
 
 
-def openai(url: str) -> Calls:
-    """Return the calls of OpenAI's SDK, of its second and third major version."""
-    import openai as sdk
+def answered(text: object) -> None:
+    """Expect the sum."""
+    assert "42" in str(text), text
 
-    client: Any = sdk.OpenAI(base_url=url, api_key="any", max_retries=0)
-    create = client.chat.completions.create
 
-    def chat(**more: Any) -> Any:
-        return create(model=MODEL, messages=MESSAGES, **more)
+class OpenAI:
+    """OpenAI's SDK, of its second and third major version."""
 
-    def chat_answers() -> None:
-        answer = chat(extra_body={"reasoning": {"effort": "high"}})
-        assert "42" in answer.choices[0].message.content
+    def __init__(self, url: str) -> None:
+        import openai
+
+        self._sdk: Any = openai
+        self._settings = {"api_key": "any", "max_retries": 0}
+        self._url = url
+        self._client = openai.OpenAI(base_url=url, api_key="any", max_retries=0)
+
+    def chat(self) -> None:
+        answer = self._create(extra_body={"reasoning": {"effort": "high"}})
+        answered(answer.choices[0].message.content)
         assert answer.usage.completion_tokens_details.reasoning_tokens > 0
 
-    def chat_streams() -> None:
-        chunks = [*chat(stream=True, stream_options={"include_usage": True})]
-        assert "42" in "".join(each.choices[0].delta.content or "" for each in chunks)
+    def streamed_chat(self) -> None:
+        chunks = [*self._create(stream=True, stream_options={"include_usage": True})]
+        answered("".join(each.choices[0].delta.content or "" for each in chunks))
         assert chunks[-1].usage.total_tokens > 0
 
-    def tools() -> None:
-        answer = chat(tools=[TOOL], tool_choice="required")
-        (call,) = answer.choices[0].message.tool_calls
+    def tools(self) -> None:
+        answer = self._create(tools=[TOOL], tool_choice="required").choices[0].message
+        (call,) = answer.tool_calls
         result = {"role": "tool", "tool_call_id": call.id, "content": "42"}
-        history = [*MESSAGES, answer.choices[0].message, result]
-        final = create(model=MODEL, messages=history, tools=[TOOL])
-        assert "42" in final.choices[0].message.content
+        final = self._create(messages=[*MESSAGES, answer, result], tools=[TOOL])
+        answered(final.choices[0].message.content)
 
-    def structured() -> None:
-        from pydantic import BaseModel
+    def structured_output(self) -> None:
+        from pydantic import create_model
 
-        class Sum(BaseModel):
-            a: int
-            b: int
+        kind: Any = create_model("Sum", a=(int, ...), b=(int, ...))
+        parse: Any = self._client.chat.completions.parse
+        answer = parse(model=MODEL, messages=MESSAGES, response_format=kind).choices[0]
+        assert answer.message.parsed == kind(a=17, b=25)
 
-        answer = client.chat.completions.parse(
-            model=MODEL, messages=MESSAGES, response_format=Sum
-        ).choices[0]
-        assert answer.message.parsed == Sum(a=17, b=25)
+    def models(self) -> None:
+        assert MODEL in [each.id for each in self._client.models.list()]
 
-    def errors() -> None:
-        wrong = sdk.OpenAI(base_url=url + "/nothing", api_key="any", max_retries=0)
-        refused(lambda: chat(max_tokens=1), sdk.BadRequestError, "Provider returned error")
-        refused(wrong.models.list, sdk.NotFoundError, "The emulator has POST /chat/completions")
+    def errors(self) -> None:
+        wrong = self._sdk.OpenAI(base_url=self._url + "/nothing", **self._settings)
+        bad, missing = self._sdk.BadRequestError, self._sdk.NotFoundError
+        refused(lambda: self._create(max_tokens=1), bad, "Provider returned error")
+        refused(wrong.models.list, missing, "The emulator has POST /chat/completions")
 
-    async def asynchronous() -> None:
-        async with sdk.AsyncOpenAI(base_url=url, api_key="any", max_retries=0) as twin:
-            options: Any = {"model": MODEL, "messages": MESSAGES}
-            whole = await twin.chat.completions.create(**options)
-            assert "42" in str(whole.choices[0].message.content)
-            stream: Any = await twin.chat.completions.create(**options, stream=True)
-            texts = [each.choices[0].delta.content or "" async for each in stream]
-            assert "42" in "".join(texts)
+    def asynchronous(self) -> None:
+        asyncio.run(self._asynchronous())
 
-    return {
-        "chat": chat_answers,
-        "streamed chat": chat_streams,
-        "tools": tools,
-        "structured output": structured,
-        "models": lambda: next(each for each in client.models.list() if each.id == MODEL),
-        "errors": errors,
-        "async": lambda: asyncio.run(asynchronous()),
-    }
+    async def _asynchronous(self) -> None:
+        async with self._sdk.AsyncOpenAI(base_url=self._url, **self._settings) as client:
+            create = client.chat.completions.create
+            whole = await create(model=MODEL, messages=MESSAGES)
+            answered(whole.choices[0].message.content)
+            stream = await create(model=MODEL, messages=MESSAGES, stream=True)
+            answered("".join([each.choices[0].delta.content or "" async for each in stream]))
+
+    def _create(self, **more: Any) -> Any:
+        create: Any = self._client.chat.completions.create
+        return create(**{"model": MODEL, "messages": MESSAGES, **more})
 
 
-def chat_openai(url: str) -> Calls:
-    """Return the calls of ChatOpenAI."""
-    import openai as sdk
-    from langchain_openai import ChatOpenAI
+class ChatOpenAI:
+    """LangChain's model for OpenAI."""
 
-    model = ChatOpenAI(model=MODEL, base_url=url, api_key=lambda: "any", max_retries=0)
-    wrong = ChatOpenAI(model="openai/gpt-0", base_url=url, api_key=lambda: "any", max_retries=0)
-    return _langchain(model, wrong, sdk.BadRequestError)
+    def __init__(self, url: str) -> None:
+        import langchain_openai
+        import openai
 
+        self._settings: dict[str, Any] = {"base_url": url, "api_key": "any", "max_retries": 0}
+        self._class: Any = langchain_openai.ChatOpenAI
+        self._bad_request: type[Exception] = openai.BadRequestError
 
-def chat_openrouter(url: str) -> Calls:
-    """Return the calls of ChatOpenRouter, LangChain's own package for OpenRouter."""
-    from langchain_openrouter import ChatOpenRouter
-    from openrouter.errors import BadRequestResponseError
+    @property
+    def _model(self) -> Any:
+        return self._class(model=MODEL, **self._settings)
 
-    settings: Any = {"base_url": url, "api_key": "any", "max_retries": 0}
-    model = ChatOpenRouter(model=MODEL, **settings)
-    return _langchain(
-        model, ChatOpenRouter(model="openai/gpt-0", **settings), BadRequestResponseError
-    )
+    def chat(self) -> None:
+        answered(self._model.invoke(MESSAGES).text)
 
+    def streamed_chat(self) -> None:
+        answered("".join(each.text for each in self._model.stream(MESSAGES)))
 
-def _langchain(model: Any, wrong: Any, kind: type[Exception]) -> Calls:
-    def tools() -> None:
-        bound = model.bind_tools([TOOL], tool_choice="add")
+    def tools(self) -> None:
+        bound = self._model.bind_tools([TOOL], tool_choice="add")
         (call,) = bound.invoke(MESSAGES).tool_calls
         assert call["args"] == {"a": 17, "b": 25}
 
-    def structured() -> None:
-        schema = {"title": "Sum", **ADD}
-        bound = model.with_structured_output(schema, method="json_schema", strict=True)
+    def structured_output(self) -> None:
+        bound = self._model.with_structured_output(SCHEMA, method="json_schema", strict=True)
         assert bound.invoke(MESSAGES) == {"a": 17, "b": 25}
 
-    async def asynchronous() -> None:
-        assert "42" in (await model.ainvoke(MESSAGES)).text
-        assert "42" in "".join([each.text async for each in model.astream(MESSAGES)])
+    def errors(self) -> None:
+        wrong = self._class(model="openai/gpt-0", **self._settings)
+        refused(lambda: wrong.invoke(MESSAGES), self._bad_request, "valid model ID")
 
-    def holds(text: str) -> None:
-        assert "42" in text
+    def asynchronous(self) -> None:
+        asyncio.run(self._asynchronous())
 
-    return {
-        "chat": lambda: holds(model.invoke(MESSAGES).text),
-        "streamed chat": lambda: holds("".join(each.text for each in model.stream(MESSAGES))),
-        "tools": tools,
-        "structured output": structured,
-        "errors": lambda: refused(lambda: wrong.invoke(MESSAGES), kind, "valid model ID"),
-        "async": lambda: asyncio.run(asynchronous()),
-    }
+    async def _asynchronous(self) -> None:
+        model = self._model
+        answered((await model.ainvoke(MESSAGES)).text)
+        answered("".join([each.text async for each in model.astream(MESSAGES)]))
 
 
-def openrouter(url: str) -> Calls:
-    """Return the calls of OpenRouter's SDK, which validates every answer with pydantic."""
-    from openrouter import OpenRouter, errors
+class ChatOpenRouter(ChatOpenAI):
+    """LangChain's own model for OpenRouter."""
 
-    client: Any = OpenRouter(api_key="any", server_url=url)
+    def __init__(self, url: str) -> None:
+        import langchain_openrouter
+        from openrouter.errors import BadRequestResponseError
 
-    def chat(**more: Any) -> Any:
-        return client.chat.send(model=MODEL, messages=MESSAGES, **more)
+        self._settings = {"base_url": url, "api_key": "any", "max_retries": 0}
+        self._class = langchain_openrouter.ChatOpenRouter
+        self._bad_request = BadRequestResponseError
 
-    def chat_answers() -> None:
-        answer = chat(reasoning={"effort": "high"})
-        assert "42" in answer.choices[0].message.content
-        (*_, details) = answer.choices[0].message.reasoning_details
-        assert details.type == "reasoning.encrypted"
 
-    def chat_streams() -> None:
-        with chat(stream=True, x_open_router_metadata="enabled") as stream:
+class OpenRouter:
+    """OpenRouter's SDK, which validates every answer with pydantic."""
+
+    def __init__(self, url: str) -> None:
+        import openrouter
+
+        self._sdk: Any = openrouter
+        self._settings = {"api_key": "any", "server_url": url}
+        self._client: Any = openrouter.OpenRouter(**self._settings)
+
+    def chat(self) -> None:
+        message = self._send(reasoning={"effort": "high"}).choices[0].message
+        answered(message.content)
+        assert message.reasoning_details[-1].type == "reasoning.encrypted"
+
+    def streamed_chat(self) -> None:
+        with self._send(stream=True, x_open_router_metadata="enabled") as stream:
             chunks = [*stream]
-        assert "42" in "".join(each.choices[0].delta.content or "" for each in chunks)
+        answered("".join(each.choices[0].delta.content or "" for each in chunks))
         assert chunks[-1].usage.total_tokens > 0
         assert chunks[-1].openrouter_metadata.requested == MODEL
 
-    def tools() -> None:
-        (call,) = chat(tools=[TOOL], tool_choice="required").choices[0].message.tool_calls
+    def tools(self) -> None:
+        (call,) = self._send(tools=[TOOL], tool_choice="required").choices[0].message.tool_calls
         assert call.function.name == "add"
 
-    def structured() -> None:
-        answer = chat(response_format=FORMAT)
-        assert answer.choices[0].message.content == '{"a":17,"b":25}'
+    def structured_output(self) -> None:
+        message = self._send(response_format=FORMAT).choices[0].message
+        assert message.content == '{"a":17,"b":25}'
 
-    def models() -> None:
-        assert MODEL in [each.id for each in client.models.list().result.data]
-        (endpoint,) = client.endpoints.list(author="openai", slug="o3-mini").data.endpoints
-        assert endpoint.provider_name == "OpenAI"
+    def models(self) -> None:
+        assert MODEL in [each.id for each in self._client.models.list().result.data]
+        found = self._client.endpoints.list(author="openai", slug="o3-mini")
+        assert [each.provider_name for each in found.data.endpoints] == ["OpenAI"]
 
-    def account() -> None:
-        answer = chat()
-        found = client.generations.get_generation(id=answer.id).data
+    def key_credits_generation(self) -> None:
+        answer = self._send()
+        found = self._client.generations.get_generation(id=answer.id).data
         assert found.total_cost == answer.usage.cost
-        assert client.api_keys.get_current_key_metadata().data.usage >= found.total_cost
-        assert client.credits.get_credits().data.total_usage >= found.total_cost
+        assert self._client.api_keys.get_current_key_metadata().data.usage >= found.total_cost
+        assert self._client.credits.get_credits().data.total_usage >= found.total_cost
 
-    def refusals() -> None:
-        missing = errors.NotFoundResponseError
-        refused(lambda: chat(max_tokens=1), errors.BadRequestResponseError, "Provider returned")
+    def errors(self) -> None:
+        bad = self._sdk.errors.BadRequestResponseError
+        missing = self._sdk.errors.NotFoundResponseError
+        client = self._client
+        refused(lambda: self._send(max_tokens=1), bad, "Provider returned error")
         refused(lambda: client.generations.get_generation(id="gen-1"), missing, "not found")
         refused(lambda: client.endpoints.list(author="a", slug="b"), missing, "not found")
 
-    async def asynchronous() -> None:
-        async with OpenRouter(api_key="any", server_url=url) as twin:
-            options: Any = {"model": MODEL, "messages": MESSAGES}
-            whole: Any = await twin.chat.send_async(**options)
-            assert "42" in whole.choices[0].message.content
-            async with await twin.chat.send_async(**options, stream=True) as stream:
-                texts = [each.choices[0].delta.content or "" async for each in stream]
-            assert "42" in "".join(texts)
+    def asynchronous(self) -> None:
+        asyncio.run(self._asynchronous())
 
-    return {
-        "chat": chat_answers,
-        "streamed chat": chat_streams,
-        "tools": tools,
-        "structured output": structured,
-        "models": models,
-        "key, credits, generation": account,
-        "errors": refusals,
-        "async": lambda: asyncio.run(asynchronous()),
-    }
+    async def _asynchronous(self) -> None:
+        async with self._sdk.OpenRouter(**self._settings) as client:
+            send = client.chat.send_async
+            whole = await send(model=MODEL, messages=MESSAGES)
+            answered(whole.choices[0].message.content)
+            async with await send(model=MODEL, messages=MESSAGES, stream=True) as stream:
+                answered("".join([each.choices[0].delta.content or "" async for each in stream]))
+
+    def _send(self, **more: Any) -> Any:
+        return self._client.chat.send(model=MODEL, messages=MESSAGES, **more)
 
 
-CLIENTS: dict[str, Callable[[str], Calls]] = {
-    "openai": openai,
-    "chat_openai": chat_openai,
-    "chat_openrouter": chat_openrouter,
-    "openrouter": openrouter,
+CLIENTS: dict[str, Callable[[str], object]] = {
+    "openai": OpenAI,
+    "langchain_openai": ChatOpenAI,
+    "langchain_openrouter": ChatOpenRouter,
+    "openrouter": OpenRouter,
 }
+"""The clients, by the package that is imported."""
+
+
+def main(name: str, url: str) -> None:
+    """Make every call of a client, and print their names."""
+    client = CLIENTS[name](url)
+    calls = [each for each in dir(client) if not each.startswith("_")]
+    for each in calls:
+        getattr(client, each)()
+    sys.stdout.write(", ".join(each.replace("_", " ") for each in calls) + "\n")
 
 
 if __name__ == "__main__":
-    _, name, address = sys.argv
-    calls = CLIENTS[name](address)
-    for call in calls.values():
-        call()
-    sys.stdout.write(", ".join(calls) + "\n")
+    main(*sys.argv[1:])
