@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
@@ -16,14 +15,15 @@ from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
 from langchain_openrouter_o3.emulator.batches import Batches
 from langchain_openrouter_o3.emulator.body import PADDING, completion_body
-from langchain_openrouter_o3.emulator.catalogue import CATALOGUE, find_model
+from langchain_openrouter_o3.emulator.catalogue import find_model
 from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
 from langchain_openrouter_o3.emulator.completion import complete
 from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
 from langchain_openrouter_o3.emulator.prompt_cache import PromptCache
+from langchain_openrouter_o3.emulator.resources import Resources, json_response, no_such_endpoint
 from langchain_openrouter_o3.emulator.response_cache import CacheWish, ResponseCache
-from langchain_openrouter_o3.emulator.routing import is_told, routing
+from langchain_openrouter_o3.emulator.routing import Router, is_told, routing
 from langchain_openrouter_o3.emulator.stream import COMMENT, events
 
 if TYPE_CHECKING:
@@ -32,37 +32,40 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from langchain_openrouter_o3.emulator.completion import Completion
-    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
 
 CHAT_PATH = "/api/v1/chat/completions"
 _EXPOSED = {"access-control-expose-headers": "X-Generation-Id,X-Provider-Name,cf-ray"}
 
 
 class Endpoints:
-    """The endpoints, and what they remember: prompts, for the cache, and the money spent."""
+    """The endpoints, and what they remember: prompts and answers."""
 
     def __init__(
-        self, *, api_key: str | None, think_time: float, clock: Callable[[], float]
+        self,
+        *,
+        api_key: str | None,
+        think_time: float,
+        clock: Callable[[], float],
+        router: Router,
     ) -> None:
         """Open for one key, or for any; `think_time` is the wait before each answer."""
         self._api_key = api_key
         self._think_time = think_time
         self._cache = PromptCache()
         self._responses = ResponseCache(clock)
-        self._spent = 0.0
         self.batches = Batches(self._authorize)
+        self._router = router
+        self._resources = Resources(self._authorize)
 
     def application(self) -> Starlette:
         """Return the application."""
         return Starlette(
             routes=[
                 Route(CHAT_PATH, self.chat_completions, methods=["POST"]),
-                Route("/api/v1/models", self.models),
-                Route("/api/v1/generation", self.generation),
-                Route("/api/v1/key", self.key),
                 *self.batches.routes(),
+                *self._resources.routes(),
             ],
-            exception_handlers={ApiError: _refusal, HTTPException: _no_such_endpoint},
+            exception_handlers={ApiError: _refusal, HTTPException: no_such_endpoint},
         )
 
     async def chat_completions(self, request: Request) -> Response:
@@ -72,12 +75,15 @@ class Endpoints:
         body = parse_object(raw)
         if body is None:
             raise BadRequestError("The request body is not a JSON object")
-        rules.check(body)
+        route = self._router.route(body)
+        rules.check(route.body)
         wish = CacheWish.of_request(request.headers, raw)
-        chat = ChatRequest.from_body(body)
+        chat = ChatRequest.from_body(route.body)
         kept = self._responses.find(wish) if wish else None
         completion = kept.completion.repeated() if kept else self._complete(chat)
-        told = routing(candidate_slugs(body)[0], chat.model.slug)
+        source = kept.completion.id if kept else None
+        self._resources.note(request.headers, body, completion, source)
+        told = routing(route.requested, chat.model.slug, failures=route.failures)
         sent = replace(completion, routing=told) if is_told(request.headers) else completion
         headers = {"x-generation-id": completion.id, **_EXPOSED}
         headers |= self._responses.headers(wish, kept) if wish else {}
@@ -92,33 +98,13 @@ class Endpoints:
         return StreamingResponse(pieces, headers=headers)
 
     def forget_answers(self) -> None:
-        """Empty OpenRouter's cache of answers."""
+        """Empty OpenRouter's cache of answers, and what is told of them later."""
         self._responses.clear()
-
-    async def models(self, _: Request) -> Response:
-        """`GET /models`: the catalogue, open to everyone."""
-        return _json({"data": [model.listing() for model in CATALOGUE]})
-
-    async def generation(self, request: Request) -> Response:
-        """`GET /generation`: never there, as on OpenRouter right after the answer."""
-        self._authorize(request)
-        name = request.query_params.get("id")
-        if not name:
-            raise BadRequestError("id: Invalid input: expected string")
-        raise ApiError(404, f"Generation {name} not found", names_user=False)
-
-    async def key(self, request: Request) -> Response:
-        """`GET /key`: what was spent with the key."""
-        self._authorize(request)
-        limits: JsonObject = {"limit": None, "limit_remaining": None, "limit_reset": None}
-        data = {"label": "emulator", **limits, "usage": self._spent, "is_free_tier": False}
-        return _json({"data": data})
+        self._resources.forget()
 
     def _complete(self, chat: ChatRequest) -> Completion:
         cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
-        completion = complete(chat, answer(chat), cached_tokens=cached)
-        self._spent += float(completion.usage.cost)
-        return completion
+        return complete(chat, answer(chat), cached_tokens=cached)
 
     async def _kept(
         self, pieces: AsyncIterator[bytes], wish: CacheWish, completion: Completion
@@ -149,10 +135,6 @@ class Endpoints:
             await asyncio.sleep(0)
 
 
-def _json(value: Json, status: int = 200) -> Response:
-    return Response(encode(value), status, media_type="application/json")
-
-
 async def _refusal(request: Request, error: Exception) -> Response:
     refusal = cast("ApiError", error)
     body = refusal.body()
@@ -161,9 +143,4 @@ async def _refusal(request: Request, error: Exception) -> Response:
         slug = next(iter(asked), "")
         model = find_model(slug)
         body["openrouter_metadata"] = routing(slug, model.slug if model else "", refusal.status)
-    return _json(body, refusal.status)
-
-
-async def _no_such_endpoint(_: Request, error: Exception) -> Response:
-    status = cast("HTTPException", error).status_code
-    return _json(ApiError(status, HTTPStatus(status).phrase, names_user=False).body(), status)
+    return json_response(body, refusal.status)

@@ -16,6 +16,14 @@ WEB_SEARCH_PRICE = "0.01"
 # Variants choose a route or a price, not another model
 # (https://openrouter.ai/docs/guides/routing/model-variants).
 _VARIANTS = frozenset({"batch", "floor", "nitro", "online"})
+# What OpenRouter measures of its endpoints, and nobody of this one.
+_UNMEASURED = (
+    "latency_last_30m",
+    "throughput_last_30m",
+    "uptime_last_1d",
+    "uptime_last_30m",
+    "uptime_last_5m",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,6 @@ class Model:
 
     def listing(self) -> JsonObject:
         """Return the model's entry in the list of models."""
-        shape = "+".join(kind for kind in ("text", "image", "file") if kind in self.inputs)
         listing: JsonObject = {
             "id": self.slug,
             "canonical_slug": self.canonical_slug,
@@ -81,13 +88,7 @@ class Model:
             "created": self.created,
             "description": self.description,
             "context_length": self.context_length,
-            "architecture": {
-                "modality": f"{shape}->text",
-                "input_modalities": list(self.inputs),
-                "output_modalities": ["text"],
-                "tokenizer": "GPT",
-                "instruct_type": None,
-            },
+            "architecture": self._architecture(),
             "pricing": self.price.listing(),
             "top_provider": {
                 "context_length": self.context_length,
@@ -105,6 +106,52 @@ class Model:
         if self.reasons:
             listing["reasoning"] = self._reasoning()
         return listing
+
+    def endpoints(self) -> JsonObject:
+        """Return the model's entry with its one endpoint, whose speed nobody has measured."""
+        endpoint: JsonObject = {
+            "name": f"OpenAI | {self.canonical_slug}",
+            "model_id": self.slug,
+            "model_name": self.name,
+            "context_length": self.context_length,
+            "pricing": self.price.listing(),
+            "provider_name": "OpenAI",
+            "tag": "openai",
+            "quantization": None,
+            "max_completion_tokens": self.max_completion_tokens,
+            "max_prompt_tokens": None,
+            "supported_parameters": list(self._supported_parameters()),
+            "status": 0,
+            "supports_implicit_caching": self.price.input_cache_read is not None,
+            "supports_tool_choice": {
+                "auto": True,
+                "function": True,
+                "none": True,
+                "required": True,
+            },
+            "supports_diarization": False,
+            "native_tools": {},
+            "service_tier": None,
+            **dict.fromkeys(_UNMEASURED),
+        }
+        return {
+            "id": self.slug,
+            "name": self.name,
+            "created": self.created,
+            "description": self.description,
+            "architecture": self._architecture(),
+            "endpoints": [endpoint],
+        }
+
+    def _architecture(self) -> JsonObject:
+        shape = "+".join(kind for kind in ("text", "image", "file") if kind in self.inputs)
+        return {
+            "modality": f"{shape}->text",
+            "input_modalities": list(self.inputs),
+            "output_modalities": ["text"],
+            "tokenizer": "GPT",
+            "instruct_type": None,
+        }
 
     def _reasoning(self) -> JsonObject:
         if self.fixed_effort is None:

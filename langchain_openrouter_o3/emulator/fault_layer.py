@@ -8,10 +8,11 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
+from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.batches import BATCHES_PATH
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
-from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perform
+from langchain_openrouter_o3.emulator.steps import End, HangUp, Head, Step, Write, perform
 
 Chooser = Callable[[ReceivedRequest], Fault | None]
 
@@ -76,6 +77,9 @@ class _Recorder:
             # A disturbed body may have any length, so it is always chunked.
             headers = tuple(pair for pair in pairs if pair[0] != "content-length")
             self._steps.append(Head(message["status"], headers))
+            return
+        if message["type"] == HANG_UP["type"]:  # a recorded answer may be cut
+            self._steps.append(HangUp(message["reset"]))
             return
         if message["body"]:
             self._steps.append(Write(message["body"]))

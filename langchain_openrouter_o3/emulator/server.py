@@ -7,10 +7,11 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 import uvicorn
 from starlette.types import Message, Scope
@@ -28,7 +29,9 @@ from langchain_openrouter_o3.emulator.fault_layer import (
 )
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.port import Port
+from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.routing import Router
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
@@ -52,6 +55,14 @@ class Emulator:
         think_time: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
+        presets: Mapping[str, Mapping[str, Any]] | None = None,
+        failing: Mapping[str, int] | None = None,
+        record: str | Path | None = None,
+        replay: str | Path | None = None,
+        pace: float = 0.0,
+        miss: Miss = "fail",
+        repeat_last: bool = False,
+        upstream: str | None = None,
     ) -> None:
         """Prepare an emulator.
 
@@ -60,18 +71,50 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
-            clock: Counts the seconds for which OpenRouter's cache keeps an answer.
+            clock: Counts the seconds for which OpenRouter's cache keeps an answer, and those
+                between the pieces of an answer that is recorded.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
-                "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
+                "untrusted" (an authority that nobody knows), "garbage", "plain-text", "close"
                 or "silence".
+            presets: The parameters of each preset, by its slug; `system_prompt` becomes the first
+                message. Without a table every preset exists and changes nothing.
+            failing: The HTTP status with which a model fails, by its slug; a request that names
+                others in `models` is answered by the first that does not fail.
+            record: A folder: pass each request on to OpenRouter, with the caller's key or with
+                that of `OPENROUTER_API_KEY`, and write each exchange into a file there.
+            replay: A folder of such files: answer from them instead of the rules.
+            pace: What the recorded seconds between pieces are multiplied with: 1 is the original
+                timing, 0 waits for nothing.
+            miss: What a request without a recording gets: "fail", an error that names the nearest
+                recording, or "record", OpenRouter's answer, which is recorded.
+            repeat_last: Whether the last recording of a request answers all further ones; by
+                default each recording is used once.
+            upstream: The base URL to record from; by default OpenRouter's.
 
         Raises:
-            ValueError: There is no such `tls_failure`.
+            ValueError: A setting has no such value, stands beside one that excludes it or without
+                one that it needs, or a file is not a recording.
+            FileNotFoundError: There is nothing to replay.
+            ModuleNotFoundError: "untrusted" needs trustme, which is not installed.
         """
         self._host = host
         self._port = Port(host, port)
-        self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
-        self._batch_faults = FaultLayer(self._endpoints.application(), is_of_batches)
+        self._endpoints = Endpoints(
+            api_key=api_key, think_time=think_time, clock=clock, router=Router(presets, failing)
+        )
+        self._recording = recording_application(
+            record=record,
+            replay=replay,
+            pace=pace,
+            miss=miss,
+            repeat_last=repeat_last,
+            upstream=upstream,
+            clock=clock,
+        )
+        if self._recording is not None and (api_key is not None or think_time):
+            raise ValueError("api_key and think_time are for answers by the rules: leave them out")
+        application = self._recording or self._endpoints.application()
+        self._batch_faults = FaultLayer(application, is_of_batches)
         self._faults = FaultLayer(self._batch_faults, is_chat)
         self._exchanges = ExchangeLog(self._faults)
         self._log = RequestLog(self._exchanges, self._break)
@@ -181,7 +224,10 @@ class Emulator:
                 asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
 
     def reset(self) -> None:
-        """Forget the requests so far, the cached answers, faults that nobody met, the chooser."""
+        """Forget the requests so far, the cached answers, faults that nobody met, the chooser.
+
+        A replay begins again with the first recording of each request.
+        """
         for layer in (self._faults, self._batch_faults):
             layer.queue.clear()
             layer.chooser = None
@@ -189,6 +235,8 @@ class Emulator:
         self._log.requests.clear()
         self._exchanges.reset()
         self._endpoints.forget_answers()
+        if self._recording is not None:
+            self._recording.rewind()
 
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.

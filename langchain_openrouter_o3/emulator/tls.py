@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import Literal, get_args
 
-from langchain_openrouter_o3.emulator.certificate import self_signed_context
+from langchain_openrouter_o3.emulator.certificate import check_trustme, untrusted_context
 
 TlsFailure = Literal["alert", "untrusted", "garbage", "plain-text", "close", "silence"]
 TLS_FAILURES: tuple[TlsFailure, ...] = get_args(TlsFailure)
@@ -30,9 +30,12 @@ def check_tls_failure(kind: TlsFailure) -> TlsFailure:
 
     Raises:
         ValueError: There is no such kind.
+        ModuleNotFoundError: It needs trustme, which is not installed.
     """
     if kind not in TLS_FAILURES:
         raise ValueError(f"tls_failure is one of {', '.join(TLS_FAILURES)}, not {kind!r}")
+    if kind == "untrusted":
+        check_trustme()
     return kind
 
 
@@ -40,8 +43,8 @@ class TlsAnswer:
     """The server's side of a handshake that fails.
 
     - `alert`: the server finds no common ground and says so.
-    - `untrusted`: a real handshake with a certificate that nobody signed. A client that accepts it
-      finds the connection closed.
+    - `untrusted`: a real handshake with a certificate of an authority that nobody knows. A client
+      that accepts it finds the connection closed.
     - `garbage`: bytes that are no TLS.
     - `plain-text`: a plain HTTP answer, as from a server without TLS.
     - `close`: an end without a word.
@@ -54,7 +57,7 @@ class TlsAnswer:
         self._kind = kind
         if kind == "untrusted":
             self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-            context = self_signed_context()
+            context = untrusted_context()
             self._server = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
 
     def feed(self, data: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -10,21 +11,21 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from langchain_openrouter_o3.emulator import Canned, Emulator
+
 from .chat import user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3.emulator"]
 
 
-@pytest.fixture
-def process() -> Iterator[subprocess.Popen[str]]:
+@contextlib.contextmanager
+def started(*options: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [*COMMAND, "--port", "0", "--api-key", "secret"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [*COMMAND, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process
@@ -32,16 +33,21 @@ def process() -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.fixture
+def process() -> Iterator[subprocess.Popen[str]]:
+    with started("--port", "0", "--api-key", "secret") as process:
+        yield process
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_listens_until_it_is_interrupted(
     process: subprocess.Popen[str],
     number: signal.Signals,
 ) -> None:
-    assert process.stdout is not None
-    line = process.stdout.readline()
+    line, settings = settings_of(process)
     assert "no language model" in line
+    assert process.stdout is not None
     assert "in a browser at http://127.0.0.1:" in process.stdout.readline()
-    settings = dict(word.split("=") for word in line.split() if word.startswith("OPENROUTER_"))
     assert settings["OPENROUTER_API_KEY"] == "secret"
     body = {"model": "openai/o3-mini", "messages": [user("2+2")]}
     url = f"{settings['OPENROUTER_API_BASE']}/chat/completions"
@@ -51,6 +57,50 @@ def test_it_listens_until_it_is_interrupted(
     process.send_signal(number)
     stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stdout, stderr) == (0, "", "")
+
+
+def settings_of(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return line, dict(word.split("=") for word in line.split() if word.startswith("OPENROUTER_"))
+
+
+def test_it_records_and_replays_and_tells_what_changed(tmp_path: Path) -> None:
+    folder = str(tmp_path / "recordings")
+    recording = ("--record", folder, "--upstream")
+    replay = ("--replay", folder, "--pace", "0.1", "--miss", "fail", "--repeat-last")
+    told: list[str] = []
+    with Emulator() as upstream:
+        for options, answers in (
+            ((*recording, upstream.base_url), ["one"]),
+            ((*recording, upstream.base_url), ["two"]),
+            (replay, ["two", "two"]),
+        ):
+            with started(*options) as process:
+                line, settings = settings_of(process)
+                assert folder in line
+                for answer in answers:
+                    upstream.play(Canned(pieces=answer.encode()))
+                    url = f"{settings['OPENROUTER_API_BASE']}/chat/completions"
+                    assert httpx.post(url, json={"model": "m"}).text == answer
+                process.terminate()
+                stdout, stderr = process.communicate(timeout=60)
+                assert (process.returncode, stderr) == (0, "")
+                told.append(stdout)
+    name = "00001-post-chat-completions-m.json"
+    assert told == [
+        f"{name} is new\n",
+        f'{name} was recorded anew: body: "one" → "two"\n',
+        "",
+    ]
+
+
+def test_it_refuses_to_replay_nothing() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--replay", "/nowhere"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "no recording in /nowhere" in done.stderr
 
 
 def test_it_explains_itself() -> None:

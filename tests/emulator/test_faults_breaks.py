@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 import threading
 from typing import get_args
 
@@ -193,3 +194,10 @@ def test_a_client_that_trusts_everybody_finds_the_connection_closed() -> None:
 def test_an_unknown_kind_of_handshake_is_refused() -> None:
     with pytest.raises(ValueError, match=", ".join(TLS_FAILURES)):
         Emulator(tls_failure="maybe")  # type: ignore[arg-type]
+
+
+def test_a_certificate_needs_a_package_of_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(ModuleNotFoundError, match=r"needs trustme.*\[emulator\]"):
+        Emulator(tls_failure="untrusted")
+    Emulator(tls_failure="alert")

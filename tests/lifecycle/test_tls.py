@@ -16,7 +16,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from langchain_openrouter_o3.emulator.certificate import self_signed_context
+from langchain_openrouter_o3.emulator.certificate import untrusted_context
 from tests import wire
 from tests.conftest import KEY
 from tests.replay.players import MODES
@@ -45,7 +45,7 @@ def encrypted(emulator: Emulator) -> Generator[tuple[str, list[socket.socket]]]:
     """Offer the emulator over TLS; gives the base URL and the connections so far."""
     plain = httpx.URL(emulator.base_url)
     listener = socket.create_server(("127.0.0.1", 0))
-    context = self_signed_context()
+    context = untrusted_context()
     accepted: list[socket.socket] = []
     upstream: list[socket.socket] = []
     threads: list[threading.Thread] = []

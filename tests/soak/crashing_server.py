@@ -14,7 +14,7 @@ import socket
 import struct
 from typing import Literal
 
-from langchain_openrouter_o3.emulator.certificate import self_signed_context
+from langchain_openrouter_o3.emulator.certificate import untrusted_context
 from tests import wire
 from tests.soak.plan import TAG
 
@@ -143,7 +143,7 @@ async def main() -> None:
     options = parser.parse_args()
     journal = os.open(options.journal, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     server = RoughServer(options.seed, journal)
-    context = self_signed_context()
+    context = untrusted_context()
     # The port is shared, so that a successor can listen before this process is killed.
     await asyncio.start_server(
         server.serve, "127.0.0.1", options.plain, backlog=1024, reuse_port=True

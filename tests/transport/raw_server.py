@@ -8,7 +8,7 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.certificate import self_signed_context
+from langchain_openrouter_o3.emulator.certificate import untrusted_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class RawServer:
         self.peers: list[Peer] = []
         self.errors: list[BaseException] = []
         self._handler = handler
-        self._context = self_signed_context() if tls else None
+        self._context = untrusted_context() if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._acceptor = threading.Thread(target=self._accept)

@@ -11,7 +11,7 @@ import socket
 import ssl
 from typing import TYPE_CHECKING, cast
 
-from langchain_openrouter_o3.emulator.certificate import self_signed_context
+from langchain_openrouter_o3.emulator.certificate import untrusted_context
 from tests.transport.raw_server import Peer
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Records:
         self._connection = connection
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        context = self_signed_context()
+        context = untrusted_context()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._wait_for(self._tls.do_handshake)
 

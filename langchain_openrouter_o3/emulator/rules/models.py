@@ -55,6 +55,10 @@ def context_is_long_enough(body: JsonObject) -> None:
         )
 
 
+MODEL_RULES = (input_is_supported, context_is_long_enough)
+"""What one model refuses and another one may take."""
+
+
 def _kinds_of_parts(body: JsonObject) -> Iterator[str]:
     for message in objects_at(body, "messages"):
         for part in objects_at(message, "content"):
