@@ -10,8 +10,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
-from langchain_openrouter_o3.emulator.steps import End, Head, Step, Write, perform
+from langchain_openrouter_o3.emulator.steps import (
+    ClosePort,
+    End,
+    HangUp,
+    Head,
+    Step,
+    Write,
+    perform,
+)
 
+_OWN_STEPS: dict[str, Callable[[Message], Step]] = {
+    "emulator.hang_up": lambda message: HangUp(message["reset"]),
+    "emulator.close_port": lambda message: ClosePort(message["seconds"]),
+}
 Chooser = Callable[[ReceivedRequest], Fault | None]
 
 
@@ -33,13 +45,14 @@ class FaultLayer:
         request: ReceivedRequest = scope[REQUEST]
         if (request.method, request.path) == ("POST", CHAT_PATH):
             request.fault = self._fault_for(request)
-        if request.fault is None:
+        fault = request.fault
+        if fault is None:
             await self._app(scope, receive, send)
             return
         answer: list[Step] = []
-        if request.fault.needs_answer:
+        if fault.needs_answer:
             await self._app(scope, receive, _Recorder(answer).send)
-        await perform(request.fault.script(answer), send)
+        await perform(fault.script(answer), send)
 
     def _fault_for(self, request: ReceivedRequest) -> Fault | None:
         try:
@@ -64,6 +77,9 @@ class _Recorder:
             # A disturbed body may have any length, so it is always chunked.
             headers = tuple(pair for pair in pairs if pair[0] != "content-length")
             self._steps.append(Head(message["status"], headers))
+            return
+        if message["type"] in _OWN_STEPS:
+            self._steps.append(_OWN_STEPS[message["type"]](message))
             return
         if message["body"]:
             self._steps.append(Write(message["body"]))

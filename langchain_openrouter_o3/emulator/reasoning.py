@@ -13,6 +13,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from langchain_openrouter_o3.emulator.tokens import count_tokens
+
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.chat_request import ChatRequest
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
@@ -59,7 +61,20 @@ def reason(request: ChatRequest) -> Reasoning | None:
     return Reasoning(
         tokens=_TOKENS[wish.effort],
         summary=_summary(request) if wish.summary and not wish.exclude else None,
-        item_id=_ID_MARK + hashlib.sha256(seed).hexdigest()[:45],
+        item_id=_item_id(seed),
+        excluded=wish.exclude,
+    )
+
+
+def scripted_reasoning(request: ChatRequest, summary: str | None, *, seed: str) -> Reasoning | None:
+    """Think what a script says; without a summary only the encrypted entry tells of it."""
+    wish = request.reasoning
+    if wish is None:
+        return None
+    return Reasoning(
+        tokens=_TOKENS[wish.effort] + count_tokens(summary or ""),
+        summary=None if wish.exclude else summary,
+        item_id=_item_id(seed.encode()),
         excluded=wish.exclude,
     )
 
@@ -79,6 +94,10 @@ def is_altered(entry: JsonObject) -> bool:
 
 def _is_marked(value: Json, mark: str) -> bool:
     return isinstance(value, str) and value.startswith(mark)
+
+
+def _item_id(seed: bytes) -> str:
+    return _ID_MARK + hashlib.sha256(seed).hexdigest()[:45]
 
 
 def _seal(item_id: str) -> str:

@@ -5,28 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import final
+from typing import Any, final
 
 import uvicorn
 from starlette.types import Message, Scope
 
-from langchain_openrouter_o3.emulator.application import Endpoints
+from langchain_openrouter_o3.emulator.application import CHAT_PATH, Endpoints
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
+from langchain_openrouter_o3.emulator.conversation import (
+    ScriptError,
+    conversation,
+    find_expected,
+)
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.fault_layer import Chooser, FaultLayer
+from langchain_openrouter_o3.emulator.loop_thread import LoopThread
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.script import Pace, Reply, ScriptItem
+from langchain_openrouter_o3.emulator.script_player import Script
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120
 _SHUTDOWN_SECONDS = 2
+_TICK_SECONDS = 1
 
 
 @final
@@ -43,6 +50,8 @@ class Emulator:
         port: int = 0,
         api_key: str | None = None,
         think_time: float = 0.0,
+        script: Sequence[ScriptItem] | None = None,
+        pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
     ) -> None:
@@ -53,17 +62,24 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
+            script: What answers chat requests instead of the rules: `say`, `call`, `obj`, …; a step
+                that is left over, and a request that finds none, fail the test.
+            pace: How fast answers come; by default as fast as possible.
             clock: Counts the seconds for which OpenRouter's cache keeps an answer.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
                 "untrusted" (a certificate that nobody signed), "garbage", "plain-text", "close"
                 or "silence".
 
         Raises:
-            ValueError: There is no such `tls_failure`.
+            ValueError: There is no such `tls_failure`, or two answers of the script have one id.
+            TypeError: The script has something that is no step.
         """
         self._host = host
         self._port = Port(host, port)
-        self._endpoints = Endpoints(api_key=api_key, think_time=think_time, clock=clock)
+        self._endpoints = Endpoints(
+            api_key=api_key, think_time=think_time, pace=pace or Pace(), clock=clock
+        )
+        self._endpoints.script = None if script is None else Script(script)
         self._faults = FaultLayer(self._endpoints.application())
         self._log = RequestLog(self._faults, self._break)
         attributes = {"tls_failure": check_tls_failure(tls_failure)}
@@ -83,7 +99,8 @@ class Emulator:
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             ),
         )
-        self._thread: threading.Thread | None = None
+        self._thread = LoopThread()
+        self._was_started = False
 
     def __enter__(self) -> Emulator:
         """Start."""
@@ -96,8 +113,14 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop.
+
+        Raises:
+            ScriptError: Nothing else failed, but the script and the requests did not fit.
+        """
         self.stop()
+        if kind is None:
+            self.check_script()
 
     @property
     def base_url(self) -> str:
@@ -115,13 +138,68 @@ class Emulator:
         """All requests so far, in their order of arrival."""
         return self._log.requests
 
-    def play(self, *faults: Fault) -> None:
-        """Queue answers and faults for the next chat requests, one each, before any rule applies.
+    def play(self, *items: Fault | Reply) -> None:
+        """Queue answers and faults for the next chat requests, one each.
 
         Args:
-            faults: A `Canned` answer, or what the functions of `emulator.faults` return.
+            items: Faults (a `Canned` answer, or what the functions of `emulator.faults` return)
+                are for the next requests, before any rule applies. Steps (`say`, `call`, …) go to
+                the end of the script; from then on no rule answers.
+
+        Raises:
+            ValueError: Two answers of the script have one id.
         """
-        self._faults.queue.extend(faults)
+        replies = [each for each in items if isinstance(each, Reply)]
+        self._faults.queue.extend(each for each in items if not isinstance(each, Reply))
+        if replies and self._endpoints.script is None:
+            self._endpoints.script = Script(replies)
+        elif replies and self._endpoints.script is not None:
+            self._endpoints.script.add(replies)
+
+    def conversation(self) -> str:
+        """Return the requests so far and their answers as text; no header is in it."""
+        return conversation(self._chat_requests())
+
+    def check_script(self) -> None:
+        """Check that every step of the script was played, and that every request found one.
+
+        Raises:
+            ScriptError: The text names the steps, and shows the conversation.
+        """
+        script = self._endpoints.script
+        wrong = [] if script is None else script.check()
+        if wrong:
+            raise ScriptError("\n".join([*wrong, "", self.conversation()]))
+
+    def expect(
+        self,
+        *,
+        tools: Collection[str] | None = None,
+        calls: Collection[str] | None = None,
+        contains: str | None = None,
+        stream: bool | None = None,
+        **parameters: Any,
+    ) -> ReceivedRequest:
+        """Return the first chat request that is as expected in everything that is given.
+
+        Args:
+            tools: The names of all functions that it offers.
+            calls: The names of all functions that were called in its conversation.
+            contains: A part of the text of one of its messages.
+            stream: Whether it asks for a stream.
+            **parameters: Other parameters of the body, such as `model` or `seed`.
+
+        Raises:
+            AssertionError: There is none; the text tells what each request lacks.
+        """
+        return find_expected(
+            self._chat_requests(),
+            tools=tools,
+            calls=calls,
+            contains=contains,
+            stream=stream,
+            parameters=parameters,
+        )
 
     def disturb(self, chooser: Chooser | None) -> None:
         """Let a function choose a fault for each chat request that finds the queue empty.
@@ -143,22 +221,22 @@ class Emulator:
         Raises:
             RuntimeError: The emulator is not running.
         """
-        if self._thread is None or not self._thread.is_alive():
+        if not self._server.started or self._server.should_exit:
             raise RuntimeError("an emulator that is not running refuses every connection")
-        loop = self._server.loop.result()
-        asyncio.run_coroutine_threadsafe(self._server.close_port(), loop).result()
+        self._thread.submit(self._server.close_port()).result()
         try:
             yield
         finally:
-            if self._thread.is_alive():
-                asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
+            if self._thread.is_running:
+                self._thread.submit(self._server.open_port()).result()
 
     def reset(self) -> None:
-        """Forget the requests so far, the cached answers, faults that nobody met, the chooser."""
+        """Forget requests, cached answers, faults that nobody met, the chooser, and the script."""
         self._faults.queue.clear()
         self._faults.chooser = None
         self._log.requests.clear()
         self._endpoints.forget_answers()
+        self._endpoints.script = None
 
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.
@@ -167,27 +245,23 @@ class Emulator:
             OSError: The address cannot be listened on.
             RuntimeError: The emulator was started before.
         """
-        if self._thread is not None:
+        if self._was_started:
             raise RuntimeError("an emulator starts only once")
-        listener = self._port.listen()
-        self._thread = threading.Thread(
-            target=self._serve,
-            args=(listener,),
-            name="openrouter-emulator",
-            daemon=True,
-        )
-        self._thread.start()
+        with contextlib.ExitStack() as undo:
+            # Uvicorn closes the listener itself once it has it.
+            listener = undo.enter_context(self._port.listen())
+            self._was_started = True
+            self._thread.submit(self._server.listen(listener)).result()
+            undo.pop_all()
 
     def stop(self) -> None:
         """Drop every connection and wait until the server is gone; safe to repeat."""
-        if self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join()
+        if self._thread.is_running:
+            self._thread.submit(self._server.end()).result()
+        self._thread.stop()
 
-    def _serve(self, listener: socket.socket) -> None:
-        # Uvicorn closes the listener itself, except when it is stopped before it has started.
-        with listener:
-            asyncio.run(self._server.serve([listener]))
+    def _chat_requests(self) -> list[ReceivedRequest]:
+        return [each for each in self._log.requests if each.path == CHAT_PATH]
 
     async def _break(self, scope: Scope, message: Message) -> None:
         if message["type"] == HANG_UP["type"]:
@@ -202,10 +276,11 @@ class _Server(uvicorn.Server):
 
     def __init__(self, port: Port, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.loop: Future[asyncio.AbstractEventLoop] = Future()
         self._port = port
         self._closed_by = 0
         self._opening: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
 
     def connections(self) -> Iterator[Connection]:
         """Return the connections that are open now."""
@@ -213,10 +288,27 @@ class _Server(uvicorn.Server):
             if isinstance(connection, Connection):
                 yield connection
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.loop.done():
-            self.loop.set_result(asyncio.get_running_loop())
+    async def listen(self, listener: socket.socket) -> None:
+        """Serve on a socket until `end`; return as soon as it does."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup([listener])
+        self._serving = asyncio.ensure_future(self.main_loop())
+
+    async def end(self) -> None:
+        """Close the port, and drop every connection with its answer."""
+        self.should_exit = True
+        self._over.set()
+        if self._serving is not None:
+            await self._serving
+            await self.shutdown()
+
+    async def main_loop(self) -> None:
+        """Keep the `date` header right; uvicorn's own loop looks ten times a second for an end."""
+        while not self.should_exit:
+            await self.on_tick(0)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _TICK_SECONDS)
 
     async def close_port(self) -> None:
         self._closed_by += 1
@@ -238,8 +330,13 @@ class _Server(uvicorn.Server):
         self._opening = asyncio.ensure_future(self.open_port())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Uvicorn would let running answers finish; `RequestLog` cancels those it sees dropped.
+        """Abort the connections: `RequestLog` cancels the answers of those it sees dropped."""
+        del sockets
+        for server in self.servers:
+            server.close()
         for connection in self.connections():
             connection.transport.abort()
-        await super().shutdown(sockets)
+        # Uvicorn would wait a tenth of a second more here, and look again every tenth.
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_SHUTDOWN_SECONDS)
         self._port.close()
