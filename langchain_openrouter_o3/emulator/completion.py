@@ -70,8 +70,8 @@ class Completion:
 
     def repeated(self) -> Completion:
         """Return the same answer for nothing, as the cache gives it: with an id of its own."""
-        fresh = {"created": _now(), "suffix": _new_suffix(), "chosen_id": None}
-        return replace(self, usage=self.usage.free(), **fresh)
+        fresh = replace(self, created=_now(), suffix=_new_suffix(), chosen_id=None)
+        return replace(fresh, usage=self.usage.free())
 
 
 def complete(

@@ -26,19 +26,19 @@ def conversation(requests: Sequence[ReceivedRequest]) -> str:
         kind = " (stream)" if request.is_stream else ""
         lines.append(f"request {number}{kind}: {request.model or request.path}{told}")
         common = _common(before, request.messages)
-        lines += [f"  {_message(each)}" for each in request.messages[common:]]
-        lines.append(f"  ← {_clipped(request.outcome or 'no answer')}")
+        new = [f"  {_message(each)}" for each in request.messages[common:]]
+        lines += new or ["  (no new message)"]
+        lines.append(f"  ← {_answer(request)}")
         before = request.messages
     return "\n".join(lines) if lines else "no request came"
 
 
-def find_expected(  # noqa: PLR0913 - each is a documented expectation, given by name
+def find_expected(
     requests: Sequence[ReceivedRequest],
     *,
     tools: Collection[str] | None,
     calls: Collection[str] | None,
     contains: str | None,
-    stream: bool | None,
     parameters: Mapping[str, Any],
 ) -> ReceivedRequest:
     """Return the first request that meets all expectations.
@@ -49,10 +49,9 @@ def find_expected(  # noqa: PLR0913 - each is a documented expectation, given by
     lacks: list[str] = []
     for number, request in enumerate(requests, start=1):
         missing = [
-            *_wrong("tools", None if tools is None else {*tools}, {*request.tools}),
-            *_wrong("calls", None if calls is None else {*calls}, _called(request)),
-            *_wrong("stream", stream, request.is_stream),
-            *_wrong_parameters(parameters, request.body or {}),
+            *_wrong_names("tools", tools, {*request.tools}),
+            *_wrong_names("calls", calls, _called(request)),
+            *_wrong_parameters(parameters, {**(request.body or {}), "stream": request.is_stream}),
             *_missing_text(contains, request),
         ]
         if not missing:
@@ -66,13 +65,14 @@ def _called(request: ReceivedRequest) -> set[str]:
     return {call.name for message in request.messages for call in message.tool_calls}
 
 
-def _wrong(name: str, expected: Any, got: Any) -> list[str]:
-    is_right = expected is None or expected == got
-    return [] if is_right else [f"{name} are {_listed(got)}, not {_listed(expected)}"]
+def _wrong_names(what: str, expected: Collection[str] | None, got: set[str]) -> list[str]:
+    if expected is None or {*expected} == got:
+        return []
+    return [f"{what} are {_listed(got)}, not {_listed(expected)}"]
 
 
-def _listed(value: Any) -> str:
-    return ", ".join(sorted(value)) or "none" if isinstance(value, set) else repr(value)
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
 
 
 def _wrong_parameters(parameters: Mapping[str, Any], body: Mapping[str, Any]) -> list[str]:
@@ -87,6 +87,11 @@ def _missing_text(contains: str | None, request: ReceivedRequest) -> list[str]:
     texts = [message.text for message in request.messages]
     is_there = contains is None or any(contains in text for text in texts)
     return [] if is_there else [f"no message contains {contains!r}"]
+
+
+def _answer(request: ReceivedRequest) -> str:
+    fault = "" if request.fault is None else f" with {request.fault!r}"
+    return _clipped((request.outcome or "no answer") + fault)
 
 
 def _common(before: Sequence[Message], after: Sequence[Message]) -> int:

@@ -20,6 +20,7 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._over = asyncio.Event()
+        self.was_stopped = False
 
     @property
     def is_running(self) -> bool:
@@ -27,9 +28,16 @@ class LoopThread:
         return self._thread is not None and self._thread.is_alive()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start work in the loop, and the loop if need be; return what will be its result."""
+        """Start work in the loop, and the loop if need be; return what will be its result.
+
+        Raises:
+            RuntimeError: The loop was stopped.
+        """
         with self._lock:
-            if not self.is_running:
+            if self.was_stopped:
+                work.close()
+                raise RuntimeError("the emulator was stopped")
+            if self._thread is None:
                 self._start()
             assert self._loop is not None  # noqa: S101 - it runs
             return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -39,8 +47,11 @@ class LoopThread:
         with self._lock:
             if self._thread is None or self._loop is None:
                 return
+            self.was_stopped = True
             if self._thread.is_alive():
                 self._loop.call_soon_threadsafe(self._over.set)
+        # A finalizer may run in any thread.
+        if self._thread is not threading.current_thread():
             self._thread.join()
 
     def _start(self) -> None:

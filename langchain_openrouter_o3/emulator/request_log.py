@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from langchain_openrouter_o3.emulator import chat_request
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, OWN_MESSAGES
-from langchain_openrouter_o3.emulator.chat_request import Message, function_tools, messages_of
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.json_value import parse_object, text_at
 
@@ -54,9 +54,9 @@ class ReceivedRequest:
         return text_at(self.body or {}, "model")
 
     @property
-    def messages(self) -> tuple[Message, ...]:
+    def messages(self) -> tuple[chat_request.Message, ...]:
         """The messages of the conversation."""
-        return messages_of(self.body or {})
+        return chat_request.messages_of(self.body or {})
 
     @property
     def text(self) -> str:
@@ -66,7 +66,9 @@ class ReceivedRequest:
     @property
     def tools(self) -> tuple[str, ...]:
         """The names of the functions that the model may call."""
-        return tuple(text_at(function, "name") for function in function_tools(self.body or {}))
+        return tuple(
+            text_at(function, "name") for function in chat_request.function_tools(self.body or {})
+        )
 
     @property
     def is_stream(self) -> bool:

@@ -327,8 +327,12 @@ def fail(
     return Reply(f"fail({status}{_clipped(options)})", fault=fault, when=when, times=times)
 
 
-def as_reply(item: ScriptItem) -> Reply:
+def as_reply(item: ScriptItem, *, functions: bool = True) -> Reply:
     """Return a script's item as a reply.
+
+    Args:
+        item: The item.
+        functions: Whether it may be a function of the request.
 
     Raises:
         TypeError: It is nothing that a script can have.
@@ -341,7 +345,7 @@ def as_reply(item: ScriptItem) -> Reply:
                 f"{item!r} disturbs an answer: write say(…, fault=…), or queue it with play()"
             )
         return Reply(_clipped(repr(item)), fault=item)
-    if callable(item):
+    if functions and callable(item):
         return Reply(f"the function {getattr(item, '__name__', repr(item))}", choose=item)
     raise TypeError(
         f"a script has say(), call(), calls(), obj(), think(), refuse(), fail(), faults and "

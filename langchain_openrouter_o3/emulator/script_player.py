@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3.emulator.answers.tool_use import call_id
 from langchain_openrouter_o3.emulator.chat_request import ToolCall
@@ -86,8 +86,6 @@ class Script:
         """
         try:
             answer = self._answer(reply, chat)
-            if reply.thought is not None and chat.reasoning is None:
-                raise ImpossibleStepError(f"{chat.slug} does not reason")
             reasoning = scripted_reasoning(chat, reply.thought, seed=self._seed(chat))
         except ImpossibleStepError as error:
             raise ScriptError(f"{reply.label} {error}") from error
@@ -100,9 +98,7 @@ class Script:
         if step.choose is None:
             return step
         try:
-            reply = as_reply(step.choose(request))
-            if reply.choose is not None:
-                raise TypeError("it returned a function")
+            reply = as_reply(step.choose(request), functions=False)
             self._claim(reply)
         except Exception as error:
             raise ScriptError(f"{self._name(index)} {type(error).__name__}: {error}") from error
@@ -130,6 +126,8 @@ class Script:
         return f"{hashlib.sha256(prompt).hexdigest()}\0{self._minted}"
 
     def _answer(self, reply: Reply, chat: ChatRequest) -> Answer:
+        if reply.thought is not None and chat.reasoning is None:
+            raise ImpossibleStepError(f"{chat.slug} does not reason")
         if reply.object is not None:
             return self._object(reply.object.name, reply.object.value, chat)
         if reply.refusal is not None:
@@ -190,8 +188,8 @@ def _function_for(name: str, chat: ChatRequest) -> Function | None:
 
 def _check_fit(value: Json, schema: JsonObject, where: str) -> None:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - it is slow to import
-    from jsonschema.exceptions import best_match  # noqa: PLC0415 - same
 
-    fault = best_match(Draft202012Validator(schema).iter_errors(value))
+    validator: Any = Draft202012Validator(schema)
+    fault = next(validator.iter_errors(value), None)
     if fault is not None:
         raise ImpossibleStepError(f"it does not fit {where}: {fault.json_path}: {fault.message}")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
+import weakref
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import Any, final
@@ -29,6 +30,7 @@ from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, Reques
 from langchain_openrouter_o3.emulator.script import Pace, Reply, ScriptItem
 from langchain_openrouter_o3.emulator.script_player import Script
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
+from langchain_openrouter_o3.emulator.transport import EmulatorTransport
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120
@@ -100,6 +102,7 @@ class Emulator:
             ),
         )
         self._thread = LoopThread()
+        weakref.finalize(self, self._thread.stop)
         self._was_started = False
 
     def __enter__(self) -> Emulator:
@@ -156,6 +159,14 @@ class Emulator:
         elif replies and self._endpoints.script is not None:
             self._endpoints.script.add(replies)
 
+    def transport(self) -> EmulatorTransport:
+        """Return an httpx transport to this emulator, for blocking and asynchronous clients.
+
+        It needs neither `start` nor a socket. Faults that break a connection are the errors that
+        httpx has for them; a TLS handshake does not happen.
+        """
+        return EmulatorTransport(self._log, self._thread, lambda: self._server.is_closed)
+
     def conversation(self) -> str:
         """Return the requests so far and their answers as text; no header is in it."""
         return conversation(self._chat_requests())
@@ -177,7 +188,6 @@ class Emulator:
         tools: Collection[str] | None = None,
         calls: Collection[str] | None = None,
         contains: str | None = None,
-        stream: bool | None = None,
         **parameters: Any,
     ) -> ReceivedRequest:
         """Return the first chat request that is as expected in everything that is given.
@@ -186,8 +196,7 @@ class Emulator:
             tools: The names of all functions that it offers.
             calls: The names of all functions that were called in its conversation.
             contains: A part of the text of one of its messages.
-            stream: Whether it asks for a stream.
-            **parameters: Other parameters of the body, such as `model` or `seed`.
+            **parameters: Parameters of the body, such as `model`, `stream` or `seed`.
 
         Raises:
             AssertionError: There is none; the text tells what each request lacks.
@@ -197,7 +206,6 @@ class Emulator:
             tools=tools,
             calls=calls,
             contains=contains,
-            stream=stream,
             parameters=parameters,
         )
 
@@ -310,9 +318,14 @@ class _Server(uvicorn.Server):
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._over.wait(), _TICK_SECONDS)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether connections are refused for a while."""
+        return self._closed_by > 0
+
     async def close_port(self) -> None:
         self._closed_by += 1
-        if self._closed_by > 1:
+        if self._closed_by > 1 or not self.started:
             return
         for server in self.servers:
             server.close()
@@ -323,7 +336,7 @@ class _Server(uvicorn.Server):
 
     async def open_port(self) -> None:
         self._closed_by -= 1
-        if not self._closed_by and not self.should_exit:
+        if not self._closed_by and self.started and not self.should_exit:
             await super().startup([self._port.release()])
 
     def open_port_soon(self) -> None:
