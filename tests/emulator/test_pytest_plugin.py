@@ -12,6 +12,11 @@ import pytest
 
 PACKAGE = "langchain_openrouter_o3"
 PLUGIN = "langchain_openrouter_o3.emulator.pytest_plugin"
+# pytester forgets what an inner run has imported, so it is imported here.
+IMPORTED = ("langchain.agents", "langchain_openai", f"{PACKAGE}.chat_models", "uvloop", "vcr")
+for name in IMPORTED:
+    importlib.import_module(name)
+
 ROOT = Path(__file__).resolve().parents[2]
 # The entry point is off, so that an environment that has it and one that has not run alike.
 OPTIONS = ("-p", "no:openrouter_emulator", "-p", PLUGIN, "-p", "no:cacheprovider")
@@ -51,12 +56,7 @@ asyncio_default_fixture_loop_scope = function
 
 @pytest.fixture
 def tests(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A folder for tests that have an agent.
-
-    What they import is imported here already: pytester forgets what an inner run has imported.
-    """
-    for name in ("langchain.agents", "langchain_openai", PACKAGE + ".chat_models", "uvloop", "vcr"):
-        importlib.import_module(name)
+    """A folder for tests that have an agent."""
     pytester.makepyfile(my_app=AGENT)
     pytester.makeini(INI)
     return pytester
@@ -170,7 +170,7 @@ def test_faults_expectations_and_mocks_stand_beside_each_other(tests: pytest.Pyt
 
         def test_vcr(openrouter, tmp_path):
             (tmp_path / "cassette.yaml").write_text(CASSETTE)
-            with vcr.use_cassette(str(tmp_path / "cassette.yaml"), record_mode="none",
+            with vcr.use_cassette(str(tmp_path / "cassette.yaml"), record_mode="none", serializer="json",
                                   ignore_hosts=["127.0.0.1"]):
                 assert httpx.get("https://example.com/").text == "recorded"
                 assert "4" in ChatOpenRouterO3().invoke("What is 2+2?").text
@@ -262,7 +262,9 @@ def test_the_plugin_is_an_entry_point_that_costs_nothing_until_it_is_used() -> N
     assert heavy.isdisjoint(done.stdout.split())
 
 
-def test_workers_do_not_meet(tests: pytest.Pytester) -> None:
+def test_workers_do_not_meet(tests: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # workers start faster
+    tests.makeini("[pytest]")
     done = results(
         tests,
         """
