@@ -89,6 +89,8 @@ def complete(
     thought = 0 if reasoning is None else reasoning.tokens
     is_cut = thought + answer.tokens > limit
     said = _cut(answer, limit - thought) if is_cut else answer
+    if reasoning is not None and said.tool_calls:
+        reasoning = replace(reasoning, call_id=said.tool_calls[0].id)
     usage = Usage(
         prompt_tokens=count_prompt_tokens(request.prompt),
         completion_tokens=min(thought + said.tokens, limit),
