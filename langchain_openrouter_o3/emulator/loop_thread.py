@@ -30,13 +30,14 @@ class LoopThread:
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start work in the loop, and the loop if need be; return what will be its result.
 
-        Raises:
-            RuntimeError: The loop was stopped.
+        After a stop it is cancelled at once, as is all work that a stop meets.
         """
         with self._lock:
             if self.was_stopped:
                 work.close()
-                raise RuntimeError("the emulator was stopped")
+                cancelled: Future[T] = Future()
+                cancelled.cancel()
+                return cancelled
             if self._thread is None:
                 self._start()
             assert self._loop is not None  # noqa: S101 - it runs

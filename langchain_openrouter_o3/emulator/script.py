@@ -13,18 +13,15 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.faults.checks import check_count, check_seconds
 from langchain_openrouter_o3.emulator.json_value import Json, compact
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.fault import Fault
-
-When: TypeAlias = "str | re.Pattern[str] | Callable[[ReceivedRequest], bool]"
-ScriptItem: TypeAlias = "Reply | Fault | Callable[[ReceivedRequest], Reply | Fault]"
+When: TypeAlias = str | re.Pattern[str] | Callable[[ReceivedRequest], bool]
 
 _SHOWN_CHARACTERS = 60
 
@@ -139,6 +136,9 @@ class Reply:
         if isinstance(self.when, re.Pattern):
             return self.when.search(request.text) is not None
         return self.when(request)
+
+
+ScriptItem: TypeAlias = Reply | Fault | Callable[[ReceivedRequest], Reply | Fault]
 
 
 def say(  # noqa: PLR0913 - options of a step, by name
@@ -339,7 +339,7 @@ def as_reply(item: ScriptItem, *, functions: bool = True) -> Reply:
     """
     if isinstance(item, Reply):
         return item
-    if isinstance(item, faults.Fault):
+    if isinstance(item, Fault):
         if item.needs_answer:
             raise TypeError(
                 f"{item!r} disturbs an answer: write say(…, fault=…), or queue it with play()"

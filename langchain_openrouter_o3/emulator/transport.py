@@ -200,8 +200,17 @@ async def _result(future: Future[T]) -> T:
     token: Any = current_token().native_token
     wake = getattr(token, "call_soon_threadsafe", None) or token.run_sync_soon
     done = anyio.Event()
-    future.add_done_callback(lambda _: wake(done.set))
-    await done.wait()
+    is_waiting = True
+
+    def tell(_: Future[T]) -> None:
+        if is_waiting:  # else the event loop may be over
+            wake(done.set)
+
+    future.add_done_callback(tell)
+    try:
+        await done.wait()
+    finally:
+        is_waiting = False
     return future.result()
 
 

@@ -18,6 +18,7 @@ for name in IMPORTED:
     importlib.import_module(name)
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "emulator.md"
 # The entry point is off, so that an environment that has it and one that has not run alike.
 OPTIONS = ("-p", "no:openrouter_emulator", "-p", PLUGIN, "-p", "no:cacheprovider")
 
@@ -29,6 +30,9 @@ from langchain_openrouter_o3 import ChatOpenRouterO3
 def get_weather(city: str) -> str:
     """Get the weather."""
     return f"sunny in {city}"
+
+def agent():
+    return create_agent(ChatOpenRouterO3(), [get_weather])
 
 def ask(mode):
     agent = create_agent(ChatOpenRouterO3(max_retries=0), [get_weather])
@@ -83,6 +87,15 @@ def test_an_agent_is_tested_in_five_lines_whichever_way_it_is_called(
     """)
     assert len(source.strip().splitlines()) == 5
     results(tests, source).assert_outcomes(passed=4)
+
+
+def test_the_documented_tests_run(tests: pytest.Pytester) -> None:
+    blocks = re.findall(r"^```py\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    imports = "import pytest\nfrom langchain_openrouter_o3.emulator import faults\n"
+    first, second = blocks
+    assert len(first.splitlines()) == 5
+    tests.makepyfile(test_first=first, test_second=imports + first.partition("def ")[0] + second)
+    tests.runpytest_inprocess(*OPTIONS).assert_outcomes(passed=2)
 
 
 def test_a_failure_names_the_step_and_shows_the_exchange(tests: pytest.Pytester) -> None:
@@ -146,11 +159,14 @@ def test_faults_expectations_and_mocks_stand_beside_each_other(tests: pytest.Pyt
         from langchain_openrouter_o3 import ChatOpenRouterO3
         from langchain_openrouter_o3.emulator import faults, say
 
-        @pytest.mark.openrouter(script=[say("Hi")], faults=[faults.status(503, retry_after_ms=1)])
+        BUSY = faults.status(503, retry_after_ms=1)
+
+        @pytest.mark.openrouter(script=[say("Hi")], faults=[BUSY])
         def test_faults(openrouter):
             assert ChatOpenRouterO3(seed=4).invoke("Hello").text == "Hi"
             assert [type(each.fault) for each in openrouter.requests][1] is type(None)
-            assert openrouter.expect(contains="Hello", seed=4, stream=False, tools=()).text == "Hello"
+            found = openrouter.expect(contains="Hello", seed=4, stream=False, tools=())
+            assert found.text == "Hello"
             with pytest.raises(AssertionError, match="request 2: tools are none, not get_time"):
                 openrouter.expect(tools={"get_time"})
 
@@ -165,13 +181,15 @@ def test_faults_expectations_and_mocks_stand_beside_each_other(tests: pytest.Pyt
             assert httpx.get("https://example.com/").text == "mocked"
 
         ASKED = {"body": "", "headers": {}, "method": "GET", "uri": "https://example.com/"}
-        GIVEN = {"body": {"string": "recorded"}, "headers": {}, "status": {"code": 200, "message": ""}}
-        CASSETTE = json.dumps({"interactions": [{"request": ASKED, "response": GIVEN}], "version": 1})
+        STATUS = {"code": 200, "message": "OK"}
+        GIVEN = {"body": {"string": "recorded"}, "headers": {}, "status": STATUS}
+        EXCHANGE = {"request": ASKED, "response": GIVEN}
+        CASSETTE = json.dumps({"interactions": [EXCHANGE], "version": 1})
 
         def test_vcr(openrouter, tmp_path):
             (tmp_path / "cassette.yaml").write_text(CASSETTE)
-            with vcr.use_cassette(str(tmp_path / "cassette.yaml"), record_mode="none", serializer="json",
-                                  ignore_hosts=["127.0.0.1"]):
+            options = dict(record_mode="none", serializer="json", ignore_hosts=["127.0.0.1"])
+            with vcr.use_cassette(str(tmp_path / "cassette.yaml"), **options):
                 assert httpx.get("https://example.com/").text == "recorded"
                 assert "4" in ChatOpenRouterO3().invoke("What is 2+2?").text
         """,
@@ -213,7 +231,7 @@ WAYS = {
     "httpx on asyncio": lambda host: asyncio.run(async_get(f"http://{host}/")),
     "httpx on trio": lambda host: anyio.run(async_get, f"http://{host}/", backend="trio"),
     "socket": lambda host: socket.create_connection((host, 80)),
-    "datagram": lambda _: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"", ("192.0.2.1", 1)),
+    "datagram": lambda _: socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("192.0.2.1", 1)),
     "thread": in_thread,
     "uvloop": lambda host: uvloop.run(connect(host)),
     "uvloop's look-up": lambda host: uvloop.run(look_up(host)),
@@ -224,7 +242,8 @@ def is_refusal(error):
     errors = getattr(error, "exceptions", [error])
     return any(isinstance(each, OutsideConnectionError) for each in errors)
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("host", ["example.com", "192.0.2.1"])
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_leaves(openrouter, way, host):

@@ -295,7 +295,8 @@ def test_reasoning_has_to_come_back_once_and_in_its_place(chat: Chat) -> None:
     name = thought[1]["id"]
     doubled = chat.upstream([*messages, user("Go on."), messages[1], user("And now?")])
     assert doubled["message"] == (
-        f"Duplicate item found with id {name}. Remove duplicate items from your input and try again."
+        f"Duplicate item found with id {name}. Remove duplicate items from your input and try "
+        "again."
     )
     called = chat.message("Use get_weather for Paris.", tools=[WEATHER])
     results = [{"role": "tool", "tool_call_id": called["tool_calls"][0]["id"], "content": "sunny"}]

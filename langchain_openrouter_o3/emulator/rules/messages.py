@@ -122,7 +122,7 @@ def reasoning_is_given_once(body: JsonObject) -> None:
 
 
 def reasoning_is_unaltered(body: JsonObject) -> None:
-    """Reasoning comes back as it was sent, in its place; entries of other origin are let through."""
+    """Reasoning comes back as it was sent, in its place; that of others is let through."""
     for message in objects_at(body, "messages"):
         _check_reasoning(
             objects_at(message, "reasoning_details"),
