@@ -69,6 +69,12 @@ def test_the_command_line_alone_knows_the_emulator() -> None:
     assert outside <= {PACKAGE}
 
 
+def test_the_emulator_knows_nothing_of_the_client() -> None:
+    inside = {name for name in NAMES if name.startswith(f"{PACKAGE}.emulator")}
+    foreign = {each for name in inside for each in IMPORTS[name] & NAMES.keys()} - inside
+    assert foreign == set()
+
+
 def test_nothing_below_the_command_line_knows_it() -> None:
     above = {f"{PACKAGE}.__main__", f"{PACKAGE}._cli"}
     outside = {name for name in importers(f"{PACKAGE}._cli") if not name.startswith(tuple(above))}
