@@ -6,44 +6,45 @@ the modules `langchain_openrouter_o3.bulk` and `langchain_openrouter_o3.batch`, 
 may change.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._arguments.settings import (
-    MaxPrice,
-    Percentiles,
-    ProviderPreferences,
-    Reasoning,
-    SortConfig,
-)
 from langchain_openrouter_o3._version import __version__
-from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
-from langchain_openrouter_o3.errors import (
-    OpenRouterAPIError,
-    OpenRouterAuthenticationError,
-    OpenRouterConnectionError,
-    OpenRouterContextOverflowError,
-    OpenRouterCreditsError,
-    OpenRouterEmptyResponseError,
-    OpenRouterError,
-    OpenRouterIdleTimeoutError,
-    OpenRouterInputError,
-    OpenRouterInvalidRequestError,
-    OpenRouterMalformedResponseError,
-    OpenRouterModerationError,
-    OpenRouterNotFoundError,
-    OpenRouterOutputError,
-    OpenRouterPermissionError,
-    OpenRouterRateLimitError,
-    OpenRouterRefusalError,
-    OpenRouterStreamCutError,
-    OpenRouterTimeoutError,
-    OpenRouterTotalTimeoutError,
-    OpenRouterTruncatedError,
-)
 
 if TYPE_CHECKING:
+    from langchain_openrouter_o3._arguments.settings import (
+        MaxPrice,
+        Percentiles,
+        ProviderPreferences,
+        Reasoning,
+        SortConfig,
+    )
     from langchain_openrouter_o3._http.gate import GateFigures, gate_figures
+    from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
     from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
+    from langchain_openrouter_o3.errors import (
+        OpenRouterAPIError,
+        OpenRouterAuthenticationError,
+        OpenRouterConnectionError,
+        OpenRouterContextOverflowError,
+        OpenRouterCreditsError,
+        OpenRouterEmptyResponseError,
+        OpenRouterError,
+        OpenRouterIdleTimeoutError,
+        OpenRouterInputError,
+        OpenRouterInvalidRequestError,
+        OpenRouterMalformedResponseError,
+        OpenRouterModerationError,
+        OpenRouterNotFoundError,
+        OpenRouterOutputError,
+        OpenRouterPermissionError,
+        OpenRouterRateLimitError,
+        OpenRouterRefusalError,
+        OpenRouterStreamCutError,
+        OpenRouterTimeoutError,
+        OpenRouterTotalTimeoutError,
+        OpenRouterTruncatedError,
+    )
 
 __all__ = [
     "ChatOpenRouterO3",
@@ -82,14 +83,26 @@ __all__ = [
 ]
 
 
+_MODULES = {
+    "chat_models": ("ChatOpenRouterO3",),
+    "costs": ("CostTracker", "ModelCosts", "track_costs"),
+    "_http.gate": ("GateFigures", "gate_figures"),
+    "_arguments.settings": (
+        "MaxPrice",
+        "Percentiles",
+        "ProviderPreferences",
+        "Reasoning",
+        "SortConfig",
+    ),
+    "errors": tuple(name for name in __all__ if name.startswith("OpenRouter")),
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import on first use: the sums of costs bring langchain-core's tracers along."""
-    if name in ("CostTracker", "ModelCosts", "track_costs"):
-        from langchain_openrouter_o3 import costs  # noqa: PLC0415 - see above
-
-        return getattr(costs, name)
-    if name in ("GateFigures", "gate_figures"):
-        from langchain_openrouter_o3._http import gate  # noqa: PLC0415 - see above
-
-        return getattr(gate, name)
+    """Import on first use: the emulator and its pytest plugin need nothing of LangChain."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -19,6 +19,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ("pytester",)
+
 PACKAGE = "langchain_openrouter_o3"
 KEY = "sk-or-v1-test-key-that-must-never-show"
 

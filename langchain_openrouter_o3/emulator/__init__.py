@@ -1,27 +1,81 @@
 """A local OpenRouter for tests and offline work.
 
 It answers on the real wire, with the events, errors, usage and quirks of OpenRouter's o-series
-models, but by deterministic rules: there is no language model here, and no network.
+models, but by a script or by deterministic rules: there is no language model here, and no network.
 
-    with Emulator() as emulator:
+    with Emulator(script=[call("get_weather", city="Paris"), say("Sunny.")]) as emulator:
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
-        model.invoke("What is 2+2?")
+        ...
         print(emulator.requests[0].body)
 """
 
-try:
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import faults
     from langchain_openrouter_o3.emulator.canned import Canned
+    from langchain_openrouter_o3.emulator.conversation import ScriptError
     from langchain_openrouter_o3.emulator.fault import Fault
     from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+    from langchain_openrouter_o3.emulator.script import (
+        Pace,
+        Reply,
+        call,
+        calls,
+        fail,
+        obj,
+        refuse,
+        say,
+        think,
+    )
     from langchain_openrouter_o3.emulator.server import Emulator
-except ModuleNotFoundError as error:
-    if str(error.name).partition(".")[0] not in ("h11", "starlette", "uvicorn"):
-        raise
-    raise ModuleNotFoundError(
-        f"The emulator needs {error.name}, which comes with its extra: "
-        'pip install "langchain-openrouter-o3[emulator]"',
-        name=error.name,
-    ) from error
 
-__all__ = ["Canned", "Emulator", "Fault", "ReceivedRequest", "faults"]
+__all__ = [
+    "Canned",
+    "Emulator",
+    "Fault",
+    "Pace",
+    "ReceivedRequest",
+    "Reply",
+    "ScriptError",
+    "call",
+    "calls",
+    "fail",
+    "faults",
+    "obj",
+    "refuse",
+    "say",
+    "think",
+]
+
+_MODULES = {
+    "Canned": "canned",
+    "Emulator": "server",
+    "Fault": "fault",
+    "ReceivedRequest": "request_log",
+    "ScriptError": "conversation",
+    "faults": "faults",
+} | dict.fromkeys(
+    ("Pace", "Reply", "call", "calls", "fail", "obj", "refuse", "say", "think"), "script"
+)
+_OF_THE_EXTRA = ("h11", "starlette", "uvicorn")
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, because pytest imports this package with its plugin in every run."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_MODULES[name]}")
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] not in _OF_THE_EXTRA:
+            raise
+        raise ModuleNotFoundError(
+            f"The emulator needs {error.name}, which comes with its extra: "
+            'pip install "langchain-openrouter-o3[emulator]"',
+            name=error.name,
+        ) from error
+    return module if name == "faults" else getattr(module, name)

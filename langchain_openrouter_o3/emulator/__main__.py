@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.fault import Fault
 
 _A_LONG_TIME = 3600.0
-_RECORDING = ("record", "replay", "pace", "miss", "repeat_last", "upstream")
+_RECORDING = ("record", "replay", "timing", "miss", "repeat_last", "upstream")
 
 
 def main() -> None:
@@ -123,7 +123,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--replay", metavar="DIR", help="answer from those files")
     group.add_argument(
-        "--pace",
+        "--timing",
         type=float,
         default=0.0,
         metavar="FACTOR",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
@@ -18,39 +19,59 @@ from langchain_openrouter_o3.emulator.body import PADDING, completion_body
 from langchain_openrouter_o3.emulator.catalogue import find_model
 from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
 from langchain_openrouter_o3.emulator.completion import complete
+from langchain_openrouter_o3.emulator.conversation import ScriptError, outcome_of
 from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
 from langchain_openrouter_o3.emulator.prompt_cache import PromptCache
+from langchain_openrouter_o3.emulator.reasoning import reason
+from langchain_openrouter_o3.emulator.request_log import REQUEST
 from langchain_openrouter_o3.emulator.resources import Resources, json_response, no_such_endpoint
 from langchain_openrouter_o3.emulator.response_cache import CacheWish, ResponseCache
 from langchain_openrouter_o3.emulator.routing import Router, is_told, routing
+from langchain_openrouter_o3.emulator.script import Pace
+from langchain_openrouter_o3.emulator.steps import End, Head, Step, Wait, Write, joined, perform
 from langchain_openrouter_o3.emulator.stream import COMMENT, events
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from starlette.requests import Request
 
     from langchain_openrouter_o3.emulator.completion import Completion
+    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+    from langchain_openrouter_o3.emulator.script import Reply
+    from langchain_openrouter_o3.emulator.script_player import Script
 
 CHAT_PATH = "/api/v1/chat/completions"
+# What comes at once is written together, as it comes from OpenRouter; it costs a fifth.
+_EVENTS_PER_WRITE = 5
+_JSON_HEADERS = (("content-type", "application/json"),)
+_STREAM_HEADERS = (("content-type", "text/event-stream"), ("cache-control", "no-cache"))
 _EXPOSED = {"access-control-expose-headers": "X-Generation-Id,X-Provider-Name,cf-ray"}
 
 
 class Endpoints:
-    """The endpoints, and what they remember: prompts and answers."""
+    """The endpoints, and what they remember: prompts and answers.
+
+    Attributes:
+        script: What answers instead of the rules; None if there is no script.
+        batches: The batches that were submitted.
+    """
 
     def __init__(
         self,
         *,
         api_key: str | None,
         think_time: float,
+        pace: Pace,
         clock: Callable[[], float],
         router: Router,
     ) -> None:
         """Open for one key, or for any; `think_time` is the wait before each answer."""
+        self.script: Script | None = None
         self._api_key = api_key
         self._think_time = think_time
+        self._pace = pace
         self._cache = PromptCache()
         self._responses = ResponseCache(clock)
         self.batches = Batches(self._authorize)
@@ -69,7 +90,7 @@ class Endpoints:
         )
 
     async def chat_completions(self, request: Request) -> Response:
-        """`POST /chat/completions`: answer by the rules, whole or as a stream."""
+        """`POST /chat/completions`: answer by the script or the rules, whole or as a stream."""
         self._authorize(request)
         raw = await request.body()
         body = parse_object(raw)
@@ -79,39 +100,68 @@ class Endpoints:
         rules.check(route.body)
         wish = CacheWish.of_request(request.headers, raw)
         chat = ChatRequest.from_body(route.body)
+        received: ReceivedRequest = request.scope[REQUEST]
         kept = self._responses.find(wish) if wish else None
-        completion = kept.completion.repeated() if kept else self._complete(chat)
+        reply = None if kept or self.script is None else self._reply(self.script, received)
+        if reply is not None and reply.fault is not None and not reply.fault.needs_answer:
+            return _Performance(reply.fault.script([]))
+        completion = kept.completion.repeated() if kept else self._complete(chat, reply)
+        disturbance = reply.fault if reply else None
+        received.outcome += _outcome(completion)
         source = kept.completion.id if kept else None
         self._resources.note(request.headers, body, completion, source)
         told = routing(route.requested, chat.model.slug, failures=route.failures)
         sent = replace(completion, routing=told) if is_told(request.headers) else completion
         headers = {"x-generation-id": completion.id, **_EXPOSED}
         headers |= self._responses.headers(wish, kept) if wish else {}
-        if chat.stream:
-            headers |= {"content-type": "text/event-stream", "cache-control": "no-cache"}
-            pieces = self._streamed(sent)
-        else:
-            headers["content-type"] = "application/json"
-            pieces = self._whole(sent)
+        pace = (reply.pace if reply else None) or self._pace
+        steps: Iterable[Step] = self._steps(sent, chat, headers, pace)
         if wish and not kept:
-            pieces = self._kept(pieces, wish, completion)
-        return StreamingResponse(pieces, headers=headers)
+            steps = self._kept(steps, wish, completion)
+        if disturbance is not None:
+            steps = disturbance.script([*steps])
+        # Faults of the layer above look at the events one by one.
+        return _Performance(joined(steps, _EVENTS_PER_WRITE) if received.fault is None else steps)
 
     def forget_answers(self) -> None:
         """Empty OpenRouter's cache of answers, and what is told of them later."""
         self._responses.clear()
         self._resources.forget()
 
-    def _complete(self, chat: ChatRequest) -> Completion:
-        cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
-        return complete(chat, answer(chat), cached_tokens=cached)
+    def _reply(self, script: Script, request: ReceivedRequest) -> Reply:
+        try:
+            reply = script.next_reply(request)
+        except ScriptError as error:
+            raise self._complaint(script, error) from error
+        request.outcome = f"{reply.label} "
+        request.fault = request.fault or reply.fault
+        return reply
 
-    async def _kept(
-        self, pieces: AsyncIterator[bytes], wish: CacheWish, completion: Completion
-    ) -> AsyncIterator[bytes]:
-        """Give the pieces of an answer, and keep it when they are all given."""
-        async for piece in pieces:
-            yield piece
+    def _complete(self, chat: ChatRequest, reply: Reply | None) -> Completion:
+        cached = self._cache.cached_tokens(chat.model.slug, chat.prompt)
+        if reply is None or self.script is None:
+            said = answer(chat)
+            completion = complete(chat, said, cached_tokens=cached, reasoning=reason(chat))
+        else:
+            try:
+                completion = self.script.complete(reply, chat, cached_tokens=cached)
+            except ScriptError as error:
+                raise self._complaint(self.script, error) from error
+        return completion
+
+    def _complaint(self, script: Script, error: ScriptError) -> ApiError:
+        """Note what is wrong with the script, and refuse the request with the same words.
+
+        The status is one that no client tries again.
+        """
+        script.complaints.append(str(error))
+        return ApiError(400, f"The emulator's script: {error}", names_user=False)
+
+    def _kept(
+        self, steps: Iterable[Step], wish: CacheWish, completion: Completion
+    ) -> Iterator[Step]:
+        """Give the steps of an answer, and keep it when they are all done."""
+        yield from steps
         self._responses.keep(wish, completion)
 
     def _authorize(self, request: Request) -> None:
@@ -121,23 +171,55 @@ class Endpoints:
         if self._api_key is not None and key.strip() != self._api_key:
             raise ApiError(401, "User not found.", names_user=False)
 
-    async def _whole(self, completion: Completion) -> AsyncIterator[bytes]:
-        yield PADDING
-        await asyncio.sleep(self._think_time)
-        yield encode(completion_body(completion))
+    def _steps(
+        self, completion: Completion, chat: ChatRequest, headers: Mapping[str, str], pace: Pace
+    ) -> Iterator[Step]:
+        """Return what an answer does on the wire; each event is made when its turn comes."""
+        kind = _STREAM_HEADERS if chat.stream else _JSON_HEADERS
+        yield Head(200, (*headers.items(), *kind))
+        yield Write(COMMENT if chat.stream else PADDING)
+        yield from _wait(self._think_time)
+        waits = repeat(0.0) if pace == Pace() else pace.waits()
+        if not chat.stream:
+            # A whole body takes as long as its stream would.
+            count = 0 if pace == Pace() else sum(1 for _ in events(completion))
+            yield from _wait(sum(islice(waits, count)))
+            yield Write(encode(completion_body(completion)))
+        else:
+            for wait, event in zip(waits, events(completion), strict=False):
+                yield from _wait(wait)
+                yield Write(event)
+        yield End()
 
-    async def _streamed(self, completion: Completion) -> AsyncIterator[bytes]:
-        yield COMMENT
-        await asyncio.sleep(self._think_time)
-        for event in events(completion):
-            yield event
-            # Other streams get their turn, and a client that left is noticed.
-            await asyncio.sleep(0)
+
+class _Performance(Response):
+    """A response that does the steps of an answer."""
+
+    def __init__(self, steps: Iterable[Step]) -> None:
+        self._steps = steps
+        self.background = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Do them."""
+        del scope, receive
+        await perform(self._steps, send)
+
+
+def _wait(seconds: float) -> Iterator[Step]:
+    if seconds:
+        yield Wait(seconds)
+
+
+def _outcome(completion: Completion) -> str:
+    said = completion.answer
+    return outcome_of(said.text, said.refusal, said.tool_calls)
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
     refusal = cast("ApiError", error)
     body = refusal.body()
+    received: ReceivedRequest = request.scope[REQUEST]
+    received.outcome = f"refused with {refusal.status}: {refusal.said}"
     if request.headers.get("x-openrouter-metadata") == "enabled":
         asked = candidate_slugs(parse_object(await request.body()) or {})
         slug = next(iter(asked), "")

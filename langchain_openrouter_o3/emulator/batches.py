@@ -37,6 +37,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     parse_object,
     text_at,
 )
+from langchain_openrouter_o3.emulator.reasoning import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -293,7 +294,8 @@ class Batches:
     def _answer(self, batch: StoredBatch, body: JsonObject) -> JsonObject:
         slug = text_at(batch.body, "model").removesuffix(_BATCH)
         chat = ChatRequest.from_body({**body, "model": f"{slug}{_BATCH}"})  # for its price
-        completion = replace(complete(chat, answer(chat), cached_tokens=0), slug=slug)
+        said = complete(chat, answer(chat), cached_tokens=0, reasoning=reason(chat))
+        completion = replace(said, slug=slug)
         batch.cost += completion.usage.cost
         told = completion_body(completion)
         usage = dict(object_at(told, "usage"))

@@ -48,6 +48,7 @@ class Function:
     name: str
     description: str
     parameters: JsonObject
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class ChatRequest:
         return cls(
             slug=slug,
             model=model,
-            messages=tuple(_message(item) for item in objects_at(body, "messages")),
+            messages=messages_of(body),
             functions=tuple(_function(item) for item in function_tools(body)),
             tool_choice=_tool_choice(body.get("tool_choice")),
             parallel_tool_calls=body.get("parallel_tool_calls") is not False,
@@ -111,6 +112,11 @@ class ChatRequest:
             stream=body.get("stream") is True,
             prompt=tuple(prompt_texts(body)),
         )
+
+
+def messages_of(body: JsonObject) -> tuple[Message, ...]:
+    """Return the messages of a body."""
+    return tuple(_message(item) for item in objects_at(body, "messages"))
 
 
 def candidate_slugs(body: JsonObject) -> list[str]:
@@ -191,6 +197,7 @@ def _function(item: JsonObject) -> Function:
         name=text_at(item, "name"),
         description=text_at(item, "description"),
         parameters=object_at(item, "parameters"),
+        strict=item.get("strict") is True,
     )
 
 

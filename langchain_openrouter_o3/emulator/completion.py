@@ -8,7 +8,6 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.reasoning import reason
 from langchain_openrouter_o3.emulator.tokens import (
     count_prompt_tokens,
     count_tokens,
@@ -62,18 +61,22 @@ class Completion:
     routing: JsonObject | None = None
     created: int = field(default_factory=_now)
     suffix: str = field(default_factory=_new_suffix)
+    chosen_id: str | None = None
 
     @property
     def id(self) -> str:
         """The generation's id."""
-        return f"gen-{self.created}-{self.suffix}"
+        return self.chosen_id or f"gen-{self.created}-{self.suffix}"
 
     def repeated(self) -> Completion:
         """Return the same answer for nothing, as the cache gives it: with an id of its own."""
-        return replace(self, usage=self.usage.free(), created=_now(), suffix=_new_suffix())
+        fresh = replace(self, created=_now(), suffix=_new_suffix(), chosen_id=None)
+        return replace(fresh, usage=self.usage.free())
 
 
-def complete(request: ChatRequest, answer: Answer, *, cached_tokens: int) -> Completion:
+def complete(
+    request: ChatRequest, answer: Answer, *, cached_tokens: int, reasoning: Reasoning | None
+) -> Completion:
     """Put an answer under the request's limit, and count and price it.
 
     The limit on output tokens includes the hidden reasoning. OpenRouter says `length` for a
@@ -81,12 +84,13 @@ def complete(request: ChatRequest, answer: Answer, *, cached_tokens: int) -> Com
     arguments are broken JSON.
     """
     limit = request.max_tokens or request.model.max_completion_tokens
-    reasoning = reason(request)
     if reasoning is not None and reasoning.tokens > limit:
         reasoning = replace(reasoning, tokens=limit)
     thought = 0 if reasoning is None else reasoning.tokens
     is_cut = thought + answer.tokens > limit
     said = _cut(answer, limit - thought) if is_cut else answer
+    if reasoning is not None and said.tool_calls:
+        reasoning = replace(reasoning, call_id=said.tool_calls[0].id)
     usage = Usage(
         prompt_tokens=count_prompt_tokens(request.prompt),
         completion_tokens=min(thought + said.tokens, limit),

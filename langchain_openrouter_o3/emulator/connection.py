@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -67,7 +67,14 @@ class Connection(H11Protocol):
         self.transport.abort()
 
 
-def connection_of(scope: Scope) -> Connection:
-    """Return the connection that a request came on."""
-    connection: Connection = scope["state"]["connection"]
+class HangsUp(Protocol):
+    """What a request came on: a connection, or an exchange without a socket."""
+
+    async def hang_up(self, *, reset: bool) -> None:
+        """Break the answer off."""
+
+
+def connection_of(scope: Scope) -> HangsUp:
+    """Return what a request came on."""
+    connection: HangsUp = scope["state"]["connection"]
     return connection

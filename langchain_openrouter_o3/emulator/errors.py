@@ -33,6 +33,7 @@ class ApiError(Exception):
         self.status = status
         self.message = message
         self.metadata = metadata
+        self.said = message
         self.names_user = names_user
 
     def body(self) -> JsonObject:
@@ -74,3 +75,4 @@ class ProviderError(ApiError):
             "Provider returned error",
             {"raw": raw, "provider_name": "OpenAI", "is_byok": False},
         )
+        self.said = message

@@ -8,12 +8,23 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
-from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.batches import BATCHES_PATH
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
-from langchain_openrouter_o3.emulator.steps import End, HangUp, Head, Step, Write, perform
+from langchain_openrouter_o3.emulator.steps import (
+    ClosePort,
+    End,
+    HangUp,
+    Head,
+    Step,
+    Write,
+    perform,
+)
 
+_OWN_STEPS: dict[str, Callable[[Message], Step]] = {
+    "emulator.hang_up": lambda message: HangUp(message["reset"]),
+    "emulator.close_port": lambda message: ClosePort(message["seconds"]),
+}
 Chooser = Callable[[ReceivedRequest], Fault | None]
 
 
@@ -78,8 +89,8 @@ class _Recorder:
             headers = tuple(pair for pair in pairs if pair[0] != "content-length")
             self._steps.append(Head(message["status"], headers))
             return
-        if message["type"] == HANG_UP["type"]:  # a recorded answer may be cut
-            self._steps.append(HangUp(message["reset"]))
+        if message["type"] in _OWN_STEPS:
+            self._steps.append(_OWN_STEPS[message["type"]](message))
             return
         if message["body"]:
             self._steps.append(Write(message["body"]))

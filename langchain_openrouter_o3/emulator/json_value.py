@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TypeAlias
 
+import orjson
+
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
@@ -58,4 +60,7 @@ def compact(value: Json) -> str:
 
 def encode(value: Json) -> bytes:
     """Write JSON as bytes; a lone surrogate, which JSON allows, has no UTF-8 form and is lost."""
-    return compact(value).encode("utf-8", "replace")
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # a lone surrogate, or an integer of more than 64 bits
+        return compact(value).encode("utf-8", "replace")

@@ -9,9 +9,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from langchain_openrouter_o3.emulator import chat_request
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, OWN_MESSAGES
 from langchain_openrouter_o3.emulator.fault import Fault
-from langchain_openrouter_o3.emulator.json_value import parse_object
+from langchain_openrouter_o3.emulator.json_value import parse_object, text_at
 
 Breaker = Callable[[Scope, Message], Awaitable[None]]
 
@@ -28,7 +29,8 @@ class ReceivedRequest:
         headers: The headers, names in lower case.
         raw: The bytes of the body.
         body: The body as JSON; None if it is no object.
-        fault: What was played instead of the rules' answer or upon it; None if nothing was.
+        fault: What was played instead of the answer or upon it; None if nothing was.
+        outcome: In words, what the answer says; empty until there is one.
     """
 
     def __init__(self, method: str, path: str, headers: dict[str, str], raw: bytes) -> None:
@@ -39,11 +41,39 @@ class ReceivedRequest:
         self.raw = raw
         self.body: dict[str, Any] | None = parse_object(raw)
         self.fault: Fault | None = None
+        self.outcome = ""
         self._disconnected = threading.Event()
 
     def __repr__(self) -> str:
         """Show the request without its headers, which hold the key."""
         return f"<ReceivedRequest {self.method} {self.path} with {len(self.raw)} bytes>"
+
+    @property
+    def model(self) -> str:
+        """The slug of the model; empty if there is none."""
+        return text_at(self.body or {}, "model")
+
+    @property
+    def messages(self) -> tuple[chat_request.Message, ...]:
+        """The messages of the conversation."""
+        return chat_request.messages_of(self.body or {})
+
+    @property
+    def text(self) -> str:
+        """The text of the last message: the newest prompt, or the result of a tool."""
+        return self.messages[-1].text if self.messages else ""
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the functions that the model may call."""
+        return tuple(
+            text_at(function, "name") for function in chat_request.function_tools(self.body or {})
+        )
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is to be streamed."""
+        return (self.body or {}).get("stream") is True
 
     @property
     def disconnected(self) -> bool:

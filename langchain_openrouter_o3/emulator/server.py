@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import Future
+import weakref
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
@@ -16,10 +15,15 @@ from typing import Any, final
 import uvicorn
 from starlette.types import Message, Scope
 
-from langchain_openrouter_o3.emulator.application import Endpoints
+from langchain_openrouter_o3.emulator.application import CHAT_PATH, Endpoints
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.batches import Batches
 from langchain_openrouter_o3.emulator.connection import Connection, connection_of
+from langchain_openrouter_o3.emulator.conversation import (
+    ScriptError,
+    conversation,
+    find_expected,
+)
 from langchain_openrouter_o3.emulator.fault import Fault
 from langchain_openrouter_o3.emulator.fault_layer import (
     Chooser,
@@ -27,16 +31,21 @@ from langchain_openrouter_o3.emulator.fault_layer import (
     is_chat,
     is_of_batches,
 )
+from langchain_openrouter_o3.emulator.loop_thread import LoopThread
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.routing import Router
+from langchain_openrouter_o3.emulator.script import Pace, Reply, ScriptItem
+from langchain_openrouter_o3.emulator.script_player import Script
 from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
+from langchain_openrouter_o3.emulator.transport import EmulatorTransport
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120
 _SHUTDOWN_SECONDS = 2
+_TICK_SECONDS = 1
 
 
 @final
@@ -53,13 +62,15 @@ class Emulator:
         port: int = 0,
         api_key: str | None = None,
         think_time: float = 0.0,
+        script: Sequence[ScriptItem] | None = None,
+        pace: Pace | None = None,
         clock: Callable[[], float] = time.monotonic,
         tls_failure: TlsFailure = "alert",
         presets: Mapping[str, Mapping[str, Any]] | None = None,
         failing: Mapping[str, int] | None = None,
         record: str | Path | None = None,
         replay: str | Path | None = None,
-        pace: float = 0.0,
+        timing: float = 0.0,
         miss: Miss = "fail",
         repeat_last: bool = False,
         upstream: str | None = None,
@@ -71,6 +82,9 @@ class Emulator:
             port: The port to listen on; 0 takes any free one.
             api_key: The only key that is accepted; by default every key is.
             think_time: Seconds before the first event or the body of each answer by the rules.
+            script: What answers chat requests instead of the rules: `say`, `call`, `obj`, …; a step
+                that is left over, and a request that finds none, fail the test.
+            pace: How fast answers come; by default as fast as possible.
             clock: Counts the seconds for which OpenRouter's cache keeps an answer, and those
                 between the pieces of an answer that is recorded.
             tls_failure: How the TLS handshake fails when a client speaks https: "alert",
@@ -83,7 +97,7 @@ class Emulator:
             record: A folder: pass each request on to OpenRouter, with the caller's key or with
                 that of `OPENROUTER_API_KEY`, and write each exchange into a file there.
             replay: A folder of such files: answer from them instead of the rules.
-            pace: What the recorded seconds between pieces are multiplied with: 1 is the original
+            timing: What the recorded seconds between pieces are multiplied with: 1 is the original
                 timing, 0 waits for nothing.
             miss: What a request without a recording gets: "fail", an error that names the nearest
                 recording, or "record", OpenRouter's answer, which is recorded.
@@ -93,26 +107,34 @@ class Emulator:
 
         Raises:
             ValueError: A setting has no such value, stands beside one that excludes it or without
-                one that it needs, or a file is not a recording.
+                one that it needs, a file is not a recording, or two answers of the script have
+                one id.
             FileNotFoundError: There is nothing to replay.
             ModuleNotFoundError: "untrusted" needs trustme, which is not installed.
+            TypeError: The script has something that is no step.
         """
         self._host = host
         self._port = Port(host, port)
         self._endpoints = Endpoints(
-            api_key=api_key, think_time=think_time, clock=clock, router=Router(presets, failing)
+            api_key=api_key,
+            think_time=think_time,
+            pace=pace or Pace(),
+            clock=clock,
+            router=Router(presets, failing),
         )
+        self._endpoints.script = None if script is None else Script(script)
         self._recording = recording_application(
             record=record,
             replay=replay,
-            pace=pace,
+            timing=timing,
             miss=miss,
             repeat_last=repeat_last,
             upstream=upstream,
             clock=clock,
         )
-        if self._recording is not None and (api_key is not None or think_time):
-            raise ValueError("api_key and think_time are for answers by the rules: leave them out")
+        own = {"api_key": api_key, "think_time": think_time, "script": script, "pace": pace}
+        if self._recording is not None and (given := [name for name, each in own.items() if each]):
+            raise ValueError(f"{', '.join(given)}: not for recorded answers; leave it out")
         application = self._recording or self._endpoints.application()
         self._batch_faults = FaultLayer(application, is_of_batches)
         self._faults = FaultLayer(self._batch_faults, is_chat)
@@ -135,7 +157,9 @@ class Emulator:
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
             ),
         )
-        self._thread: threading.Thread | None = None
+        self._thread = LoopThread()
+        weakref.finalize(self, self._thread.stop)
+        self._was_started = False
 
     def __enter__(self) -> Emulator:
         """Start."""
@@ -148,8 +172,14 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop.
+
+        Raises:
+            ScriptError: Nothing else failed, but the script and the requests did not fit.
+        """
         self.stop()
+        if kind is None:
+            self.check_script()
 
     @property
     def base_url(self) -> str:
@@ -177,13 +207,73 @@ class Emulator:
         """The batches that were submitted, and the plan of what happens to them."""
         return self._endpoints.batches
 
-    def play(self, *faults: Fault) -> None:
-        """Queue answers and faults for the next chat requests, one each, before any rule applies.
+    def play(self, *items: Fault | Reply) -> None:
+        """Queue answers and faults for the next chat requests, one each.
 
         Args:
-            faults: A `Canned` answer, or what the functions of `emulator.faults` return.
+            items: Faults (a `Canned` answer, or what the functions of `emulator.faults` return)
+                are for the next requests, before any rule applies. Steps (`say`, `call`, …) go to
+                the end of the script; from then on no rule answers.
+
+        Raises:
+            ValueError: Two answers of the script have one id.
         """
-        self._faults.queue.extend(faults)
+        replies = [each for each in items if isinstance(each, Reply)]
+        self._faults.queue.extend(each for each in items if not isinstance(each, Reply))
+        if replies and self._endpoints.script is None:
+            self._endpoints.script = Script(replies)
+        elif replies and self._endpoints.script is not None:
+            self._endpoints.script.add(replies)
+
+    def transport(self) -> EmulatorTransport:
+        """Return an httpx transport to this emulator, for blocking and asynchronous clients.
+
+        It needs neither `start` nor a socket. Faults that break a connection are the errors that
+        httpx has for them; a TLS handshake does not happen.
+        """
+        return EmulatorTransport(self._log, self._thread, lambda: self._server.is_closed)
+
+    def conversation(self) -> str:
+        """Return the requests so far and their answers as text; no header is in it."""
+        return conversation(self._chat_requests())
+
+    def check_script(self) -> None:
+        """Check that every step of the script was played, and that every request found one.
+
+        Raises:
+            ScriptError: The text names the steps, and shows the conversation.
+        """
+        script = self._endpoints.script
+        wrong = [] if script is None else script.check()
+        if wrong:
+            raise ScriptError("\n".join([*wrong, "", self.conversation()]))
+
+    def expect(
+        self,
+        *,
+        tools: Collection[str] | None = None,
+        calls: Collection[str] | None = None,
+        contains: str | None = None,
+        **parameters: Any,
+    ) -> ReceivedRequest:
+        """Return the first chat request that is as expected in everything that is given.
+
+        Args:
+            tools: The names of all functions that it offers.
+            calls: The names of all functions that were called in its conversation.
+            contains: A part of the text of one of its messages.
+            **parameters: Parameters of the body, such as `model`, `stream` or `seed`.
+
+        Raises:
+            AssertionError: There is none; the text tells what each request lacks.
+        """
+        return find_expected(
+            self._chat_requests(),
+            tools=tools,
+            calls=calls,
+            contains=contains,
+            parameters=parameters,
+        )
 
     def disturb(self, chooser: Chooser | None) -> None:
         """Let a function choose a fault for each chat request that finds the queue empty.
@@ -213,18 +303,17 @@ class Emulator:
         Raises:
             RuntimeError: The emulator is not running.
         """
-        if self._thread is None or not self._thread.is_alive():
+        if not self._server.started or self._server.should_exit:
             raise RuntimeError("an emulator that is not running refuses every connection")
-        loop = self._server.loop.result()
-        asyncio.run_coroutine_threadsafe(self._server.close_port(), loop).result()
+        self._thread.submit(self._server.close_port()).result()
         try:
             yield
         finally:
-            if self._thread.is_alive():
-                asyncio.run_coroutine_threadsafe(self._server.open_port(), loop).result()
+            if self._thread.is_running:
+                self._thread.submit(self._server.open_port()).result()
 
     def reset(self) -> None:
-        """Forget the requests so far, the cached answers, faults that nobody met, the chooser.
+        """Forget requests, cached answers, faults that were not met, the chooser, and the script.
 
         A replay begins again with the first recording of each request.
         """
@@ -237,6 +326,7 @@ class Emulator:
         self._endpoints.forget_answers()
         if self._recording is not None:
             self._recording.rewind()
+        self._endpoints.script = None
 
     def start(self) -> None:
         """Start listening; clients can connect as soon as this returns.
@@ -245,27 +335,23 @@ class Emulator:
             OSError: The address cannot be listened on.
             RuntimeError: The emulator was started before.
         """
-        if self._thread is not None:
+        if self._was_started:
             raise RuntimeError("an emulator starts only once")
-        listener = self._port.listen()
-        self._thread = threading.Thread(
-            target=self._serve,
-            args=(listener,),
-            name="openrouter-emulator",
-            daemon=True,
-        )
-        self._thread.start()
+        with contextlib.ExitStack() as undo:
+            # Uvicorn closes the listener itself once it has it.
+            listener = undo.enter_context(self._port.listen())
+            self._was_started = True
+            self._thread.submit(self._server.listen(listener)).result()
+            undo.pop_all()
 
     def stop(self) -> None:
         """Drop every connection and wait until the server is gone; safe to repeat."""
-        if self._thread is not None:
-            self._server.should_exit = True
-            self._thread.join()
+        if self._thread.is_running:
+            self._thread.submit(self._server.end()).result()
+        self._thread.stop()
 
-    def _serve(self, listener: socket.socket) -> None:
-        # Uvicorn closes the listener itself, except when it is stopped before it has started.
-        with listener:
-            asyncio.run(self._server.serve([listener]))
+    def _chat_requests(self) -> list[ReceivedRequest]:
+        return [each for each in self._log.requests if each.path == CHAT_PATH]
 
     async def _break(self, scope: Scope, message: Message) -> None:
         if message["type"] == HANG_UP["type"]:
@@ -280,10 +366,11 @@ class _Server(uvicorn.Server):
 
     def __init__(self, port: Port, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self.loop: Future[asyncio.AbstractEventLoop] = Future()
         self._port = port
         self._closed_by = 0
         self._opening: asyncio.Task[None] | None = None
+        self._over = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
 
     def connections(self) -> Iterator[Connection]:
         """Return the connections that are open now."""
@@ -291,14 +378,36 @@ class _Server(uvicorn.Server):
             if isinstance(connection, Connection):
                 yield connection
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if not self.loop.done():
-            self.loop.set_result(asyncio.get_running_loop())
+    async def listen(self, listener: socket.socket) -> None:
+        """Serve on a socket until `end`; return as soon as it does."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup([listener])
+        self._serving = asyncio.ensure_future(self.main_loop())
+
+    async def end(self) -> None:
+        """Close the port, and drop every connection with its answer."""
+        self.should_exit = True
+        self._over.set()
+        if self._serving is not None:
+            await self._serving
+            await self.shutdown()
+
+    async def main_loop(self) -> None:
+        """Keep the `date` header right; uvicorn's own loop looks ten times a second for an end."""
+        while not self.should_exit:
+            await self.on_tick(0)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._over.wait(), _TICK_SECONDS)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether connections are refused for a while."""
+        return self._closed_by > 0
 
     async def close_port(self) -> None:
         self._closed_by += 1
-        if self._closed_by > 1:
+        if self._closed_by > 1 or not self.started:
             return
         for server in self.servers:
             server.close()
@@ -309,15 +418,20 @@ class _Server(uvicorn.Server):
 
     async def open_port(self) -> None:
         self._closed_by -= 1
-        if not self._closed_by and not self.should_exit:
+        if not self._closed_by and self.started and not self.should_exit:
             await super().startup([self._port.release()])
 
     def open_port_soon(self) -> None:
         self._opening = asyncio.ensure_future(self.open_port())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Uvicorn would let running answers finish; `RequestLog` cancels those it sees dropped.
+        """Abort the connections: `RequestLog` cancels the answers of those it sees dropped."""
+        del sockets
+        for server in self.servers:
+            server.close()
         for connection in self.connections():
             connection.transport.abort()
-        await super().shutdown(sockets)
+        # Uvicorn would wait a tenth of a second more here, and look again every tenth.
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=_SHUTDOWN_SECONDS)
         self._port.close()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, RESET, close_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from starlette.types import Message, Send
 
@@ -114,6 +114,24 @@ async def perform(steps: Iterable[Step], send: Send) -> None:
     """Do all steps of an answer."""
     for step in steps:
         await step.perform(send)
+
+
+def joined(steps: Iterable[Step], most: int) -> Iterator[Step]:
+    """Return the steps with up to so many pieces that follow each other in one write.
+
+    The first piece stands alone, so that a client sees it before the others are made.
+    """
+    is_first = True
+    pieces: list[bytes] = []
+    for step in steps:
+        if isinstance(step, Write):
+            pieces.append(step.data)
+        if pieces and (is_first or len(pieces) == most or not isinstance(step, Write)):
+            yield Write(b"".join(pieces))
+            pieces.clear()
+            is_first = False
+        if not isinstance(step, Write):
+            yield step
 
 
 def _piece(data: bytes) -> Message:

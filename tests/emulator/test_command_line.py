@@ -68,7 +68,7 @@ def settings_of(process: subprocess.Popen[str]) -> tuple[str, dict[str, str]]:
 def test_it_records_and_replays_and_tells_what_changed(tmp_path: Path) -> None:
     folder = str(tmp_path / "recordings")
     recording = ("--record", folder, "--upstream")
-    replay = ("--replay", folder, "--pace", "0.1", "--miss", "fail", "--repeat-last")
+    replay = ("--replay", folder, "--timing", "0.1", "--miss", "fail", "--repeat-last")
     told: list[str] = []
     with Emulator() as upstream:
         for options, answers in (

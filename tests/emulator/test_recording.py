@@ -328,9 +328,9 @@ def test_the_pace_is_the_original_a_scale_of_it_or_none(tmp_path: Path) -> None:
     recording["response"]["seconds"] = recording["response"]["body"][0]["seconds"] = 7200.0
     path.write_text(json.dumps(recording))
     for pace in (0.0, 1e-9):
-        with Emulator(replay=tmp_path, pace=pace) as replay:
+        with Emulator(replay=tmp_path, timing=pace) as replay:
             assert "slow" in ask(replay).text
-    with Emulator(replay=tmp_path, pace=1) as replay, pytest.raises(httpx.ReadTimeout):
+    with Emulator(replay=tmp_path, timing=1) as replay, pytest.raises(httpx.ReadTimeout):
         send("POST", f"{replay.base_url}/chat/completions", json=HELLO, timeout=0.1)
 
 

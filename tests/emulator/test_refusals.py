@@ -19,6 +19,8 @@ OPEN = "'additionalProperties' is required to be supplied and to be false."
 INCOMPLETE = (
     "'required' is required to be supplied and to be an array including every key in properties."
 )
+ORPHAN = "No tool call found for function call output with call_id {}."
+OPEN_CALL = "No tool output found for function call call_1."
 IMAGE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 
 
@@ -247,12 +249,12 @@ def test_an_overlong_tool_call_id_is_refused(chat: Chat) -> None:
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        ([user("Hi"), result()], "a preceding message with 'tool_calls'"),
-        ([user("Hi"), call(), result("call_2")], "a preceding message with 'tool_calls'"),
-        ([user("Hi"), call(), result(), result()], "a preceding message with 'tool_calls'"),
-        ([user("Hi"), call(), user("?"), result()], "respond to each 'tool_call_id'"),
-        ([user("Hi"), call()], "Without a response: call_1"),
-        ([user("Hi"), call(), call("call_2"), result("call_2")], "Without a response: call_1"),
+        ([user("Hi"), result()], ORPHAN.format("call_1")),
+        ([user("Hi"), call(), result("call_2")], ORPHAN.format("call_2")),
+        ([user("Hi"), call(), result(), result()], ORPHAN.format("call_1")),
+        ([user("Hi"), call(), user("?"), result()], OPEN_CALL),
+        ([user("Hi"), call()], OPEN_CALL),
+        ([user("Hi"), call(), call("call_2"), result("call_2")], OPEN_CALL),
     ],
 )
 def test_calls_and_results_have_to_pair(
@@ -260,7 +262,8 @@ def test_calls_and_results_have_to_pair(
     messages: list[dict[str, Any]],
     words: str,
 ) -> None:
-    assert words in chat.upstream(messages)["message"]
+    said = chat.upstream(messages)
+    assert (said["message"], said["param"]) == (words, "input")
 
 
 def test_encrypted_reasoning_has_to_come_back_unaltered(chat: Chat) -> None:
@@ -282,6 +285,35 @@ def test_encrypted_reasoning_has_to_come_back_unaltered(chat: Chat) -> None:
         {key: value for key, value in entries[1].items() if key != "data"},
     ):
         assert chat.upstream(replayed(altered))["code"] == "invalid_encrypted_content"
+    changed = chat.upstream(replayed(entries[0] | {"summary": "Something else."}, entries[1]))
+    assert changed["message"].endswith("Encrypted content could not be decrypted or parsed.")
+
+
+def test_reasoning_has_to_come_back_once_and_in_its_place(chat: Chat) -> None:
+    messages = [user("Hello"), chat.message("Hello")]
+    thought = messages[1]["reasoning_details"]
+    name = thought[1]["id"]
+    doubled = chat.upstream([*messages, user("Go on."), messages[1], user("And now?")])
+    assert doubled["message"] == (
+        f"Duplicate item found with id {name}. Remove duplicate items from your input and try "
+        "again."
+    )
+    called = chat.message("Use get_weather for Paris.", tools=[WEATHER])
+    results = [{"role": "tool", "tool_call_id": called["tool_calls"][0]["id"], "content": "sunny"}]
+    chat.answer([*messages, user("Paris?"), called, *results])
+    for broken, item in (
+        ([user("Hello"), messages[1] | {"reasoning_details": thought[::-1]}, user("?")], name),
+        (
+            [
+                *(user("Hello"), messages[1] | {"reasoning_details": called["reasoning_details"]}),
+                *(user("Paris?"), called | {"reasoning_details": thought}, *results),
+            ],
+            called["reasoning_details"][1]["id"],
+        ),
+    ):
+        assert chat.upstream(broken)["message"] == (
+            f"Item '{item}' of type 'reasoning' was provided without its required following item."
+        )
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def call_tools(request: ChatRequest, turn: Turn) -> tuple[ToolCall, ...]:
         calls = calls[:1]
     seed = "\0".join(request.prompt)
     return tuple(
-        ToolCall(_call_id(f"{seed}\0{number}"), name, arguments)
+        ToolCall(call_id(f"{seed}\0{number}"), name, arguments)
         for number, (name, arguments) in enumerate(calls)
     )
 
@@ -132,6 +132,7 @@ def _parsed(call: ToolCall) -> Json:
     return parsed
 
 
-def _call_id(seed: str) -> str:
+def call_id(seed: str) -> str:
+    """Return the id of a call, the same for the same seed."""
     digest = hashlib.sha256(seed.encode("utf-8", "replace")).digest()
     return "call_" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_ID_CHARACTERS])

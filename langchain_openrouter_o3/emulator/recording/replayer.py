@@ -34,7 +34,7 @@ def recording_application(  # noqa: PLR0913 - each is a documented setting of th
     *,
     record: str | Path | None,
     replay: str | Path | None,
-    pace: float,
+    timing: float,
     miss: Miss,
     repeat_last: bool,
     upstream: str | None,
@@ -46,7 +46,7 @@ def recording_application(  # noqa: PLR0913 - each is a documented setting of th
         ValueError: A setting has no meaning, or one that needs another stands alone.
         FileNotFoundError: There is nothing to replay.
     """
-    _check(record, replay, pace, miss, repeat_last=repeat_last)
+    _check(record, replay, timing, miss, repeat_last=repeat_last)
     if upstream is not None and record is None and miss != "record":
         raise ValueError('upstream is asked only with record, or with replay and miss="record"')
     upstream = OPENROUTER if upstream is None else upstream
@@ -57,10 +57,10 @@ def recording_application(  # noqa: PLR0913 - each is a documented setting of th
     folder = RecordingFolder(Path(replay))
     if miss == "record":
         recorder = Recorder(folder, upstream=upstream, clock=clock, replaces=False)
-        return Replayer(folder, pace=pace, repeat_last=repeat_last, recorder=recorder)
+        return Replayer(folder, timing=timing, repeat_last=repeat_last, recorder=recorder)
     if not folder.load():
         raise FileNotFoundError(f"replay: there is no recording in {replay}; make some with record")
-    return Replayer(folder, pace=pace, repeat_last=repeat_last, recorder=None)
+    return Replayer(folder, timing=timing, repeat_last=repeat_last, recorder=None)
 
 
 class Replayer:
@@ -74,7 +74,7 @@ class Replayer:
         self,
         folder: RecordingFolder,
         *,
-        pace: float,
+        timing: float,
         repeat_last: bool,
         recorder: Recorder | None,
     ) -> None:
@@ -82,7 +82,7 @@ class Replayer:
 
         Args:
             folder: Where the files are.
-            pace: What the seconds between two pieces are multiplied with.
+            timing: What the seconds between two pieces are multiplied with.
             repeat_last: Whether the last recording of a request answers all further ones.
             recorder: What answers a request without a recording; None refuses it.
 
@@ -90,7 +90,7 @@ class Replayer:
             ValueError: A file in the folder is not a recording.
         """
         self._folder = folder
-        self._pace = pace
+        self._timing = timing
         self._repeat_last = repeat_last
         self._recorder = recorder
         self.rewind()
@@ -107,7 +107,7 @@ class Replayer:
         request, _ = recorded_request(scope)
         exchange = self._take(request_key(request))
         if exchange is not None:
-            await perform(_steps(exchange.response, self._pace), send)
+            await perform(_steps(exchange.response, self._timing), send)
         elif self._recorder is not None:
             await self._recorder(scope, receive, send)
         else:
@@ -134,7 +134,7 @@ class Replayer:
 def _check(
     record: str | Path | None,
     replay: str | Path | None,
-    pace: float,
+    timing: float,
     miss: str,
     *,
     repeat_last: bool,
@@ -145,19 +145,19 @@ def _check(
         )
     if miss not in get_args(Miss):
         raise ValueError(f"miss is one of {', '.join(get_args(Miss))}, not {miss!r}")
-    if not (math.isfinite(pace) and pace >= 0):
+    if not (math.isfinite(timing) and timing >= 0):
         raise ValueError(
-            f"pace is a factor of at least 0 (0: no waits, 1: as recorded), not {pace}"
+            f"timing is a factor of at least 0 (0: no waits, 1: as recorded), not {timing}"
         )
-    if replay is None and (pace or repeat_last or miss != "fail"):
-        raise ValueError("pace, miss and repeat_last say how to replay, so they need replay")
+    if replay is None and (timing or repeat_last or miss != "fail"):
+        raise ValueError("timing, miss and repeat_last say how to replay, so they need replay")
 
 
-def _steps(response: RecordedResponse, pace: float) -> list[Step]:
+def _steps(response: RecordedResponse, timing: float) -> list[Step]:
     steps: list[Step] = [
-        Wait(response.seconds * pace),
+        Wait(response.seconds * timing),
         Head(response.status, tuple(response.headers.items())),
     ]
     for piece in response.body:
-        steps += [Wait(piece.seconds * pace), Write(piece.raw)]
+        steps += [Wait(piece.seconds * timing), Write(piece.raw)]
     return [*steps, HangUp() if response.cut else End()]

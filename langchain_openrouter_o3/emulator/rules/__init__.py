@@ -48,6 +48,7 @@ RULES: tuple[Callable[[JsonObject], None], ...] = (
     parameters.token_limit_is_large_enough,
     messages.tool_call_ids_are_short,
     messages.tool_messages_answer_calls,
+    messages.reasoning_is_given_once,
     messages.reasoning_is_unaltered,
     tools.tools_are_functions_or_server_tools,
     tools.names_are_valid,

@@ -10,7 +10,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
-from langchain_openrouter_o3.emulator.reasoning import is_altered
+from langchain_openrouter_o3.emulator.reasoning import is_altered, is_sealed, leads_to_one_of
 
 _ROLES = frozenset({"assistant", "developer", "system", "tool", "user"})
 _PARTS = frozenset({"file", "image_url", "input_audio", "text", "video_url"})
@@ -86,40 +86,82 @@ def tool_call_ids_are_short(body: JsonObject) -> None:
 
 
 def tool_messages_answer_calls(body: JsonObject) -> None:
-    """Each call is followed by its result, and each result follows its call."""
+    """Each call is followed by its result, and each result follows its call.
+
+    These are the sentences of OpenAI's Responses API, which serves all models here.
+    """
     open_ids: list[str] = []
-    messages = objects_at(body, "messages")
-    for index, message in enumerate(messages):
+    for message in objects_at(body, "messages"):
         if message["role"] != "tool":
-            _refuse_unanswered(open_ids, index)
+            _refuse_unanswered(open_ids)
             open_ids = [text_at(call, "id") for call in objects_at(message, "tool_calls")]
         elif text_at(message, "tool_call_id") in open_ids:
             open_ids.remove(text_at(message, "tool_call_id"))
         else:
             raise ProviderError(
-                "Invalid parameter: a message with role 'tool' must be a response to a preceding "
-                "message with 'tool_calls'.",
-                param=f"messages.[{index}].role",
+                "No tool call found for function call output with call_id "
+                f"{text_at(message, 'tool_call_id')}.",
+                param="input",
             )
-    _refuse_unanswered(open_ids, len(messages))
+    _refuse_unanswered(open_ids)
+
+
+def reasoning_is_given_once(body: JsonObject) -> None:
+    """No reasoning item is there twice."""
+    seen: set[str] = set()
+    for message in objects_at(body, "messages"):
+        for entry in objects_at(message, "reasoning_details"):
+            name = text_at(entry, "id")
+            if name.startswith("rs_") and name in seen:
+                raise ProviderError(
+                    f"Duplicate item found with id {name}. Remove duplicate items from your input "
+                    "and try again.",
+                    param="input",
+                )
+            seen.add(name)
 
 
 def reasoning_is_unaltered(body: JsonObject) -> None:
-    """Encrypted reasoning comes back as it was sent; entries of other origin are let through."""
+    """Reasoning comes back as it was sent, in its place; that of others is let through."""
     for message in objects_at(body, "messages"):
-        for entry in objects_at(message, "reasoning_details"):
-            if is_altered(entry):
-                raise ProviderError(
-                    f"The encrypted content for item {entry.get('id')} could not be verified.",
-                    param=None,
-                    code="invalid_encrypted_content",
-                )
-
-
-def _refuse_unanswered(ids: list[str], index: int) -> None:
-    if ids:
-        raise ProviderError(
-            "An assistant message with 'tool_calls' must be followed by tool messages that "
-            f"respond to each 'tool_call_id'. Without a response: {', '.join(ids)}",
-            param=f"messages.[{index}].role",
+        _check_reasoning(
+            objects_at(message, "reasoning_details"),
+            {text_at(call, "id") for call in objects_at(message, "tool_calls")},
         )
+
+
+def _check_reasoning(entries: list[JsonObject], call_ids: set[str]) -> None:
+    summary, sealed = "", ""
+    for entry in entries:
+        if "summary" in entry:
+            summary += text_at(entry, "summary")
+        elif is_sealed(entry):
+            sealed = str(entry.get("id"))
+            _refuse_altered(entry, summary)
+            if not leads_to_one_of(entry, call_ids):
+                raise _lonely(sealed)
+            summary = ""
+    if summary and sealed:
+        raise _lonely(sealed)
+
+
+def _refuse_altered(entry: JsonObject, summary: str) -> None:
+    if is_altered(entry, summary):
+        raise ProviderError(
+            f"The encrypted content for item {entry.get('id')} could not be verified. Reason: "
+            "Encrypted content could not be decrypted or parsed.",
+            param=None,
+            code="invalid_encrypted_content",
+        )
+
+
+def _lonely(name: str) -> ProviderError:
+    return ProviderError(
+        f"Item '{name}' of type 'reasoning' was provided without its required following item.",
+        param="input",
+    )
+
+
+def _refuse_unanswered(ids: list[str]) -> None:
+    if ids:
+        raise ProviderError(f"No tool output found for function call {ids[0]}.", param="input")
