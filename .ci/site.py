@@ -1,10 +1,12 @@
 """Build the documentation: `python3 .ci/site.py` writes `.site`; `--serve` shows it meanwhile.
 
 A misspelt word, a link of ours that leads nowhere and a page without its Markdown twin are errors.
+`--links` lists the addresses of others, which are not asked for here.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 
 from environment import ROOT, python_with_requirements, run
@@ -30,7 +32,17 @@ def without_twin() -> list[str]:
     ]
 
 
+def links_of_others() -> list[str]:
+    """Return the addresses in the documentation that are not ours."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    found = {link.rstrip(".,;:") for link in re.findall(r"https://[^\s()<>`\"'|]+", text)}
+    return sorted(link for link in found if "/langchain-openrouter-o3" not in link)
+
+
 if __name__ == "__main__":
+    if "--links" in sys.argv[1:]:
+        sys.exit(print("\n".join(links_of_others())))
     python = python_with_requirements(PINS, name=".venv-docs")
     if "--serve" in sys.argv[1:]:
         sys.exit(run([str(python), "-m", "zensical", "serve"]))

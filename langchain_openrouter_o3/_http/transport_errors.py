@@ -76,7 +76,7 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         used. Nothing is raised here, where the words of a broken header are.
     """
     without_frames(error)
-    words = _words_of(error)
+    words = _words_of(error).removesuffix(".")
     if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
         return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
     if isinstance(error, library.LocalProtocolError):
