@@ -146,7 +146,9 @@ SECRETS = {
     "its random part alone": response(KEY.rpartition("-")[2].encode(), JSON),
     "an escaped one": response(json.dumps({"raw": json.dumps({"a": f"\n{KEY}"})}).encode(), JSON),
     "another provider's": response(b'{"a":"key sk-proj-Abc_123-x9 or xai-%s"}' % (b"A1" * 20)),
-    "a bearer token": response(b"authorization: Bearer abcdefghijklmnop"),
+    "a bearer token": response(b"authorization: Bearer abcdefghijklm0p"),
+    "basic authorization": response(b"Basic " + base64.b64encode(KEY.encode())),
+    "capitals": response(KEY.upper().encode()),
     "account ids": response(f'{{"user_id":"{USER}","o":"org_{USER[5:]}"}}'.encode(), JSON),
     "a header": response(b"{}", f"x-openrouter-note: {KEY}", f"x-key: {KEY}", f"set-cookie: {KEY}"),
     "a compressed one": response(gzip.compress(KEY.encode()), "content-encoding: gzip"),
@@ -179,8 +181,10 @@ def test_no_recording_has_a_key(
         for piece in recording["response"]["body"]
     )
     assert not received or len(whole) == len(received)
-    for secret in (KEY, KEY[9:], USER[5:], "9c1d", "abcdefghijklmnop", "Abc_123", "A1A1A1"):
-        assert secret.encode() not in written + whole
+    found = (written + whole).lower()
+    encoded = base64.b64encode(KEY.encode()).decode()
+    for secret in (KEY, KEY[9:], encoded, USER[5:], "9c1d", "abcdefghijklm0p", "Abc_123", "A1A1"):
+        assert secret.lower().encode() not in found
         assert secret not in caplog.text
     with Emulator(replay=tmp_path) as replay:
         try:
@@ -191,8 +195,9 @@ def test_no_recording_has_a_key(
 
 
 def test_words_that_resemble_secrets_stay(tmp_path: Path) -> None:
-    words = b'{"a": "task-specific risk-averse user_preferences org_chart sk-learn bearer of news"}'
-    record(tmp_path, response(words, JSON))
+    words = b"task-specific user_preferences org-chart sk-learn bearer responsibilities"
+    words += b" Basic Self-Attention"
+    record(tmp_path, response(words))
     assert files(tmp_path)[0]["response"]["body"][0]["text"].encode() == words
 
 

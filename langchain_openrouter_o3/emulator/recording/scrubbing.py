@@ -46,18 +46,20 @@ _SHORTEST_FRAGMENT = 16
 # Where a word begins: not inside another one, but right after an escape of JSON or of a URL, too.
 _START = rb"(?:(?<![A-Za-z0-9_-])|(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2}))"
 # Errors show keys with their middle left out.
-_KEY = rb"[A-Za-z0-9_*-]+(?:(?:\.{2,}|\xe2\x80\xa6)[A-Za-z0-9_*-]+)*"
+_LEFT_OUT = rb"(?:\.{2,}|\*+|\xe2\x80\xa6)"
+_KEY = rb"[A-Za-z0-9_*-]+(?:" + _LEFT_OUT + rb"[A-Za-z0-9_*-]+)*"
 _PATTERNS = tuple(
-    re.compile(pattern)
+    re.compile(pattern, re.IGNORECASE)
     for pattern in (
         rb"(sk-or-v[0-9]+-)" + _KEY,
         _START + rb"(sk-(?:or|proj|ant|svcacct|admin)-)" + _KEY,
         _START + rb"(sk-)(?=[A-Za-z0-9_*.-]{8})" + _KEY,
-        _START + rb"(xai-|gsk_|hf_|ghp_|github_pat_|AIza|AKIA)[A-Za-z0-9_-]{16,}",
-        _START + rb"(eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-        rb"((?i:bearer)(?: |%20|\+))[A-Za-z0-9._~+/*-]{8,}=*",
-        # The digit tells an id from a word: `user_preferences` stays.
-        rb"((?:user|org)_)(?:[A-Za-z0-9]{20,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{8,})",
+        _START + rb"(xai-|gsk_|hf_|ghp_|github_pat_|(?-i:AIza|AKIA))[A-Za-z0-9_-]{16,}",
+        _START + rb"(xai-|gsk_|hf_|(?-i:AIza))[A-Za-z0-9_-]*" + _LEFT_OUT + rb"[A-Za-z0-9_-]+",
+        _START + rb"((?-i:eyJ))[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+        # The digit tells a token or an id from a word: `user_preferences` stays.
+        rb"((?:bearer|basic)(?: |%20|\+))(?=[a-z_.~+/*-]*[0-9])[a-z0-9_.~+/*-]{8,}=*",
+        rb"((?:user|org)[_-])(?:[A-Za-z0-9]{20,}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{8,})",
     )
 )
 
@@ -89,9 +91,9 @@ class Scrubber:
 
     def raw(self, data: bytes) -> bytes:
         """Return bytes of the same length without credentials."""
-        for spelling in _spellings(self.secrets):
-            data = data.replace(spelling, b"0" * len(spelling))
-        for pattern in _PATTERNS:
+        spellings = [b"()" + re.escape(spelling) for spelling in _spellings(self.secrets)]
+        known = [re.compile(spelling, re.IGNORECASE) for spelling in spellings]
+        for pattern in (*known, *_PATTERNS):
             data = pattern.sub(_zeroed, data)
         return data
 
