@@ -333,7 +333,8 @@ def main() -> int:
         found = asyncio.run(run_all(base_url, int(rows), str(Path(folder) / "run.db")))
         print(json.dumps(found))
         return 0
-    for run, told in ((run_peer, given.peer), (run_curve, given.curve)):
+    ways: list[tuple[Callable[..., Any], Any]] = [(run_peer, given.peer), (run_curve, given.curve)]
+    for run, told in ways:
         if told:
             name, base_url, rows = told
             print(json.dumps(asyncio.run(run(name, base_url, int(rows)))))
