@@ -24,6 +24,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from langchain_core.runnables import RunnableLambda
+
 from benchmarks import bulk_plots
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import abulk, bulk
@@ -178,25 +180,46 @@ def cpu(rows: int, rounds: int = 7) -> list[Figure]:
 # --- Other ways ---
 
 
+def _model_of(name: str, base_url: str) -> Any:
+    if not name.startswith("ChatOpenAI"):
+        return ChatOpenRouterO3(base_url=base_url, api_key="any")
+    from langchain_openai import ChatOpenAI
+    from pydantic import SecretStr
+
+    return ChatOpenAI(base_url=base_url, api_key=SecretStr("any"), model="openai/o3-mini")
+
+
+async def _ask(name: str, chain: Any, rows: int) -> None:
+    if name.endswith("abatch"):
+        await chain.abatch([*prompts(rows)], {"max_concurrency": _WORKERS}, return_exceptions=True)
+    else:
+        async for _ in abulk(chain, prompts(rows), max_concurrency=_WORKERS):
+            pass
+
+
 async def run_peer(name: str, base_url: str, rows: int) -> dict[str, float]:
     """Ask for all rows in another way, in this process, and tell what it took."""
-    if name.startswith("ChatOpenAI"):
-        from langchain_openai import ChatOpenAI
-        from pydantic import SecretStr
-
-        model: Any = ChatOpenAI(base_url=base_url, api_key=SecretStr("any"), model="openai/o3-mini")
-    else:
-        model = ChatOpenRouterO3(base_url=base_url, api_key="any")
+    model = _model_of(name, base_url)
     await model.abatch([*prompts(100)])
     gc.collect()
     before, began = resident(), time.process_time()
-    if name.endswith("abatch"):
-        await model.abatch([*prompts(rows)], {"max_concurrency": _WORKERS}, return_exceptions=True)
-    else:
-        async for _ in abulk(model, prompts(rows), max_concurrency=_WORKERS):
-            pass
+    await _ask(name, model, rows)
     took = time.process_time() - began
     return {"grown": (resident() - before) / _MB, "cpu": took / rows * 1e6}
+
+
+async def run_curve(name: str, base_url: str, rows: int) -> list[tuple[int, float]]:
+    """Do the same, and tell how memory grows meanwhile."""
+    model = _model_of(name, base_url)
+    await model.abatch([*prompts(100)])
+    gc.collect()
+    curve = bulk_plots.Curve(rows, resident)
+
+    async def ask(text: str) -> Any:
+        return curve.step(await model.ainvoke(text))
+
+    await _ask(name, RunnableLambda(ask), rows)
+    return curve.points
 
 
 def peers(rows: int) -> list[Figure]:
@@ -300,6 +323,7 @@ def main() -> int:
     )
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--peer", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--curve", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--plot", action="store_true", help="draw docs/images/bulk-*.svg instead")
     names = ["memory", "cpu", "peers", "kills", "ctrl-c", "storm", "limit"]
     parser.add_argument("part", nargs="*", help=f"some of {', '.join(names)}; all if none")
@@ -309,12 +333,14 @@ def main() -> int:
         found = asyncio.run(run_all(base_url, int(rows), str(Path(folder) / "run.db")))
         print(json.dumps(found))
         return 0
-    if given.peer:
-        name, base_url, rows = given.peer
-        print(json.dumps(asyncio.run(run_peer(name, base_url, int(rows)))))
-        return 0
+    ways: list[tuple[Callable[..., Any], Any]] = [(run_peer, given.peer), (run_curve, given.curve)]
+    for run, told in ways:
+        if told:
+            name, base_url, rows = told
+            print(json.dumps(asyncio.run(run(name, base_url, int(rows)))))
+            return 0
     if given.plot:
-        print(*bulk_plots.draw([given.rows // 10, given.rows // 2, given.rows]), sep="\n")
+        print(*bulk_plots.draw(given.rows), sep="\n")
         return 0
     parts: dict[str, Callable[[], list[Figure]]] = {
         "memory": lambda: memory(given.rows),

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +26,19 @@ GATES = {True: ("with the gate", "#0b8a83"), False: ("without (rate_gate=False)"
 STORM_ROWS, STORM_WORKERS = 3000, 200
 STORM_SECONDS = Plan.storm_seconds
 _STEP = 0.1
+_POINTS = 30
+_GREY = "#8b949e"
 _STYLE = """<style>
 text { fill: #24292f !important; font-family: sans-serif !important }
 @media (prefers-color-scheme: dark) { text { fill: #e6edf3 !important } }
 </style>"""
 
 
-def draw(sizes: list[int]) -> list[Path]:
+def draw(rows: int) -> list[Path]:
     """Measure, and write both pictures.
 
     Args:
-        sizes: Numbers of rows.
+        rows: Of the picture of memory.
 
     Returns:
         The files.
@@ -43,27 +49,51 @@ def draw(sizes: list[int]) -> list[Path]:
     except ImportError:
         sys.exit("Plots need matplotlib: pip install matplotlib")
     plt.switch_backend("svg")
-    grey = "#8b949e"
-    edges = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), grey)
+    edges = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), _GREY)
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bulk", **edges})
     FOLDER.mkdir(exist_ok=True)
     return [
-        _save(_draw_memory(plt, measure_memory(sizes)), FOLDER / "bulk-memory.svg"),
+        _save(_draw_memory(plt, measure_memory(rows)), FOLDER / "bulk-memory.svg"),
         _save(_draw_storm(plt, measure_storm()), FOLDER / "bulk-storm.svg"),
     ]
 
 
-def measure_memory(sizes: list[int]) -> dict[str, list[tuple[int, float]]]:
-    """Return for each way the rows and the MB that memory has grown by, each in a new process."""
-    return {name: [(size, _grown(name, size)) for size in sizes] for name in WAYS}
+def measure_memory(rows: int) -> dict[str, list[tuple[int, float]]]:
+    """Return for each way how many rows were done and the MB that memory had grown by then."""
+    with ThreadPoolExecutor(len(WAYS)) as pool:
+        return dict(zip(WAYS, pool.map(partial(_curve_of, rows), WAYS), strict=True))
 
 
-def _grown(name: str, rows: int) -> float:
+def _curve_of(rows: int, name: str) -> list[tuple[int, float]]:
+    """Measure one way in a process of its own."""
     with Server() as server:
-        command = [sys.executable, "-m", "benchmarks.bulk", "--peer", name, server.base_url]
+        command = [sys.executable, "-m", "benchmarks.bulk", "--curve", name, server.base_url]
         told = subprocess.run([*command, str(rows)], stdout=subprocess.PIPE, check=True).stdout
-    grown: float = json.loads(told)["grown"]
-    return grown
+    points: list[tuple[int, float]] = json.loads(told)
+    return points
+
+
+class Curve:
+    """Notes how memory grows with the rows that are done."""
+
+    def __init__(self, rows: int, resident: Callable[[], int]) -> None:
+        """Begin with memory as it is now.
+
+        Args:
+            rows: How many there will be.
+            resident: Tells the resident memory in bytes.
+        """
+        self._every = max(1, rows // _POINTS)
+        self._resident, self._first, self._done = resident, resident(), 0
+        self.points: list[tuple[int, float]] = [(0, 0.0)]
+
+    def step(self, answer: Any) -> Any:
+        """Count a row."""
+        self._done += 1
+        if self._done % self._every == 0:
+            gc.collect()
+            self.points.append((self._done, (self._resident() - self._first) / 1024**2))
+        return answer
 
 
 def measure_storm() -> dict[bool, tuple[list[int], int]]:
@@ -85,9 +115,11 @@ def _storm(*, rate_gate: bool) -> tuple[list[int], int]:
 
 
 def _draw_memory(pyplot: Any, measured: dict[str, list[tuple[int, float]]]) -> Any:
-    figure, axes = _axes(pyplot, "rows, a hundred at once", "MB that memory has grown by")
+    figure, axes = _axes(
+        pyplot, "rows that are done, a hundred at once", "MB that memory has grown by"
+    )
     for name, points in measured.items():
-        axes.plot(*zip(*points, strict=True), "o-", color=WAYS[name], label=name)
+        axes.plot(*zip(*points, strict=True), color=WAYS[name], label=name)
     axes.xaxis.set_major_formatter("{x:,.0f}")
     _legend(axes)
     return figure
@@ -104,9 +136,9 @@ def _draw_storm(pyplot: Any, measured: dict[bool, tuple[list[int], int]]) -> Any
         for number, count in enumerate(measured[True][0])
         if count >= STORM_ROWS // 3 - 1
     )
-    axes.axvspan(begins, begins + STORM_SECONDS, color="#8b949e", alpha=0.2, linewidth=0)
-    axes.text(begins + 0.2, 50, "429 to everything", color="#8b949e")
-    axes.axhline(STORM_ROWS, color="#8b949e", linestyle=":")
+    axes.axvspan(begins, begins + STORM_SECONDS, color=_GREY, alpha=0.2, linewidth=0)
+    axes.text(begins + 0.2, 50, "429 to everything", color=_GREY)
+    axes.axhline(STORM_ROWS, color=_GREY, linestyle=":")
     _legend(axes)
     return figure
 

@@ -171,7 +171,7 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path: Path) -> None:
     import resource
 
-    chain = RunnableLambda(lambda text: text * 50)
+    chain: Any = RunnableLambda(lambda text: text * 50)
     with SharedJournal(tmp_path) as journal:
         list(bulk(chain, ["row-1"], key=by_prompt, journal=journal))
         (file,) = tmp_path.iterdir()

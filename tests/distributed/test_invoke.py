@@ -146,13 +146,13 @@ def test_a_key_does_not_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     cloudpickle = pytest.importorskip("cloudpickle")
     monkeypatch.setenv("OPENROUTER_API_KEY", "a-key-of-a-gateway")
     secret, model = "a-key-of-a-gateway", ChatOpenRouterO3(api_key=SECRET)
-    held = [lambda: ChatOpenRouterO3(api_key=SECRET[:] + secret), lambda: secret]
+    held: list[Any] = [lambda: ChatOpenRouterO3(api_key=SECRET[:] + secret), lambda: secret]
     held.append(lambda: ChatOpenRouterO3(api_key="sk-or-v1-0123456789abcdef"))
     for make in held:
         with pytest.raises(OpenRouterInputError, match="it holds a key"):
             cloudpickle.dumps(Invoke(make, key="id", journal=tmp_path))
     # A model leaves its key behind by itself; and a function of a module is sent as a name.
-    for make in (lambda: model, make_model):
+    for make in (lambda: itemgetter("text") | model, make_model):
         written = cloudpickle.dumps(Invoke(make, key="id", journal=tmp_path))
         assert SECRET.encode() not in written
         assert pickle.loads(written).key == "id"
@@ -165,17 +165,11 @@ def test_each_worker_has_its_share_and_a_replaced_one_has_none(
     invoke = Invoke(lambda: chain, key="id", journal=tmp_path, actors=2, budget="0.02")
     with pytest.raises(BudgetError, match=r"budget=0\.01 USD"):
         list(map(invoke, (rows(20, first) for first in range(0, 1000, 20))))
-    (tmp_path / f"{invoke.name}-1.jsonl").touch()  # of the other worker
-    replaced = _other_process(invoke)
+    replaced = Invoke(lambda: chain, key="id", journal=tmp_path, actors=2, budget="0.02")
+    for number in range(2):
+        (tmp_path / f"{replaced.name}-{number}.jsonl").touch()  # of the first two workers
     with pytest.raises(BudgetError, match="all shares"):
         replaced(rows(1, 999))
-
-
-def _other_process(invoke: Invoke) -> Invoke:
-    from langchain_openrouter_o3 import ray
-
-    ray._WORKERS.pop((invoke.name, ray.os.getpid()))
-    return invoke
 
 
 def test_ray_is_given_actors(make_chain: Any, tmp_path: Path) -> None:
