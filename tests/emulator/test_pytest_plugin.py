@@ -41,11 +41,11 @@ def ask(mode):
         return agent.invoke(given)["messages"][-1].text
     if mode == "ainvoke":
         return asyncio.run(agent.ainvoke(given))["messages"][-1].text
+    options = {"stream_mode": ["messages", "values"]}  # for the first the model streams
     async def gather():
-        return [piece async for piece in agent.astream(given, stream_mode="messages")]
-    pieces = asyncio.run(gather()) if mode == "astream" else agent.stream(
-        given, stream_mode="messages")
-    return "".join(each.text for each, _ in pieces if each.type == "AIMessageChunk")
+        return [piece async for piece in agent.astream(given, **options)]
+    pieces = asyncio.run(gather()) if mode == "astream" else [*agent.stream(given, **options)]
+    return pieces[-1][1]["messages"][-1].text
 '''
 
 
