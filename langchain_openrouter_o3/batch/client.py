@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -79,18 +79,26 @@ class Account:
         headers: Of each request, in an object that shows none of their values.
     """
 
-    def __init__(self, model: ModelFields, headers: RequestHeaders | None = None) -> None:
+    def __init__(
+        self,
+        model: ModelFields,
+        *,
+        bound: Mapping[str, Any] | None = None,
+        headers: RequestHeaders | None = None,
+    ) -> None:
         """Take what a model asks with.
 
         Args:
             model: Its key, address, time limits and client.
+            bound: Arguments that are bound to it, which may be headers.
             headers: Those of a request that a chain has made, if there is one.
 
         Raises:
             OpenRouterAuthenticationError: There is no key.
         """
         self.base_url = usable_base_url(model.base_url)
-        self.headers = headers or request_headers(model, {}, model.http_client, stream=False)
+        own = model.http_client or model.http_async_client  # which may carry credentials
+        self.headers = headers or request_headers(model, bound or {}, own, stream=False)
         self.timeout = to_timeout(model.timeout).as_dict()
         self.blocking_client: Any = model.http_client
         self.async_client: Any = model.http_async_client

@@ -83,7 +83,9 @@ class Engine:
         self._runnable = chain
         self._chain = Chain() if chain is None else read_chain(chain)
         self._is_plain = chain is not None and is_plain(chain)
-        self._model: Any = model or (None if chain is None else find_model(chain))
+        found, bound = (None, dict[str, Any]()) if chain is None else find_model(chain)
+        self._model: Any = model or found
+        self._bound = bound if model is None else {}
         self._is_blocking = is_blocking
         self._account: Account | None = None
 
@@ -175,7 +177,7 @@ class Engine:
         """
         asked = call.request.url.removesuffix("/chat/completions")
         if self._account is None:
-            self._account = Account(self._model or _default_model(), call.request.headers)
+            self._account = Account(self._model or _default_model(), headers=call.request.headers)
             self._account.base_url = asked
             self._check_address(ledger, asked)
         same = self._account.headers.raw() == call.request.headers.raw()
@@ -195,7 +197,7 @@ class Engine:
             OpenRouterAuthenticationError: There is no key.
         """
         if self._account is None:
-            self._account = Account(self._model or _default_model())
+            self._account = Account(self._model or _default_model(), bound=self._bound)
             self._check_address(ledger, self._account.base_url)
         return BatchClient(self._account, is_blocking=self._is_blocking)
 

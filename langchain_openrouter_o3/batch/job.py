@@ -15,14 +15,13 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from langchain_openrouter_o3.batch.engine import Engine, Options
 from langchain_openrouter_o3.batch.ledger import is_job, opened, read_metadata, write_metadata
+from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
 from langchain_openrouter_o3.bulk.progress import Display
 from langchain_openrouter_o3.bulk.run import LoopThread
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.batch.ledger import Batch
     from langchain_openrouter_o3.bulk.progress import Watcher
     from langchain_openrouter_o3.bulk.rows import Row
 
@@ -43,77 +41,6 @@ T = TypeVar("T")
 _POLL = (10.0, 120.0)
 _SLOWER = 1.5  # each wait is longer by this factor
 _JITTER = 0.25  # share of a wait that chance takes away
-
-
-@dataclass(frozen=True)
-class BatchInfo:
-    """One batch of a job.
-
-    Attributes:
-        number: In the job, from 1.
-        id: OpenRouter's; None before it is known.
-        state: "planned", "sending" (it is not known whether it was stored), "sent", "fetched" or
-            "deleted".
-        status: OpenRouter's word, such as "in_progress"; None before the first.
-        model: The slug.
-        total: How many requests it has.
-        completed: How many of them are answered.
-        failed: How many have failed.
-        cost: USD, once OpenRouter tells it.
-        error: Why it has failed as a whole.
-        expires_at: When it expires, in UTC, if OpenRouter tells it.
-    """
-
-    number: int
-    id: str | None
-    state: str
-    status: str | None
-    model: str
-    total: int
-    completed: int
-    failed: int
-    cost: Decimal | None
-    error: str | None
-    expires_at: datetime | None
-
-
-@dataclass(frozen=True)
-class JobStatus:
-    """How far a job is.
-
-    Attributes:
-        batches: Its batches, of all rounds so far.
-    """
-
-    batches: tuple[BatchInfo, ...]
-
-    @property
-    def requests(self) -> int:
-        """How many requests the batches have."""
-        return sum(batch.total for batch in self.batches)
-
-    @property
-    def completed(self) -> int:
-        """How many are answered."""
-        return sum(batch.completed for batch in self.batches)
-
-    @property
-    def failed(self) -> int:
-        """How many have failed."""
-        return sum(batch.failed for batch in self.batches)
-
-    @property
-    def cost(self) -> Decimal:
-        """USD, as far as OpenRouter has told it."""
-        return sum((batch.cost for batch in self.batches if batch.cost), Decimal(0))
-
-    @property
-    def is_over(self) -> bool:
-        """Whether no batch will change any more; a further round may follow."""
-        over = ("completed", "failed", "expired", "cancelled")
-        return all(
-            each.state in ("fetched", "deleted") or each.status in over for each in self.batches
-        )
 
 
 class BatchJob(Generic[V]):
@@ -323,7 +250,7 @@ class BatchJob(Generic[V]):
 
     async def _status(self, *, is_blocking: bool) -> JobStatus:
         batches = await self._engine(is_blocking=is_blocking).poll()
-        return JobStatus(tuple(_info_of(batch) for batch in batches))
+        return JobStatus(tuple(info_of(batch) for batch in batches))
 
     async def _wait(
         self,
@@ -349,7 +276,7 @@ class BatchJob(Generic[V]):
         finally:
             display.stop()
         with opened(self.store) as ledger:
-            return JobStatus(tuple(_info_of(batch) for batch in ledger.batches()))
+            return JobStatus(tuple(info_of(batch) for batch in ledger.batches()))
 
 
 def submit_batch(  # noqa: PLR0913 - each is a documented choice, by name
@@ -513,23 +440,6 @@ def _options(max_concurrency: int, on_error: str, config: RunnableConfig | None)
 def _check_count(name: str, value: Any, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise OpenRouterInputError(f"{name}={value!r} is no whole number from 1 to {most:,}.")
-
-
-def _info_of(batch: Batch) -> BatchInfo:
-    expires = batch.expires
-    return BatchInfo(
-        number=batch.number,
-        id=batch.id,
-        state=batch.state,
-        status=batch.status,
-        model=batch.model,
-        total=batch.total,
-        completed=batch.completed,
-        failed=batch.failed,
-        cost=None if batch.cost is None else Decimal(batch.cost),
-        error=batch.error,
-        expires_at=None if expires is None else datetime.fromtimestamp(expires, timezone.utc),
-    )
 
 
 def _blocking(work: Coroutine[Any, Any, T]) -> T:

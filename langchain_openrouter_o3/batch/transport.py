@@ -18,6 +18,7 @@ from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.prompts import BasePromptTemplate
 
 from langchain_openrouter_o3._arguments.fields import ModelFields
+from langchain_openrouter_o3._arguments.parameters import read_call
 from langchain_openrouter_o3._http.driver import Unanswered
 from langchain_openrouter_o3._http.steps import Reply, Send, TransportFailure
 from langchain_openrouter_o3._json import decode, is_object, is_text
@@ -281,9 +282,18 @@ def _is_model(step: Any) -> bool:
     return isinstance(step, BaseChatModel)
 
 
-def find_model(chain: Any) -> Any:
-    """Return the first model of this package in a chain; None if none is to be seen."""
-    return next((each for each in objects_of(chain) if isinstance(each, ModelFields)), None)
+def find_model(chain: Any) -> tuple[Any, dict[str, Any]]:
+    """Return the first model of this package in a chain, and the arguments that are bound to it.
+
+    Returns:
+        None and nothing if none is to be seen.
+    """
+    seen = objects_of(chain)
+    model = next((each for each in seen if isinstance(each, ModelFields)), None)
+    if model is None:
+        return None, {}
+    bound = (each.kwargs for each in seen if getattr(each, "bound", None) is model)
+    return model, read_call(next(bound, {}))
 
 
 def answers(call: Collected, known: list[Known]) -> bool:

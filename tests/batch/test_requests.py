@@ -134,6 +134,17 @@ def test_all_rows_have_one_key_and_one_address(
         BatchJob(store, model=elsewhere).status()
 
 
+def test_headers_that_are_bound_go_with_every_request_of_a_job(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    chain: Any = model.bind(extra_headers={"x-tenant": "a"})
+    job = submit_batch(chain, ["echo a"], store=store)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert {each.headers["x-tenant"] for each in emulator.requests} == {"a"}
+    assert KEY.encode() not in store.read_bytes()
+
+
 def test_models_and_providers_have_batches_of_their_own(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
