@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import shlex
 import subprocess
 import sys
 import venv
@@ -14,41 +16,63 @@ CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 OLDEST = (3, 10)
 
 
-def python_with(
-    extras: str, *, constraints: Path | None = CONSTRAINTS, name: str = ".venv"
-) -> Path:
+def python_with(extras: str, *, constraints: Path | None = CONSTRAINTS, packages: str = "") -> Path:
     """Return the interpreter of an environment that has the package and these extras.
+
+    There is one environment for each version of Python; the Python that runs this makes it.
 
     Args:
         extras: Names of optional dependencies, separated by commas.
         constraints: Pinned versions; None for the newest of everything, looked up each day.
-        name: Folder of the environment, below the project.
+        packages: "-lowest" or "-newest" for an environment with other packages.
     """
-    if sys.version_info < OLDEST:
-        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version}.")
-    folder = ROOT / name
+    _check_python()
+    folder = ROOT / f".venv-{sys.version_info.major}.{sys.version_info.minor}{packages}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / f"installed-{extras}"
     wanted = _fingerprint(extras, constraints)
-    if not (python.exists() and stamp.exists() and stamp.read_text() == wanted):
-        print(f"Preparing {name} (once; takes about a minute) …", file=sys.stderr, flush=True)
-        if not python.exists():
-            venv.create(folder, with_pip=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        pinned = ["--upgrade", "--upgrade-strategy=eager"]
-        if constraints is not None:
-            pinned = ["-c", str(constraints)]
-        subprocess.run([*pip, *pinned, "-e", f"{ROOT}[{extras}]"], check=True)
-        stamp.write_text(wanted)
+    if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return python
+    print(f"Preparing {folder.name} (once; takes about a minute) …", file=sys.stderr, flush=True)
+    _create(folder)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pinned = ["--upgrade", "--upgrade-strategy=eager"]
+    if constraints is not None:
+        pinned = ["-c", str(constraints)]
+    if subprocess.run([*pip, *pinned, "-e", f"{ROOT}[{extras}]"], check=False).returncode:
+        sys.exit("pip could not install the packages; its own words are above.")
+    stamp.write_text(wanted)
     return python
 
 
 def run(command: list[str]) -> int:
-    """Run a command in the project and return its exit code."""
+    """Run a command where the caller stands, and return its exit code."""
     try:
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+        return subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return 130
+
+
+def typed_command() -> str:
+    """Return the words that called this script, without its arguments, ready to be pasted."""
+    return shlex.join(sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1])
+
+
+def _check_python() -> None:
+    if sys.version_info < OLDEST:
+        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version}.")
+    if importlib.util.find_spec("ensurepip") is None:
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        sys.exit(f"This Python cannot make environments. On Debian: apt install {package}")
+
+
+def _create(folder: Path) -> None:
+    """Make an environment, unless this very Python has made it before."""
+    maker = f"{sys.base_prefix} {sys.version}"
+    stamp = folder / "made-by"
+    if not (stamp.exists() and stamp.read_text() == maker):
+        venv.create(folder, with_pip=True, clear=True)
+        stamp.write_text(maker)
 
 
 def _fingerprint(extras: str, constraints: Path | None) -> str:
