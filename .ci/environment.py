@@ -24,17 +24,17 @@ def python_with(extras: str, *, constraints: Path | None = CONSTRAINTS, packages
     Args:
         extras: Names of optional dependencies, separated by commas.
         constraints: Pinned versions; None for the newest of everything, looked up each day.
-        packages: "-lowest" or "-newest" for an environment with other packages.
+        name: Folder of the environment, below the project; the version of Python is appended.
     """
     _check_python()
-    folder = ROOT / f".venv-{sys.version_info.major}.{sys.version_info.minor}{packages}"
+    folder = ROOT / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / f"installed-{extras}"
     wanted = _fingerprint(extras, constraints)
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     print(f"Preparing {folder.name} (once; takes about a minute) …", file=sys.stderr, flush=True)
-    _create(folder)
+    _make(folder)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     pinned = ["--upgrade", "--upgrade-strategy=eager"]
     if constraints is not None:
@@ -66,7 +66,7 @@ def _check_python() -> None:
         sys.exit(f"This Python cannot make environments. On Debian: apt install {package}")
 
 
-def _create(folder: Path) -> None:
+def _make(folder: Path) -> None:
     """Make an environment, unless this very Python has made it before."""
     maker = f"{sys.base_prefix} {sys.version}"
     stamp = folder / "made-by"

@@ -22,11 +22,11 @@ if __name__ == "__main__":
         arguments.remove("--lowest")
         typed += " --lowest"
         lowest = ROOT / "tests" / "constraints-lowest.txt"
-        python = python_with("test", constraints=lowest, packages="-lowest")
+        python = python_with("test", constraints=lowest, name=".venv-lowest")
     elif "--newest" in arguments:
         arguments.remove("--newest")
         typed += " --newest"
-        python = python_with("test", constraints=None, packages="-newest")
+        python = python_with("test", constraints=None, name=".venv-newest")
         run([str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze"])
     else:
         python = python_with("test")
