@@ -16,7 +16,9 @@ CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 OLDEST = (3, 10)
 
 
-def python_with(extras: str, *, constraints: Path | None = CONSTRAINTS, packages: str = "") -> Path:
+def python_with(
+    extras: str, *, constraints: Path | None = CONSTRAINTS, name: str = ".venv"
+) -> Path:
     """Return the interpreter of an environment that has the package and these extras.
 
     There is one environment for each version of Python; the Python that runs this makes it.

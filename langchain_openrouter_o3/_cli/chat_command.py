@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import sys
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ from langchain_openrouter_o3._terminal.terminal import one_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from langchain_core.messages import AIMessage
 
@@ -181,18 +182,31 @@ class History:
         self.messages += messages
         self._unwritten += messages
         lines = [json.dumps(message_to_dict(message)) + "\n" for message in self._unwritten]
-        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-            file.write("".join(lines))
+        with _writing(self.file):
+            descriptor = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+                file.write("".join(lines))
         self._unwritten.clear()
+
+
+@contextmanager
+def _writing(file: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadArgumentError(
+            f"{file}: {error.strerror}. Conversations are kept there; XDG_STATE_HOME says where."
+        ) from error
 
 
 def _open_history(given: argparse.Namespace) -> History:
     if given.file is None:
         system = [] if given.system is None else [SystemMessage(given.system)]
+        folder = _folder()
+        with _writing(folder):  # before an answer is paid for that cannot be kept
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         now = f"{datetime.now(timezone.utc):%Y-%m-%dT%H-%M-%S}-{os.getpid()}"
-        return History(_folder() / f"{now}.jsonl", [*system], is_new=True)
+        return History(folder / f"{now}.jsonl", [*system], is_new=True)
     if given.system is not None:
         raise BadArgumentError("--system: a conversation that goes on keeps its instructions")
     file = Path(given.file) if given.file else _latest()

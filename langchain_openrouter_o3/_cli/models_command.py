@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_openrouter_o3._cli.answer import write_json
 from langchain_openrouter_o3._cli.connection import build_model, connect, has_key
@@ -109,16 +109,21 @@ def _offered(*, emulator: bool) -> list[Listed]:
 
 
 def _read(entry: dict[str, Any]) -> Listed:
-    prices = entry.get("pricing") or {}
+    prices = _part(entry, "pricing")
     return Listed(
         str(entry.get("id")),
         str(entry.get("name")),
         entry.get("context_length"),
-        (entry.get("top_provider") or {}).get("max_completion_tokens"),
+        _part(entry, "top_provider").get("max_completion_tokens"),
         _per_million(prices.get("prompt")),
         _per_million(prices.get("input_cache_read")),
         _per_million(prices.get("completion")),
     )
+
+
+def _part(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    value = entry.get(name)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _per_million(price: Any) -> float | None:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from markdown_it import MarkdownIt
 from rich.markdown import Markdown
+from rich.segment import Segment
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # A reader shall see all that was written: HTML, definitions of links and addresses of images stay
 # text, and so does the backslash of LaTeX.
@@ -43,12 +49,32 @@ class MarkdownBlocks:
         return rest
 
 
-def rendered(text: str) -> Markdown:
-    """Prepare Markdown for rich; its lines are kept, and links show their addresses."""
+def render_lines(text: str, console: Console) -> list[list[Segment]]:
+    """Render Markdown by rich; its lines are kept, and links show their addresses.
+
+    Args:
+        text: The Markdown.
+        console: Where it is going to be shown.
+
+    Returns:
+        Lines without the blanks that rich appends.
+    """
     markdown = Markdown(text, code_theme="ansi_dark", hyperlinks=False)
     markdown.parsed = _PARSER.parse(text)
     for token in markdown.parsed:
         for child in token.children or ():
             if child.type == "softbreak":
                 child.type = "hardbreak"
-    return markdown
+    return [_without_blanks(line) for line in console.render_lines(markdown, pad=False)]
+
+
+def _without_blanks(line: list[Segment]) -> list[Segment]:
+    while line and not line[-1].text.strip(" ") and not _is_coloured(line[-1]):
+        line = line[:-1]
+    if line and not _is_coloured(line[-1]):
+        line = [*line[:-1], Segment(line[-1].text.rstrip(" "), line[-1].style)]
+    return line
+
+
+def _is_coloured(segment: Segment) -> bool:
+    return segment.style is not None and segment.style.bgcolor is not None

@@ -13,7 +13,7 @@ from rich.segment import SegmentLines
 from rich.spinner import Spinner
 from rich.text import Text
 
-from langchain_openrouter_o3._terminal.markdown import MarkdownBlocks, rendered
+from langchain_openrouter_o3._terminal.markdown import MarkdownBlocks, render_lines
 from langchain_openrouter_o3._terminal.terminal import Style, Terminal, visible
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class RichTerminal(Terminal):
 
     def _unfinished(self) -> SegmentLines:
         rest = self._blocks.rest if self._blocks is not None else ""
-        lines = self._console.render_lines(rendered(rest), pad=False)
+        lines = render_lines(rest, self._console)
         return SegmentLines(lines[1 - self._console.height :], new_lines=True)
 
     def _print(self, markdown: str) -> None:
@@ -137,7 +137,8 @@ class RichTerminal(Terminal):
         if markdown.strip():
             if not self._newlines:
                 self._console.print()
-            self._console.print(rendered(markdown))
+            lines = render_lines(markdown, self._console)
+            self._console.print(SegmentLines(lines, new_lines=True))
             self._newlines = 0
 
     def _move(self, frame: Callable[[], RenderableType]) -> None:

@@ -69,7 +69,8 @@ def test_nobody_reads_to_the_end(tmp_path: Path) -> None:
 def test_the_package_does_not_import_the_command_line() -> None:
     code = (
         "import sys, langchain_openrouter_o3; "
-        "found = {'rich', 'langchain_openrouter_o3._cli'} & set(sys.modules); "
+        "found = {f'langchain_openrouter_o3.{room}' for room in ('_cli', '_terminal')} "
+        "& set(sys.modules); "
         "sys.exit(str(found) if found else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=SECONDS)

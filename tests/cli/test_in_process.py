@@ -19,6 +19,7 @@ from langchain_openrouter_o3._cli import main as entry
 from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3.emulator import Canned, faults
+from tests.transport.raw_server import Peer, RawServer
 from tests.wire import chunk, ending, error, sse, to_json, usage
 
 from .conftest import KEY
@@ -377,7 +378,8 @@ def test_a_question_that_failed_is_not_kept(
     failed = command("chat", text="one\ntwo\n")
     assert (failed.code, failed.out) == (1, "")
     assert failed.err.startswith("error: Poor")
-    assert not state.exists()
+    assert command("chat", "--emulator", text="").err == f"{EMULATED}\n"
+    assert not [*state.iterdir()]
     assert prompts(server) == ["one"]
 
 
@@ -412,6 +414,9 @@ def test_what_cannot_be_continued(
         file.parent.mkdir(parents=True)
         file.write_text(content)
     assert reason in command("chat", "-c", str(file)).err
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.touch()
+    assert f"{state}: File exists. Conversations are kept there" in command("chat").err
     assert not server.requests
 
 
@@ -448,6 +453,32 @@ def test_the_models_that_openrouter_offers(server: Emulator, command: Command) -
     }
     (request,) = server.requests
     assert "authorization" not in {name.lower() for name in request.headers}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        ("200 OK", b'{"data": [{"id": "a/b", "pricing": {"prompt": "-1"}}]}', "a/b"),
+        ("200 OK", b'{"data": 1}', "GET /models gave no list"),
+        ("200 OK", b"no JSON", "GET /models gave no list"),
+        ("503 Gone", b'{"error": {"code": 503, "message": "Later"}}', "error: Later"),
+    ],
+)
+def test_odd_lists_of_models(
+    command: Command, monkeypatch: pytest.MonkeyPatch, status: str, body: bytes, told: str
+) -> None:
+    def answer(peer: Peer) -> None:
+        peer.read_head()
+        peer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n\r\n".encode(), body)
+
+    with RawServer(answer) as raw:
+        monkeypatch.setenv("OPENROUTER_API_BASE", raw.base_url)
+        monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+        done = command("models")
+    assert told in (done.err or done.out)
+    assert done.code == ("no list" in told or "error" in told)
+    if done.out:
+        assert done.out.split()[-6:] == ["a/b", *[UNKNOWN] * 5]
 
 
 # --- Terminals, the tour, and how it ends ---

@@ -30,9 +30,9 @@ def test_an_answer_has_a_spinner_thoughts_text_and_a_table(server: Emulator) -> 
     assert server.requests
     assert "Thinking 0 s" in terminal.text
     assert "\x1b[2m**Reading" in terminal.output
-    assert "\n\n2+2 = 4. The emulator can calculate" in terminal.text
+    assert "\n2+2 = 4. The emulator can calculate" in terminal.text
     assert terminal.text.rstrip().splitlines()[-1].startswith("answer ")
-    assert terminal.output.count(HIDE_CURSOR) == terminal.output.count(SHOW_CURSOR) == 1
+    assert terminal.output.count(HIDE_CURSOR) == terminal.output.count(SHOW_CURSOR) == 2
 
 
 def test_the_tour_fits_into_60_columns() -> None:
@@ -42,7 +42,7 @@ def test_the_tour_fits_into_60_columns() -> None:
     assert "Thinking" in terminal.text
     lines = [line.rpartition("\r")[2] for line in terminal.text.splitlines()]
     assert "The embedded emulator answers (rules, no language model)." in lines
-    assert [line for line in lines if len(line) > 60] == []
+    assert [line for line in lines[:-1] if len(line) > 60] == []  # the last is to be pasted
 
 
 def test_no_color_means_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_ctrl_c_ends_a_stream_quietly(server: Emulator) -> None:
         assert terminal.code() == 130
     assert "Traceback" not in terminal.text
     assert "never" not in terminal.text
-    assert terminal.text.endswith("One two^C\n")
+    assert terminal.text.endswith("One two\n")
     assert server.requests[0].wait_disconnected(SECONDS)
 
 
@@ -112,9 +112,10 @@ def test_a_conversation_goes_on_after_a_failure(
         terminal.press(b"repeat 1 words\n")
         terminal.wait_for("error: Poor")
         terminal.press(b"repeat 2 words\n")
-        terminal.wait_for("word1 word2")
+        wait_until(lambda: terminal.text.count("> ") == 3)  # it listens again
         terminal.press(b"\x04")
         assert terminal.code() == 0
+    assert "word1 word2" in terminal.text
     assert "To go on: " in terminal.text
     body = server.requests[1].body
     assert body is not None
