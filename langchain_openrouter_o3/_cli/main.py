@@ -1,4 +1,4 @@
-"""The command line's entry: the table of subcommands, and how a command ends."""
+"""The command line's entry: which subcommand it is, and how it ends."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3 import OpenRouterError, OpenRouterInputError
-from langchain_openrouter_o3._cli.options import BadArgumentError
+from langchain_openrouter_o3._cli.options import SUBCOMMANDS, BadArgumentError
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 from langchain_openrouter_o3._terminal.terminal import one_line
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 NAME = "openrouter-o3"
-# The module `<name>_command` of this folder has `run(arguments, command)`, and says in the first
-# line of its docstring what it does. It is imported only when it is called.
-SUBCOMMANDS = ("bulk", "chat", "models", "tour")
 _WITHOUT_SUBCOMMAND = "prompt"
 
 _FAILED, _BAD_ARGUMENTS = 1, 2

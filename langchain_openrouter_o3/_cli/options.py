@@ -1,4 +1,4 @@
-"""What was typed: options that commands share, the words of a prompt, files and schemas."""
+"""What can be typed: subcommands, options that they share, prompts, files and schemas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
+
+SUBCOMMANDS = {
+    "chat": "a conversation, which --continue takes up again",
+    "bulk": "a prompt for every row of a file",
+    "models": "models with their limits and prices",
+    "tour": "what the Python package does, step by step",
+}
+"""Each is a module `<name>_command` of this folder, imported when it is called, with a function
+`run(arguments, command)`. What is none of these is a prompt."""
 
 _STANDARD_INPUT = "-"
 

@@ -23,6 +23,7 @@ from langchain_openrouter_o3._cli.connection import (
     telling_of_repetitions,
 )
 from langchain_openrouter_o3._cli.options import (
+    SUBCOMMANDS,
     BadArgumentError,
     add_model_options,
     model_settings,
@@ -46,10 +47,7 @@ Ask OpenAI's o3-mini through OpenRouter.
 What is piped in is joined to the words. Without both: a short tour of ChatOpenRouterO3."""
 _EXAMPLES = """\
 subcommands (each has --help):
-  %(prog)s chat      a conversation, which --continue takes up again
-  %(prog)s bulk      a prompt for every row of a file
-  %(prog)s models    models with their limits and prices
-  %(prog)s tour      what the Python package does, step by step
+{subcommands}
 
 examples:
   %(prog)s "Why is the sky blue?"
@@ -61,6 +59,7 @@ environment:
   OPENROUTER_API_KEY   the key; without it, --emulator
   OPENROUTER_API_BASE  another address than OpenRouter's
   NO_COLOR             plain text on a terminal, too"""
+_SUBCOMMANDS = "\n".join(f"  {name:9} {about}" for name, about in SUBCOMMANDS.items())
 
 
 def run(arguments: Sequence[str], command: str) -> None:
@@ -87,7 +86,7 @@ def run(arguments: Sequence[str], command: str) -> None:
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
-    parser = new_parser(command, _ABOUT, _EXAMPLES)
+    parser = new_parser(command, _ABOUT, _EXAMPLES.format(subcommands=_SUBCOMMANDS))
     parser.usage = "%(prog)s [options] [words ...]"
     add = parser.add_argument
     add("words", nargs="*", help="the prompt; - is where piped text stands (default: at its end)")

@@ -18,6 +18,7 @@ from langchain_openrouter_o3 import __version__
 from langchain_openrouter_o3._cli import main as entry
 from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
+from langchain_openrouter_o3._cli.options import SUBCOMMANDS
 from langchain_openrouter_o3.emulator import Canned, faults
 from tests.transport.raw_server import Peer, RawServer
 from tests.wire import chunk, ending, error, sse, to_json, usage
@@ -533,12 +534,12 @@ def test_the_tour_without_langchain(uninstall: Callable[..., None], command: Com
 
 
 def test_it_explains_itself(command: Command) -> None:
-    for name in ("", *entry.SUBCOMMANDS):
+    for name in ("", *SUBCOMMANDS):
         helped = command(*name.split(), "--help")
         assert (helped.code, helped.err) == (0, "")
         assert f"usage: o3 {name}".rstrip() in helped.out
         assert "examples:" in helped.out
-        assert f"  o3 {name}" in command("--help").out
+        assert f"\n  {name}" in command("--help").out
     assert command("--version").out == f"langchain-openrouter-o3 {__version__}\n"
 
 
