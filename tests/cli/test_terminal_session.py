@@ -30,7 +30,7 @@ def test_an_answer_has_a_spinner_thoughts_text_and_a_table(server: Emulator) -> 
     assert server.requests
     assert "Thinking 0 s" in terminal.text
     assert "\x1b[2m**Reading" in terminal.output
-    assert "\n2+2 = 4. The emulator can calculate" in terminal.text
+    assert "2+2 = 4. The emulator can calculate" in terminal.text
     assert terminal.text.rstrip().splitlines()[-1].startswith("answer ")
     assert terminal.output.count(HIDE_CURSOR) == terminal.output.count(SHOW_CURSOR) == 2
 
