@@ -74,6 +74,11 @@ _FACTS = {
 }
 
 
+def known_models() -> dict[str, ModelFacts]:
+    """Return what is known of each model, by its slug."""
+    return dict(_FACTS)
+
+
 @lru_cache(maxsize=64)
 def model_facts(slug: str) -> ModelFacts | None:
     """Look a model up by its slug; a preset, a routing suffix (`:nitro`) and a date do not matter.

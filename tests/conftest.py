@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import ssl
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,3 +85,13 @@ def _no_settings_from_outside(
     if request.node.get_closest_marker("live") is None:
         for name in ("OPENROUTER_API_KEY", "OPENROUTER_API_BASE", "LC_OUTPUT_VERSION"):
             monkeypatch.delenv(name, raising=False)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell each reason for which tests were skipped once, with how many they are."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    if reasons:
+        terminalreporter.section("skipped")
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count:5}  {reason}")

@@ -1,1 +1,5 @@
-"""What `python -m langchain_openrouter_o3` does, one idea per file. Private."""
+"""The command `openrouter-o3`. Private.
+
+`main.py` has the table of subcommands; each is in a file `…_command.py`. They share `options.py`
+(what was typed), `connection.py` (who answers) and `answer.py` (what came, and what it took).
+"""

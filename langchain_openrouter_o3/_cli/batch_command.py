@@ -1,36 +1,35 @@
-"""`python -m langchain_openrouter_o3 batch`, and `bulk --batch`: jobs of the Batch API."""
+"""`openrouter-o3 batch`, and `bulk --batch`: jobs of the Batch API."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._cli.connection import build_model
-from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3 import OpenRouterAPIError
+from langchain_openrouter_o3._cli.connection import build_chain, build_model, has_key
+from langchain_openrouter_o3._cli.options import BadArgumentError, model_settings, new_parser
 from langchain_openrouter_o3.batch import BatchJob, submit_batch
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.export import line_of
 from langchain_openrouter_o3.bulk.progress import usd
-from langchain_openrouter_o3.errors import OpenRouterAPIError
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable
-
+    from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.batch import BatchInfo
     from langchain_openrouter_o3.bulk import Row
 
-_COMMAND = "python -m langchain_openrouter_o3 batch"
-_DESCRIPTION = """\
+_ABOUT = """\
 Jobs of OpenRouter's Batch API, which `bulk --batch` submits: half the price, within a day.
 JOB is the file beside the output, such as people.jsonl.db."""
+_EXAMPLES = """\
+examples:
+  %(prog)s status people.jsonl.db
+  %(prog)s results people.jsonl.db"""
 _KEPT = ("prompt", "system", "schema", "model", "effort", "max_tokens", "out")
-Build = Callable[[Any, Any], "Runnable[Any, Any]"]
 
 
 def check_batch(given: Any) -> None:
@@ -46,7 +45,7 @@ def check_batch(given: Any) -> None:
         raise BadArgumentError("--out: with --batch the name must end with .jsonl")
 
 
-def submit(given: Any, rows: Any, store: Path, chain: Runnable[Any, Any], model: Any) -> None:
+def submit(given: Any, rows: Any, store: Path, model: ChatOpenRouterO3, command: str) -> None:
     """Submit the rows of `bulk --batch`, and say how to go on.
 
     Raises:
@@ -54,7 +53,7 @@ def submit(given: Any, rows: Any, store: Path, chain: Runnable[Any, Any], model:
     """
     metadata = {name: getattr(given, name) for name in _KEPT}
     job = submit_batch(
-        chain,
+        build_chain(model, given),
         rows,
         store=store,
         model=model,
@@ -64,55 +63,41 @@ def submit(given: Any, rows: Any, store: Path, chain: Runnable[Any, Any], model:
         progress=True,
     )
     status = job.status()
+    batch = f"{command.removesuffix('bulk')}batch"
     _say(f"{status.requests:,} requests in {len(status.batches):,} batches are submitted.")
-    _say(f"To wait for the answers, and write {given.out}: {_COMMAND} results {store}")
+    _say(f"To wait for the answers, and write {given.out}: {batch} results {store}")
 
 
-def run_batch(arguments: Sequence[str], build: Build) -> None:
-    """Carry `batch` out.
+def run(arguments: Sequence[str], command: str) -> None:
+    """Tell of a job, wait for it, or write its results.
 
     Args:
         arguments: Behind `batch`.
-        build: Makes the chain of the options of `bulk`.
+        command: What a person types before them.
 
     Raises:
         BadArgumentError: It cannot be carried out as it is.
         OpenRouterError: OpenRouter refuses, or rows have failed.
     """
-    given = _parser().parse_args(arguments)
+    given = _parser(command).parse_args(arguments)
     _check_key()
     job: BatchJob[Any] = BatchJob(given.job)
-    options: dict[str, Any] = job.metadata if is_object(job.metadata) else {}
+    options: dict[str, Any] = job.metadata if isinstance(job.metadata, dict) else {}
     if given.action == "status":
         _show(job.status().batches)
         return
     if not options.keys() >= {*_KEPT}:
         raise BadArgumentError(f"{given.job}: this job was made by a program; go on with it there")
     named = argparse.Namespace(**options)
-    with build_model(settings_of(named)) as model:
-        job = BatchJob(given.job, build(model, named))
+    with build_model(model_settings(named)) as model:
+        job = BatchJob(given.job, build_chain(model, named))
         _show(job.wait(progress=True).batches)
         if given.action == "results":
             _write(job, given.out or named.out)
 
 
-def settings_of(given: Any) -> dict[str, Any]:
-    """Return the model's settings among the options."""
-    settings = {
-        "model": given.model,
-        "reasoning_effort": given.effort,
-        "max_tokens": given.max_tokens,
-    }
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_COMMAND,
-        description=_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = new_parser(command, _ABOUT, _EXAMPLES)
     add = parser.add_argument
     add("action", choices=("status", "wait", "results"), help="results waits, and writes them")
     add("job", metavar="JOB", help="the job's file")
@@ -121,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check_key() -> None:
-    if not os.environ.get("OPENROUTER_API_KEY", "").strip():
+    if not has_key():
         raise BadArgumentError(
             "batches need OPENROUTER_API_KEY: the embedded emulator ends with the command"
         )

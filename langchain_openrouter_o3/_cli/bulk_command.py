@@ -1,81 +1,37 @@
-"""`python -m langchain_openrouter_o3 bulk`: many rows of a file, without code."""
+"""`openrouter-o3 bulk`: a prompt for every row of a file."""
 
 from __future__ import annotations
 
-import argparse
 import csv
 import importlib
 import importlib.util
 import itertools
-import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from langchain_core.prompts import ChatPromptTemplate
-
-from langchain_openrouter_o3._cli.batch_command import check_batch, settings_of, submit
-from langchain_openrouter_o3._cli.connection import EMULATED, build_model, connect
-from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
-from langchain_openrouter_o3._cli.options import read_schema
-from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3 import OpenRouterAPIError, OpenRouterError
+from langchain_openrouter_o3._cli.batch_command import check_batch, submit
+from langchain_openrouter_o3._cli.connection import EMULATED, build_chain, build_model, connect
+from langchain_openrouter_o3._cli.options import (
+    BadArgumentError,
+    add_model_options,
+    model_settings,
+    new_parser,
+    parse_json,
+    read_schema,
+)
 from langchain_openrouter_o3.bulk import BulkInterrupted, bulk, export
 from langchain_openrouter_o3.bulk.progress import usd
-from langchain_openrouter_o3.errors import OpenRouterAPIError, OpenRouterError
-from langchain_openrouter_o3.profiles import EFFORTS
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable
+    import argparse
 
-    from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.bulk import Row
-
-_TYPES: dict[str, dict[str, Any]] = {
-    "text": {"type": "string"},
-    "str": {"type": "string"},
-    "int": {"type": "integer"},
-    "float": {"type": "number"},
-    "number": {"type": "number"},
-    "bool": {"type": "boolean"},
-    "date": {"type": "string", "format": "date"},
-    "list": {"type": "array", "items": {"type": "string"}},
-}
-_FIELD = re.compile(r"\s*([A-Za-z_]\w*)(\?)?(?:\s+(\w+))?\s*")
-
-
-def read_any_schema(given: str) -> dict[str, Any]:
-    """Read a schema from a file, or from words.
-
-    Raises:
-        BadArgumentError: It is neither.
-    """
-    if given.endswith(".json") or Path(given).is_file():
-        return read_schema(given)
-    properties: dict[str, Any] = {}
-    required: list[str] = []
-    for part in given.split(","):
-        found = _FIELD.fullmatch(part)
-        kind = _TYPES.get((found[3] or "text").lower()) if found is not None else None
-        if found is None or kind is None:
-            raise BadArgumentError(
-                f"--schema: {part.strip()!r} is no field. Name a file, or fields such as "
-                f'"name, born int, died? int"; types are {", ".join(_TYPES)}'
-            )
-        properties[found[1]] = kind
-        if not found[2]:
-            required.append(found[1])
-    return {
-        "title": "row",
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
 
 KINDS = (".jsonl", ".csv", ".parquet")
 
@@ -138,14 +94,14 @@ class RowsOfFile:
 
     def _object(self, number: int, line: bytes) -> dict[str, Any]:
         try:
-            value = decode(line)
+            value = parse_json(line)
         except ValueError as error:
             raise BadArgumentError(f"{self._path}, line {number}: not JSON ({error})") from error
         if isinstance(value, str):
             return {"text": value}
-        if not is_object(value):
+        if not isinstance(value, dict):
             raise BadArgumentError(f"{self._path}, line {number}: a row is an object or a text")
-        return value
+        return cast("dict[str, Any]", value)
 
     def _records(self) -> Iterator[dict[str, Any]]:
         try:
@@ -163,41 +119,43 @@ class RowsOfFile:
         return parquet.ParquetFile(self._path)
 
 
-NAME = "bulk"
-_COMMAND = "python -m langchain_openrouter_o3 bulk"
-_DESCRIPTION = """\
+_ABOUT = """\
 Ask for every row of a file: texts, or objects of a schema.
 A journal beside the output keeps what is done; --resume goes on without paying twice."""
-_EXAMPLES = f"""\
+_EXAMPLES = """\
 examples:
-  {_COMMAND} rows.jsonl --prompt "Who is in this text? {{text}}" \\
+  %(prog)s rows.jsonl --prompt "Who is in this text? {text}" \\
     --schema "name, born int" --out people.jsonl --budget 5
-  {_COMMAND} rows.csv --key id --prompt "Translate: {{text}}" --out texts.jsonl --resume
-  {_COMMAND} rows.csv --batch --prompt "Translate: {{text}}" --out texts.jsonl"""
+  %(prog)s rows.csv --key id --prompt "Translate: {text}" --out texts.jsonl --resume
+  %(prog)s rows.csv --batch --prompt "Translate: {text}" --out texts.jsonl"""
 
 
-def run_bulk(arguments: Sequence[str]) -> None:
-    """Carry the command out.
+def run(arguments: Sequence[str], command: str) -> None:
+    """Ask for every row.
 
     Args:
         arguments: Behind `bulk`.
+        command: What a person types before them.
 
     Raises:
         BadArgumentError: It cannot be carried out as it is.
         OpenRouterError: The run ended early, or rows have failed.
     """
-    given = _parser().parse_args(arguments)
+    given = _parser(command).parse_args(arguments)
     if given.batch:
         check_batch(given)
     rows = RowsOfFile(given.rows)
     _check_prompt(given.prompt, rows)
     journal = Path(given.journal or f"{given.out}.db")
     _check_files(given, journal)
-    with connect() as emulated, build_model(settings_of(given)) as model:
+    with (
+        connect(emulator=given.emulator),
+        build_model(model_settings(given)) as model,
+    ):
         if given.batch:
-            submit(given, rows, journal, build_chain(model, given), model)
+            submit(given, rows, journal, model, command)
             return
-        if emulated:
+        if given.emulator:
             _say(EMULATED)
         last = _Last()
         try:
@@ -215,7 +173,7 @@ def run_bulk(arguments: Sequence[str]) -> None:
         except (BulkInterrupted, OpenRouterError):
             if journal.is_file():
                 export(journal, given.out)
-                _say(f"To go on: {_COMMAND} {shlex.join(_resumed(arguments))}")
+                _say(f"To go on: {command} {shlex.join(_resumed(arguments))}")
             raise
         count = export(journal, given.out)
     _say(f"{count:,} rows in {given.out}, {usd(last.cost)} in all")
@@ -237,43 +195,22 @@ class _Last:
         self.cost += row.known_cost
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=_COMMAND,
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+def _parser(command: str) -> argparse.ArgumentParser:
+    parser = new_parser(command, _ABOUT, _EXAMPLES)
     add = parser.add_argument
     add("rows", metavar="FILE", help="JSON lines, CSV or Parquet (which needs pyarrow)")
     add("--prompt", required=True, help="what to ask; {name} is a row's field")
     add("--out", required=True, metavar="FILE", help="where to: .jsonl or .parquet")
-    add("--schema", help='a JSON schema\'s file, or fields such as "name, born int"')
-    add("--system", metavar="TEXT", help="instructions before the prompt")
+    add("--schema", help='fields such as "name, born int", a JSON schema, or its file')
+    add("-s", "--system", metavar="TEXT", help="instructions before the prompt")
     add("--key", metavar="FIELD", help="the field that identifies a row (default: its number)")
     add("--budget", metavar="USD", help="end before more is spent")
     add("--resume", action="store_true", help="go on with the journal")
     add("--batch", action="store_true", help="submit them to the Batch API: half the price")
     add("--journal", metavar="FILE", help="default: the output's name with .db")
     add("--max-concurrency", type=int, default=100, metavar="N", help="rows at once (100)")
-    add("--model", metavar="SLUG", help="another model")
-    add("--effort", choices=EFFORTS, help="how hard to think")
-    add("--max-tokens", metavar="N", type=int, help="longest answer, reasoning included")
+    add_model_options(parser)
     return parser
-
-
-def build_chain(model: ChatOpenRouterO3, given: Any) -> Runnable[Any, Any]:
-    """Make the chain of the options."""
-    system = [] if given.system is None else [("system", given.system)]
-    prompt = ChatPromptTemplate.from_messages([*system, ("user", given.prompt)])
-    if given.schema is None:
-        return prompt | model | _text
-    return prompt | model.with_structured_output(read_any_schema(given.schema))
-
-
-def _text(message: Any) -> str:
-    return str(message.text)
 
 
 def _check_prompt(prompt: str, rows: RowsOfFile) -> None:
@@ -300,7 +237,7 @@ def _check_files(given: Any, journal: Path) -> None:
             f"{journal} is there already: --resume goes on with it, another --out begins anew"
         )
     if given.schema is not None:
-        read_any_schema(given.schema)
+        read_schema(given.schema)
 
 
 def _resumed(arguments: Sequence[str]) -> list[str]:

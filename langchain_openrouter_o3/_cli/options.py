@@ -1,62 +1,72 @@
-"""What was asked for on the command line."""
+"""What can be typed: subcommands, options that they share, prompts, files and schemas."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from dataclasses import dataclass
+import os
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from langchain_openrouter_o3._cli.exit_codes import BadArgumentError
-from langchain_openrouter_o3._json import is_object
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
+SUBCOMMANDS = {
+    "chat": "a conversation, which --continue takes up again",
+    "bulk": "a prompt for every row of a file",
+    "batch": "jobs of the Batch API, which `bulk --batch` submits",
+    "models": "models with their limits and prices",
+    "tour": "what the Python package does, step by step",
+}
+"""Each is a module `<name>_command` of this folder, imported when it is called, with a function
+`run(arguments, command)`. What is none of these is a prompt."""
+
 _STANDARD_INPUT = "-"
 
 
-@dataclass(frozen=True)
-class Options:
-    """One command.
+class BadArgumentError(Exception):
+    """The command cannot be carried out as it is; the text says what to change."""
 
-    Attributes:
-        prompt: What to ask; without it the tour runs.
-        model: Slug of the model.
-        effort: Reasoning effort.
-        max_tokens: Longest answer.
-        system: Instructions before the prompt.
-        schema: JSON schema of the answer.
-        usage: Whether to show tokens and cost off a terminal too.
+
+def new_parser(command: str, about: str, examples: str) -> argparse.ArgumentParser:
+    """Make a parser.
+
+    Args:
+        command: What a person types before its arguments.
+        about: What the command does.
+        examples: Shown under the options; `%(prog)s` is the command.
     """
+    return argparse.ArgumentParser(
+        prog=command,
+        description=about,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
 
-    prompt: str | None = None
-    model: str | None = None
-    effort: str | None = None
-    max_tokens: int | None = None
-    system: str | None = None
-    schema: dict[str, Any] | None = None
-    usage: bool = False
 
-    def __post_init__(self) -> None:
-        """Refuse what would be ignored.
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add what chooses the model, and who answers in its place."""
+    add = parser.add_argument
+    add("-m", "--model", metavar="SLUG", help="another model, such as openai/o3-mini-high")
+    add("-e", "--effort", metavar="LEVEL", help="how hard to think: low, medium or high")
+    add("--max-tokens", metavar="N", type=int, help="longest answer, hidden reasoning included")
+    add("--emulator", action="store_true", help="no key, no cost: an emulator answers by rules")
 
-        Raises:
-            BadArgumentError: An option has no meaning without a prompt.
-        """
-        for name, value in (("--system", self.system), ("--schema", self.schema)):
-            if self.prompt is None and value is not None:
-                raise BadArgumentError(f"{name} needs a prompt")
 
-    def settings(self) -> dict[str, Any]:
-        """Return the constructor's arguments that were given."""
-        given = {
-            "model": self.model,
-            "reasoning_effort": self.effort,
-            "max_tokens": self.max_tokens,
-        }
-        return {name: value for name, value in given.items() if value is not None}
+def model_settings(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the constructor's arguments that were given."""
+    settings = {
+        "model": given.model,
+        "reasoning_effort": given.effort,
+        "max_tokens": given.max_tokens,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+# --- Prompts ---
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -66,41 +76,138 @@ def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:end], words[end + 1 :]
 
 
-def read_prompt(words: Sequence[str], standard_input: TextIO) -> str | None:
-    """Join the words of a prompt; `-` among them is the standard input.
+def read_prompt(
+    words: Sequence[str], files: Sequence[str], standard_input: TextIO | None
+) -> str | None:
+    """Put a prompt together: the words, the files, and what is piped in.
+
+    Args:
+        words: Joined by spaces; `-` among them is where piped text stands, instead of at the end.
+        files: Names of text files; each is put between tags with its name.
+        standard_input: Read to its end, unless it is a terminal and no `-` asks for it.
 
     Returns:
-        The prompt, or None when there are no words.
+        The prompt, or None if nothing was given.
 
     Raises:
-        BadArgumentError: The prompt is empty, `-` comes twice, or the input is no text.
+        BadArgumentError: The prompt is empty, `-` comes twice, or something is no text.
     """
-    if not words:
-        return None
-    if words.count(_STANDARD_INPUT) > 1:
+    placed = words.count(_STANDARD_INPUT)
+    if placed > 1:
         raise BadArgumentError("the standard input (-) can be read only once")
-    try:
-        read = standard_input.read().strip() if _STANDARD_INPUT in words else ""
-    except UnicodeDecodeError as error:
-        raise BadArgumentError(f"the standard input is no text ({error.reason})") from error
-    prompt = " ".join(read if word == _STANDARD_INPUT else word for word in words)
+    piped = _read_piped(standard_input, asked_for=bool(placed))
+    if not words and not files and piped is None:
+        return None
+    sentence = " ".join((piped or "") if word == _STANDARD_INPUT else word for word in words)
+    parts = [sentence, *map(_read_attached, files), "" if placed else piped or ""]
+    prompt = "\n\n".join(part for part in parts if part)
     if not prompt.strip():
-        raise BadArgumentError("the prompt is empty")
+        raise BadArgumentError("the prompt is empty (the subcommand `tour` needs none)")
     return prompt
 
 
-def read_schema(file: str) -> dict[str, Any]:
-    """Read a JSON schema.
+def _read_piped(stream: TextIO | None, *, asked_for: bool) -> str | None:
+    """Read what is piped in; None if nothing can be."""
+    if stream is None or (not asked_for and (stream.isatty() or _is_null_device(stream))):
+        return None
+    try:
+        return stream.read().rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise BadArgumentError(f"the standard input is no text ({error.reason})") from error
+
+
+def _is_null_device(stream: TextIO) -> bool:
+    """Whether a stream is what cron and others give to programs that shall read nothing."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), Path(os.devnull).stat())
+    except OSError:  # a stream of Python's own, without a file
+        return False
+
+
+def _read_attached(file: str) -> str:
+    text = _read_text("--file", file).rstrip("\n")
+    return f'<file name="{file}">\n{text}\n</file>'
+
+
+def _read_text(option: str, file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise BadArgumentError(f"{option} {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadArgumentError(f"{option} {file}: no text in UTF-8 ({error.reason})") from error
+
+
+# --- JSON and schemas ---
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Read JSON; unlike Python's own reader, refuse NaN and infinities.
 
     Raises:
-        BadArgumentError: The file cannot be read or holds something else.
+        ValueError: It is not JSON, or not UTF-8.
     """
+    return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_TYPES: dict[str, dict[str, Any]] = {
+    "text": {"type": "string"},
+    "str": {"type": "string"},
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "number": {"type": "number"},
+    "bool": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "list": {"type": "array", "items": {"type": "string"}},
+}
+_FIELD = re.compile(r"\s*([A-Za-z_]\w*)(\?)?(?:\s+(\w+))?\s*")
+
+
+def read_schema(given: str) -> dict[str, Any]:
+    """Read a JSON schema: as JSON, from a file, or as a list of fields.
+
+    Raises:
+        BadArgumentError: It is none of these.
+    """
+    if given.lstrip().startswith("{"):
+        return _parse_schema("--schema", given)
+    if given.endswith(".json") or Path(given).is_file():
+        return _parse_schema(f"--schema {given}", _read_text("--schema", given))
+    return _schema_of_fields(given)
+
+
+def _parse_schema(where: str, text: str) -> dict[str, Any]:
     try:
-        schema: Any = json.loads(Path(file).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadArgumentError(f"--schema {file}: {error.strerror}") from error
+        schema = parse_json(text)
     except ValueError as error:
-        raise BadArgumentError(f"--schema {file}: not JSON ({error})") from error
-    if not is_object(schema):
-        raise BadArgumentError(f"--schema {file}: a JSON schema is an object")
-    return schema
+        raise BadArgumentError(f"{where}: not JSON ({error})") from error
+    if not isinstance(schema, dict):
+        raise BadArgumentError(f"{where}: a JSON schema is an object")
+    return cast("dict[str, Any]", schema)
+
+
+def _schema_of_fields(given: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for part in given.split(","):
+        found = _FIELD.fullmatch(part)
+        kind = _TYPES.get((found[3] or "text").lower()) if found is not None else None
+        if found is None or kind is None:
+            raise BadArgumentError(
+                f"--schema: {part.strip()!r} is no field. Name a file, or fields such as "
+                f'"name, born int, died? int"; types are {", ".join(_TYPES)}'
+            )
+        properties[found[1]] = kind
+        if not found[2]:
+            required.append(found[1])
+    return {
+        "title": "row",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.shared_clients import SharedClient
 from langchain_openrouter_o3._http.transport_errors import (
     Route,
@@ -11,6 +12,9 @@ from langchain_openrouter_o3._http.transport_errors import (
     library_of,
     to_failure,
 )
+from langchain_openrouter_o3._json import decode, is_array, is_object
+from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import without_frames
 
 if TYPE_CHECKING:
@@ -18,26 +22,25 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
-
 _SECONDS = 30.0
+_OK = 200
 
 
 class Lookup:
     """Asks one server, through its own connections or the caller's client."""
 
-    def __init__(self, base_url: str, headers: RequestHeaders, own: Any) -> None:
+    def __init__(self, base_url: str, headers: RequestHeaders, client: Any) -> None:
         """Take what it needs; nothing is sent yet.
 
         Args:
             base_url: Of the server.
             headers: Of each request.
-            own: The caller's own blocking client, if there is one.
+            client: The caller's own blocking client, if there is one.
         """
         self._base_url = base_url
         self._headers = headers
-        self._shared = SharedClient(base_url) if own is None else None
-        self._client: Any = own or self._shared
+        self._shared = SharedClient(base_url) if client is None else None
+        self._client: Any = client or self._shared
 
     def __enter__(self) -> Self:
         return self
@@ -71,3 +74,32 @@ class Lookup:
             route = Route(url.netloc.decode("ascii"), None)
             raise without_frames(to_failure(error, library, route).error) from None
         return response.status_code, response.content
+
+
+def fetch_models(base_url: str) -> list[dict[str, Any]]:
+    """Ask which models are offered; everybody may, without a key.
+
+    Args:
+        base_url: Of the API.
+
+    Returns:
+        The entries, as they came.
+
+    Raises:
+        OpenRouterError: No list came.
+
+    Source: https://openrouter.ai/docs/api-reference/list-available-models
+    """
+    headers = RequestHeaders({"accept": "application/json", "accept-encoding": "gzip, deflate"})
+    with Lookup(base_url, headers, None) as lookup:
+        status, body = lookup.get("/models", {})
+    try:
+        payload = decode(body)
+    except ValueError:
+        payload = body.decode("utf-8", "replace")
+    if status != _OK:
+        raise error_from_payload(payload, status=status)
+    entries = payload.get("data") if is_object(payload) else None
+    if not is_array(entries) or not all(map(is_object, entries)):
+        raise OpenRouterMalformedResponseError("Malformed answer: GET /models gave no list.")
+    return entries

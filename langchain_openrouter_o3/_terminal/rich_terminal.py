@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, TextIO
 from rich.cells import cell_len
 from rich.console import Console
 from rich.live import Live
+from rich.segment import SegmentLines
 from rich.spinner import Spinner
 from rich.text import Text
 
+from langchain_openrouter_o3._terminal.markdown import MarkdownBlocks, render_lines
 from langchain_openrouter_o3._terminal.terminal import Style, Terminal, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import RenderableType
 
 _PARTS = re.compile(r"(\s*)(\S+)")
 
@@ -89,6 +93,7 @@ class RichTerminal(Terminal):
         self._wrap = WordWrap(lambda: self._console.width, cell_len)
         self._live: Live | None = None
         self._grown = ""
+        self._blocks: MarkdownBlocks | None = None
 
     def wait(self, label: str) -> None:
         """Show a spinner and the seconds that have passed."""
@@ -114,7 +119,29 @@ class RichTerminal(Terminal):
         lines = visible(self._grown).splitlines()[1 - self._console.height :]
         return Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
 
-    def _move(self, frame: Callable[[], Spinner | Text]) -> None:
+    def markdown(self, text: str) -> None:
+        """Show finished blocks where they stay, and the end of the rest below them."""
+        if self._blocks is None:
+            self.settle()
+            self._blocks = MarkdownBlocks()
+            self._move(self._unfinished)
+        self._print(self._blocks.feed(visible(text)))
+
+    def _unfinished(self) -> SegmentLines:
+        rest = self._blocks.rest if self._blocks is not None else ""
+        lines = render_lines(rest, self._console)
+        return SegmentLines(lines[1 - self._console.height :], new_lines=True)
+
+    def _print(self, markdown: str) -> None:
+        """Print blocks above what moves, with a line between them and others."""
+        if markdown.strip():
+            if not self._newlines:
+                self._console.print()
+            lines = render_lines(markdown, self._console)
+            self._console.print(SegmentLines(lines, new_lines=True))
+            self._newlines = 0
+
+    def _move(self, frame: Callable[[], RenderableType]) -> None:
         self._live = Live(
             console=self._console,
             get_renderable=frame,
@@ -134,6 +161,10 @@ class RichTerminal(Terminal):
 
     def _stop(self, *, keep: bool) -> None:
         self._freeze(keep=keep)
+        if self._blocks is not None:
+            blocks, self._blocks = self._blocks, None
+            self._print(blocks.finish())
+            self._newlines = 1
         self._out(self._wrap.finish(), self._saying or "plain")
 
     def _flow(self, text: str, style: Style) -> None:

@@ -89,6 +89,10 @@ class Terminal(ABC):
         """Show the present state of something, in the place of its last state."""
 
     @abstractmethod
+    def markdown(self, text: str) -> None:
+        """Show a piece of Markdown that grows until the next other output."""
+
+    @abstractmethod
     def _flow(self, text: str, style: Style) -> None:
         """Show a piece of running text."""
 
@@ -192,6 +196,10 @@ class PlainTerminal(Terminal):
 
     def grow(self, text: str) -> None:
         """Do nothing: what was written stays written."""
+
+    def markdown(self, text: str) -> None:
+        """Show it as it is."""
+        self.put(text)
 
     def _flow(self, text: str, style: Style) -> None:
         self._out(visible(text) if self.watched else text, style)

@@ -10,6 +10,8 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
 
+from .screen import Screen
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
@@ -40,6 +42,7 @@ def _terminal_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("PYTHONUTF8", "1")
+    monkeypatch.setattr(sys, "stdin", Screen())  # nothing is piped in
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from langchain_openrouter_o3._cli import tour as steps
-from langchain_openrouter_o3._cli.connection import model_source
+from langchain_openrouter_o3._cli import tour_command as steps
+from langchain_openrouter_o3._cli.tour_command import model_source
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3._cli.tour import Step
+    from langchain_openrouter_o3._cli.tour_command import Step
 
 ALL = (*steps.all_steps(), steps.Step("loop", "", steps.run_tool_loop))
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._cli.tour import Display
+from langchain_openrouter_o3._cli.tour_command import Display
+from langchain_openrouter_o3._terminal.markdown import MarkdownBlocks
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal, WordWrap
 from langchain_openrouter_o3._terminal.terminal import PlainTerminal, aligned, one_line, visible
@@ -101,6 +103,64 @@ def test_a_rich_terminal_stops_what_moves_before_it_writes() -> None:
     assert text.index("Thinking") < text.index("thought") < text.index("an answer")
     assert text.index('{"a": 12}') < text.index("end")
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 2
+
+
+MARKDOWN = """\
+# Sheep
+
+Some *woolly* facts,
+in two lines:
+
+- one
+- [two](https://example.org/a)
+
+```python
+print("<b>")
+```
+
+<i>kept</i> ![alt](https://example.org/b) \\(x\\)
+
+[1]: https://example.org/c"""
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_markdown_is_rendered_block_by_block_and_loses_nothing(size: int) -> None:
+    screen = Screen()
+    with RichTerminal(screen) as terminal:
+        terminal.say("a thought", "dim")
+        for start in range(0, len(MARKDOWN), size):
+            terminal.markdown(MARKDOWN[start : start + size])
+        terminal.line("end")
+        terminal.markdown("")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", screen.getvalue())
+    for part in (
+        "Sheep",
+        "Some woolly facts,",
+        "in two lines:",
+        " • one",
+        "two (https://example.org/a)",
+        'print("<b>")',
+        "<i>kept</i>",
+        "https://example.org/b",
+        "\\(x\\)",
+        "[1]: https://example.org/c",
+    ):
+        assert part in text
+    assert "```" not in text
+    assert text.index("a thought") < text.index("Sheep") < text.index("end")
+    assert "\x1b]" not in screen.getvalue()
+
+
+def test_a_block_is_finished_when_the_next_one_has_begun() -> None:
+    blocks = MarkdownBlocks()
+    assert blocks.feed("a\nb") == ""
+    assert blocks.feed("\n\n# c") == ""
+    assert blocks.feed("\n") == "a\nb\n"
+    assert blocks.feed("```\nd\n\ne\n") == "# c"
+    assert blocks.feed("\n") == ""
+    assert blocks.finish() == "```\nd\n\ne\n\n"
+    assert blocks.feed("\n") == ""
+    assert blocks.finish() == "\n"
 
 
 @pytest.mark.parametrize(

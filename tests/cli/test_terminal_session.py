@@ -30,24 +30,24 @@ def test_an_answer_has_a_spinner_thoughts_text_and_a_table(server: Emulator) -> 
     assert server.requests
     assert "Thinking 0 s" in terminal.text
     assert "\x1b[2m**Reading" in terminal.output
-    assert "\n\n2+2 = 4. The emulator can calculate" in terminal.text
+    assert "2+2 = 4. The emulator can calculate" in terminal.text
     assert terminal.text.rstrip().splitlines()[-1].startswith("answer ")
-    assert terminal.output.count(HIDE_CURSOR) == terminal.output.count(SHOW_CURSOR) == 1
+    assert terminal.output.count(HIDE_CURSOR) == terminal.output.count(SHOW_CURSOR) == 2
 
 
 def test_the_tour_fits_into_60_columns() -> None:
-    with OnTerminal() as terminal:
+    with OnTerminal("tour", "--emulator") as terminal:
         assert terminal.code() == 0
     assert "\x1b[36mmodel = ChatOpenRouterO3()" in terminal.output
     assert "Thinking" in terminal.text
     lines = [line.rpartition("\r")[2] for line in terminal.text.splitlines()]
-    assert "No OPENROUTER_API_KEY: using the embedded emulator (rules," in lines
-    assert [line for line in lines if len(line) > 60] == []
+    assert "The embedded emulator answers (rules, no language model)." in lines
+    assert [line for line in lines[:-1] if len(line) > 60] == []  # the last is to be pasted
 
 
 def test_no_color_means_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    with OnTerminal("What is 2+2?", columns=200) as terminal:
+    with OnTerminal("--emulator", "What is 2+2?", columns=200) as terminal:
         assert terminal.code() == 0
     assert "\x1b" not in terminal.output
     assert terminal.output.startswith(f"{EMULATED}\n\nThinking ...\n**Reading the request**")
@@ -62,7 +62,7 @@ def test_ctrl_c_ends_a_stream_quietly(server: Emulator) -> None:
         assert terminal.code() == 130
     assert "Traceback" not in terminal.text
     assert "never" not in terminal.text
-    assert terminal.text.endswith("One two^C\n")
+    assert terminal.text.endswith("One two\n")
     assert server.requests[0].wait_disconnected(SECONDS)
 
 
@@ -100,6 +100,26 @@ def test_a_half_object_stays_on_the_screen(server: Emulator, schema_file: str) -
     shown, _, reason = terminal.text.partition("error: ")
     assert '  "name": "Ada"\n}\n' in shown
     assert reason.startswith("The answer was cut")
+
+
+def test_a_conversation_goes_on_after_a_failure(
+    server: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    server.play(Canned(402, pieces=b'{"error": {"code": 402, "message": "Poor"}}'))
+    with OnTerminal("chat", columns=120) as terminal:
+        terminal.wait_for("> ")
+        terminal.press(b"repeat 1 words\n")
+        terminal.wait_for("error: Poor")
+        terminal.press(b"repeat 2 words\n")
+        wait_until(lambda: terminal.text.count("> ") == 3)  # it listens again
+        terminal.press(b"\x04")
+        assert terminal.code() == 0
+    assert "word1 word2" in terminal.text
+    assert "To go on: " in terminal.text
+    body = server.requests[1].body
+    assert body is not None
+    assert len(body["messages"]) == 1
 
 
 def test_an_answer_cannot_take_over_the_terminal(server: Emulator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
-from langchain_openrouter_o3._cli.usage import Meter, Usage, table_rows
+from langchain_openrouter_o3._cli.answer import Meter, Usage, table_rows
 
 UNKNOWN = "\N{EN DASH}"
 

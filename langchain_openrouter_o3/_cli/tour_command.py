@@ -1,14 +1,11 @@
-"""The tour: each step's code, its result, and what it took.
-
-It shows the code of each step's function, from below its docstring, and then runs it. So that code
-stays short and narrow, and says `show` where a program would print.
-"""
+"""`openrouter-o3 tour`: each step's code, its result, and what it took."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import inspect
+import sys
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,21 +16,37 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._cli.answer import THINKING
-from langchain_openrouter_o3._cli.connection import EMULATED, model_source
-from langchain_openrouter_o3._cli.usage import Usage, table_rows
-from langchain_openrouter_o3._version import __version__
+from langchain_openrouter_o3 import __version__
+from langchain_openrouter_o3._cli.answer import Meter, Usage, table_rows
+from langchain_openrouter_o3._cli.connection import (
+    EMULATED,
+    THINKING,
+    build_model,
+    connect,
+    has_key,
+)
+from langchain_openrouter_o3._cli.options import add_model_options, model_settings, new_parser
+from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3._cli.usage import Meter
     from langchain_openrouter_o3._terminal.terminal import Terminal
+
+_ABOUT = """\
+Show what the Python package does, step by step, with the code of each step.
+Without OPENROUTER_API_KEY, an emulator answers; with it, the tour costs about a cent."""
+_EXAMPLES = """\
+examples:
+  %(prog)s
+  %(prog)s --emulator"""
+# A person is to see what waiting for a model looks like.
+_THINK_TIME = 0.5
 
 
 class Display:
@@ -195,32 +208,66 @@ def call_tools(answer: AIMessage, show: Display) -> list[ToolMessage]:
     return results
 
 
-def run_tour(
-    model: ChatOpenRouterO3,
-    settings: dict[str, Any],
-    meter: Meter,
-    terminal: Terminal,
-    *,
-    emulated: bool,
-) -> None:
-    """Show what the model can do.
+def run(arguments: Sequence[str], command: str) -> None:
+    """Show the tour.
 
     Args:
-        model: Who answers.
-        settings: What it was made of.
-        meter: Listens to it.
-        terminal: Where everything goes.
-        emulated: Whether the emulator answers.
+        arguments: Options.
+        command: What a person types before them.
 
     Raises:
+        BadArgumentError: It cannot be shown.
         OpenRouterError: A request failed; what had come is on the terminal.
     """
-    steps = all_steps()
-    terminal.line(f"langchain-openrouter-o3 {__version__}: a tour in {len(steps)} steps", "bold")
-    terminal.note(EMULATED if emulated else f"Asking {model.model} at {model.base_url}.")
+    parser = new_parser(command, _ABOUT, _EXAMPLES)
+    add_model_options(parser)
+    given = parser.parse_args(arguments)
+    show_tour(model_settings(given), command.removesuffix(" tour"), emulator=given.emulator)
+
+
+def show_tour(settings: dict[str, Any], command: str, *, emulator: bool) -> None:
+    """Show what the model can do, by the emulator if there is no key.
+
+    Args:
+        settings: Arguments of the model's constructor.
+        command: What a person types to ask something.
+        emulator: Whether the emulator shall answer, even if there is a key.
+
+    Raises:
+        BadArgumentError: There is neither a key nor the emulator, or a setting cannot work.
+        OpenRouterError: A request failed; what had come is on the terminal.
+    """
+    meter = Meter()
+    emulated = emulator or not has_key()
+    with open_terminal(sys.stdout) as terminal:
+        think_time = _THINK_TIME if terminal.watched else 0.0
+        with (
+            connect(emulator=emulated, think_time=think_time),
+            build_model(settings, meter) as model,
+        ):
+            answering = f"Asking {model.model} at {model.base_url}."
+            if emulated:
+                answering = EMULATED if emulator else f"No OPENROUTER_API_KEY. {EMULATED}"
+            _introduce(terminal, settings, answering)
+            _show_steps(model, meter, terminal)
+        if emulated:
+            terminal.note("Nothing was charged: these are the figures of the emulator.")
+        terminal.gap()
+        terminal.note("Your turn:")
+        option = " --emulator" if emulated else ""
+        terminal.line(f'  {command}{option} "Why is the sky blue?"', "code")
+
+
+def _introduce(terminal: Terminal, settings: dict[str, Any], answering: str) -> None:
+    steps = len(all_steps())
+    terminal.line(f"langchain-openrouter-o3 {__version__}: a tour in {steps} steps", "bold")
+    terminal.note(answering)
     terminal.code(model_source(settings))
+
+
+def _show_steps(model: ChatOpenRouterO3, meter: Meter, terminal: Terminal) -> None:
     usages: list[Usage] = []
-    for number, step in enumerate(steps, start=1):
+    for number, step in enumerate(all_steps(), start=1):
         terminal.heading(f"{number}. {step.name.capitalize()}", step.about)
         terminal.code(step.source())
         terminal.wait(THINKING)
@@ -230,8 +277,12 @@ def run_tour(
     terminal.heading("What it took", "in tokens, seconds and USD")
     terminal.table(table_rows(usages), total=True)
     terminal.gap()
-    if emulated:
-        terminal.note("Nothing was charged: these are the figures of the emulator.")
-    terminal.gap()
-    terminal.note("Your turn:")
-    terminal.line('  python -m langchain_openrouter_o3 "Why is the sky blue?"', "code")
+
+
+def model_source(settings: dict[str, Any]) -> str:
+    """Return the code that makes a model of these settings."""
+    arguments = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    return (
+        "from langchain_openrouter_o3 import ChatOpenRouterO3\n"
+        f"model = ChatOpenRouterO3({arguments})"
+    )
