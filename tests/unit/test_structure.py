@@ -6,6 +6,8 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import langchain_openrouter_o3
 
 PACKAGE = "langchain_openrouter_o3"
@@ -73,6 +75,15 @@ def test_the_emulator_knows_nothing_of_the_client() -> None:
     inside = {name for name in NAMES if name.startswith(f"{PACKAGE}.emulator")}
     foreign = {each for name in inside for each in IMPORTS[name] & NAMES.keys()} - inside
     assert foreign == set()
+
+
+def test_names_and_modules_are_imported_on_first_use() -> None:
+    first_use = langchain_openrouter_o3.__getattr__  # an import keeps what it found
+    for name in (*langchain_openrouter_o3.__all__, "errors", "settings"):
+        if name != "__version__":
+            assert first_use(name) is getattr(langchain_openrouter_o3, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        first_use("nothing")
 
 
 def test_nothing_below_the_command_line_knows_it() -> None:
