@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 import time
 import weakref
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Any, final
 
 import uvicorn
-from starlette.types import Message, Scope
+from starlette.types import ASGIApp, Message, Scope
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH, Endpoints
 from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
@@ -140,22 +141,8 @@ class Emulator:
         self._faults = FaultLayer(self._batch_faults, is_chat)
         self._exchanges = ExchangeLog(self._faults)
         self._log = RequestLog(self._exchanges, self._break)
-        attributes = {"tls_failure": check_tls_failure(tls_failure)}
-        self._server = _Server(
-            self._port,
-            uvicorn.Config(
-                Page(self._exchanges).before(self._log),
-                http=type("Connection", (Connection,), attributes),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-            ),
+        self._server = _make_server(
+            Page(self._exchanges).before(self._log), self._port, check_tls_failure(tls_failure)
         )
         self._thread = LoopThread()
         weakref.finalize(self, self._thread.stop)
@@ -172,14 +159,16 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop.
+        """Stop; an error gets the conversation as a note (Python 3.11 and newer).
 
         Raises:
             ScriptError: Nothing else failed, but the script and the requests did not fit.
         """
         self.stop()
-        if kind is None:
+        if error is None:
             self.check_script()
+        elif self._endpoints.script is not None and sys.version_info >= (3, 11):
+            error.add_note(self.conversation())
 
     @property
     def base_url(self) -> str:
@@ -359,6 +348,25 @@ class Emulator:
         else:
             await self._server.close_port()
             asyncio.get_running_loop().call_later(message["seconds"], self._server.open_port_soon)
+
+
+def _make_server(app: ASGIApp, port: Port, tls_failure: TlsFailure) -> _Server:
+    return _Server(
+        port,
+        uvicorn.Config(
+            app,
+            http=type("Connection", (Connection,), {"tls_failure": tls_failure}),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        ),
+    )
 
 
 class _Server(uvicorn.Server):

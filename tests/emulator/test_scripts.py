@@ -234,8 +234,9 @@ def test_a_script_that_does_not_fit_fails_the_test_and_shows_the_conversation(ca
         ask()
     assert words in str(caught.value)
     assert f"request 1: openai/o3-mini\n  user: {prompts[0]}" in str(caught.value)
-    with pytest.raises(KeyError), Emulator(script=script):
+    with pytest.raises(KeyError) as first, Emulator(script=script):
         raise KeyError  # what fails first is what is shown
+    assert getattr(first.value, "__notes__", ["no request came"]) == ["no request came"]
 
 
 def test_a_step_waits_for_its_request_and_may_come_again() -> None:

@@ -126,13 +126,13 @@ def test_what_was_assigned_and_cannot_work_is_a_typed_error(
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette"])
-@pytest.mark.parametrize("imported", ["emulator", "emulator.server"])
+@pytest.mark.parametrize("imported", ["Emulator", "*"])
 def test_the_emulator_names_its_extra(missing: str, imported: str) -> None:
     script = f"""if True:
         import sys
         sys.modules[{missing!r}] = None
         try:
-            import langchain_openrouter_o3.{imported}
+            from langchain_openrouter_o3.emulator import {imported}
         except ModuleNotFoundError as error:
             print(error)
     """

@@ -473,7 +473,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     script = textwrap.dedent(
         """
         import sys
-        import langchain_openrouter_o3
+        from langchain_openrouter_o3 import ChatOpenRouterO3
         heavy = {"openai", "tiktoken", "starlette", "uvicorn", "rich", "httpx", "langchain_openai"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
         """

@@ -149,3 +149,12 @@ def only_here(what: str) -> set[str]:
     page = PAGE.read_text(encoding="utf-8")
     row = next(line for line in page.splitlines() if line.startswith(f"| {what} |"))
     return {name for name in re.findall(r"`(.+?)`", row) if name.endswith(".py")}
+
+
+def test_names_and_modules_are_imported_on_first_use() -> None:
+    first_use = langchain_openrouter_o3.__getattr__  # an import keeps what it found
+    for name in (*langchain_openrouter_o3.__all__, "errors", "costs"):
+        if name != "__version__":
+            assert first_use(name) is getattr(langchain_openrouter_o3, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        first_use("nothing")
