@@ -148,12 +148,11 @@ def _axes(pyplot: Any, x: str, y: str) -> tuple[Any, Any]:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_ylim(bottom=0)
     return figure, axes
 
 
 def _legend(axes: Any) -> None:
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0)  # at the end: it stops the axis from growing with what is drawn
     axes.legend(frameon=False)
 
 
