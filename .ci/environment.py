@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 OLDEST = (3, 10)
+OLDEST_FOR_TOOLS = (3, 11)  # what builds the documentation and releases needs it
 PIP = "pip==25.3"
 """Reads dependency groups, which the pip that a Python of 2023 brings along does not."""
 
@@ -24,6 +25,7 @@ def python_with(group: str, *, constraints: Path | None = CONSTRAINTS, name: str
         constraints: Pinned versions; None for the newest of everything, looked up each day.
         name: Folder of the environment, below the project.
     """
+    _check_python(OLDEST)
     pinned = ["--upgrade", "--upgrade-strategy=eager"]
     if constraints is not None:
         pinned = ["-c", str(constraints)]
@@ -40,6 +42,7 @@ def python_with_requirements(file: Path, *, name: str) -> Path:
         file: The requirements.
         name: Folder of the environment, below the project.
     """
+    _check_python(OLDEST_FOR_TOOLS)
     return _prepared(name, ["-r", str(file)], file.read_bytes())
 
 
@@ -51,10 +54,13 @@ def run(command: list[str]) -> int:
         return 130
 
 
+def _check_python(oldest: tuple[int, int]) -> None:
+    if sys.version_info < oldest:
+        sys.exit(f"Python {oldest[0]}.{oldest[1]} or newer is needed; this is {sys.version}.")
+
+
 def _prepared(name: str, wanted: list[str], pins: bytes) -> Path:
     """Return the interpreter of an environment, which is made anew for another Python."""
-    if sys.version_info < OLDEST:
-        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version}.")
     folder = ROOT / name
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / f"installed-{_digest(' '.join(wanted).encode())[:12]}"

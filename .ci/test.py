@@ -12,6 +12,7 @@ from environment import ROOT, python_with, run
 
 WORKERS = "3"  # on two cores: some tests wait
 COVERED = ["--cov", "--cov-branch", "--cov-report=term", "--cov-fail-under=100"]
+BRIEF = ["-rfE"]  # `-rs` lists what was skipped, which the last line counts
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
@@ -25,4 +26,4 @@ if __name__ == "__main__":
         run([str(python), "-m", "pip", "--disable-pip-version-check", "list", "--format=freeze"])
     else:
         python = python_with("test")
-    sys.exit(run([str(python), "-m", "pytest", "-n", WORKERS, *(arguments or COVERED)]))
+    sys.exit(run([str(python), "-m", "pytest", "-n", WORKERS, *(arguments or [*BRIEF, *COVERED])]))
