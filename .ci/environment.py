@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "tests" / "constraints.txt"
 OLDEST = (3, 10)
+OLDEST_FOR_TOOLS = (3, 11)  # what builds the documentation and releases needs it
 PIP = "pip==25.3"
 """Reads dependency groups, which the pip that a Python of 2023 brings along does not."""
 
@@ -28,6 +29,7 @@ def python_with(group: str, *, constraints: Path | None = CONSTRAINTS, name: str
         constraints: Pinned versions; None for the newest of everything, looked up each day.
         name: Folder of the environment, below the project; the version of Python is appended.
     """
+    _check_python(OLDEST)
     pinned = ["--upgrade", "--upgrade-strategy=eager"]
     if constraints is not None:
         pinned = ["-c", str(constraints)]
@@ -44,6 +46,7 @@ def python_with_requirements(file: Path, *, name: str) -> Path:
         file: The requirements.
         name: Folder of the environment, below the project.
     """
+    _check_python(OLDEST_FOR_TOOLS)
     return _prepared(name, ["-r", str(file)], file.read_bytes())
 
 
@@ -62,7 +65,6 @@ def typed_command() -> str:
 
 def _prepared(name: str, wanted: list[str], pins: bytes) -> Path:
     """Return the interpreter of an environment of the Python that runs this."""
-    _check_python()
     folder = ROOT / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / f"installed-{_digest(' '.join(wanted).encode())[:12]}"
@@ -79,9 +81,9 @@ def _prepared(name: str, wanted: list[str], pins: bytes) -> Path:
     return python
 
 
-def _check_python() -> None:
-    if sys.version_info < OLDEST:
-        sys.exit(f"Python {OLDEST[0]}.{OLDEST[1]} or newer is needed; this is {sys.version}.")
+def _check_python(oldest: tuple[int, int]) -> None:
+    if sys.version_info < oldest:
+        sys.exit(f"Python {oldest[0]}.{oldest[1]} or newer is needed; this is {sys.version}.")
     if importlib.util.find_spec("ensurepip") is None:
         package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
         sys.exit(f"This Python cannot make environments. On Debian: apt install {package}")

@@ -27,7 +27,7 @@ from langchain_openrouter_o3.emulator import Canned, Emulator, faults
 from .figures import pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pydantic.fields import FieldInfo
 
@@ -38,6 +38,23 @@ PUBLIC = (package.__name__, f"{package.__name__}.bulk", f"{package.__name__}.emu
 ERRORS = [name for name in package.__all__ if name.startswith("OpenRouter")]
 WORDS = "…"
 """What stands for the parts of a sentence that differ from error to error."""
+
+OPENROUTERS = (
+    (400, "openai/o3mini is not a valid model ID"),
+    (400, "This endpoint's maximum context length is 200000 tokens."),
+    (401, "No auth credentials found"),
+    (401, "User not found."),
+    (402, "Insufficient credits."),
+    (402, "This request requires more credits, or fewer max_tokens."),
+    (403, "Key limit exceeded"),
+    (403, "Your input was flagged by moderation"),
+    (404, "No endpoints found matching your data policy"),
+    (404, "No endpoints found that support image input"),
+    (404, "No endpoints found that support tool use"),
+    (429, "Rate limit exceeded"),
+    (502, "Provider returned error"),
+)
+"""What OpenRouter says in these or similar words, with which status."""
 
 IMPORTED_LATE = {
     "timeout": "float or httpx.Timeout or httpx2.Timeout or None",
@@ -67,7 +84,7 @@ def fresh() -> Iterator[tuple[Path, str]]:
     """Return each file that has generated parts, with what it should hold."""
     yield from pictures(ROOT / "docs")
     parts = {
-        "errors.md": {"tree": tree(), "messages": messages()},
+        "errors.md": {"tree": tree(), "words": words(), "messages": messages()},
         "compatibility.md": {"lowest": lowest()},
         "reference.md": {"names": names(), "fields": fields(ChatOpenRouterO3)},
     }
@@ -93,7 +110,7 @@ def between(text: str, marker: str, block: str) -> str:
 
 def tree() -> str:
     """Return the table of errors: class, LangChain's class, condition, remedy."""
-    texts = dict(played())
+    texts = dict(played(failures()))
     rows = [
         "| Error | LangChain's class | Condition | Again? | What its text advises |",
         "|---|---|---|---|---|",
@@ -130,12 +147,26 @@ def condition(cls: type[OpenRouterError]) -> str:
     return " ".join(inspect.getdoc(cls).split("\n\n")[0].split()).replace("|", r"\|")  # type: ignore[union-attr]
 
 
-def played() -> Iterator[tuple[str, str]]:
+def words() -> str:
+    """Return the table of what OpenRouter often says: its words, the class, the advice."""
+    scenes = [refused(status, message=message) for status, message in OPENROUTERS]
+    rows = [
+        f"| {message} | {status} | `{name}` | {text} |"
+        for (status, message), (name, text) in zip(OPENROUTERS, played(scenes), strict=True)
+    ]
+    head = [
+        "| OpenRouter's words | Status | The class | What the text advises |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows])
+
+
+def played(scenes: Iterable[Scene]) -> Iterator[tuple[str, str]]:
     """Play each failure and return the class of the error with the advice in its text."""
     with Emulator() as emulator:
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_retries=0)
         host = emulator.base_url.split("/")[2]
-        for play in scenes():
+        for play in scenes:
             error = raised(partial(play, model, emulator))
             yield type(error).__name__, advice(str(error).replace(host, "the host"))
 
@@ -151,11 +182,11 @@ def raised(call: Callable[[], object]) -> OpenRouterError:
 
 def advice(text: str) -> str:
     """Return what a text says after the server's words and the status."""
-    said = re.sub(r"^Sorry\. \(HTTP [^)]*\) ", "", text)
-    return said.split("\n")[0].replace("|", r"\|")
+    said = re.sub(r"^.*? \(HTTP [^)]*\) ", "", text.split("\n", maxsplit=1)[0])
+    return said.replace("|", r"\|")
 
 
-def scenes() -> Iterator[Scene]:
+def failures() -> Iterator[Scene]:
     """Return a failure for each class of errors."""
     for status in (400, 401, 402, 403, 404, 408, 429, 500):
         yield refused(status)
@@ -174,9 +205,9 @@ def scenes() -> Iterator[Scene]:
         yield disturbed(lambda model: typed(model, schema).invoke("Hello"), answered(answer))
 
 
-def refused(status: int, kind: str | None = None) -> Scene:
+def refused(status: int, kind: str | None = None, message: str = "Sorry.") -> Scene:
     """Return a scene in which the server refuses a request."""
-    error: dict[str, Any] = {"message": "Sorry.", "code": status}
+    error: dict[str, Any] = {"message": message, "code": status}
     if kind is not None:
         error["metadata"] = {"error_type": kind}
     body = json.dumps({"error": error}).encode()
