@@ -15,15 +15,15 @@ from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator
 
-STREAM = {"content-type": "text/event-stream"}
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 
 

@@ -22,10 +22,12 @@ from langgraph.prebuilt import InjectedState, ToolNode, tools_condition
 from langgraph.types import Command, Send, interrupt
 from typing_extensions import TypedDict
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING, Order
-from tests.agents.script import (
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
     RUNS,
+    WARNING,
+    Order,
     answer_by,
     bodies,
     call,
@@ -34,6 +36,7 @@ from tests.agents.script import (
     say,
     tool_names,
 )
+from tests.helpers.factories import get_weather
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,11 +62,6 @@ DETAILS = details("rs_1")
 
 def ask(text: str) -> dict[str, Any]:
     return {"messages": [HumanMessage(text)]}
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def sent(emulator: Emulator) -> list[dict[str, Any]]:

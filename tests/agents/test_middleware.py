@@ -38,10 +38,14 @@ from langgraph.types import Command
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterPermissionError
 from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.agents.orders import FORMS, PAID, WARNING, Order
-from tests.agents.script import (
+from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
+    PAID,
     RUNS,
+    WARNING,
+    Order,
     Run,
     Turn,
     answer_by,
@@ -52,7 +56,6 @@ from tests.agents.script import (
     say,
     tool_names,
 )
-from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,8 +27,8 @@ from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from pathlib import Path

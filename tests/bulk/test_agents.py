@@ -13,7 +13,7 @@ from langchain_core.outputs import Generation
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import JournalCache, bulk
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person
+from tests.helpers.bulk import WAYS, Person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

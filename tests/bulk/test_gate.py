@@ -22,9 +22,9 @@ from langchain_openrouter_o3 import (
 from langchain_openrouter_o3._http.gate import GATES, LONGEST_HOLD, NO_GATE, Gate, Gates, Pass
 from langchain_openrouter_o3.bulk import bulk
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import model_of, prompts
-from tests.replay.players import MODES
+from tests.helpers.bulk import model_of, prompts
+from tests.helpers.bulk_server import Plan, Server
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

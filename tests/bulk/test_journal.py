@@ -41,7 +41,7 @@ from langchain_openrouter_o3.bulk import (
 )
 from langchain_openrouter_o3.bulk.values import dump, load, plain
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person, people
+from tests.helpers.bulk import WAYS, Person, people
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.bulk import Row

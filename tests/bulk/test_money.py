@@ -17,10 +17,10 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3.bulk import BudgetError, JournalError, bulk, settle
 from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import WAYS, by_prompt, model_of, paid, people, prompts
-from tests.transport.raw_server import Peer, RawServer, response
+from tests.helpers import wire
+from tests.helpers.bulk import WAYS, by_prompt, model_of, paid, people, prompts
+from tests.helpers.bulk_server import Plan, Server
+from tests.helpers.raw_server import Peer, RawServer, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._cli.bulk_rows import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
-from tests.bulk.ways import people
+from tests.helpers.bulk import people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

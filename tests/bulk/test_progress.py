@@ -12,8 +12,8 @@ import pytest
 from langchain_openrouter_o3.bulk import Progress, bulk, progress
 from langchain_openrouter_o3.bulk.progress import line_of
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS
-from tests.cli.screen import Screen
+from tests.helpers.bulk import WAYS
+from tests.helpers.commands import Screen
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3

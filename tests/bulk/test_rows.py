@@ -20,7 +20,7 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3.bulk import DuplicateKeyError, abulk, bulk
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person, people
+from tests.helpers.bulk import WAYS, Person, people
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
+from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from importlib.machinery import ModuleSpec
     from pathlib import Path
 
-KEY = "sk-or-v1-test-key-that-must-never-show"
 SCHEMA = """\
 {"title": "person", "type": "object", "properties": {
   "name": {"type": "string"}, "tags": {"type": "array", "items": {"type": "string"}}}}"""

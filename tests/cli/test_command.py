@@ -13,10 +13,10 @@ from langchain_openrouter_o3 import __version__
 from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3.emulator import Canned
-from tests.wire import chunk, ending, error, sse, to_json, usage
-
-from .command import COMMAND, SECONDS, run
-from .conftest import KEY
+from tests.conftest import KEY
+from tests.helpers.commands import COMMAND, SECONDS, run
+from tests.helpers.factories import STREAM
+from tests.helpers.wire import chunk, ending, error, sse, to_json, usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 UNKNOWN = "\N{EN DASH}"
-STREAM = {"content-type": "text/event-stream"}
 
 
 def test_a_prompt_without_a_key_is_answered_by_the_embedded_emulator() -> None:

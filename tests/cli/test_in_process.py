@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned
-from tests.wire import chunk, ending, error, sse, to_json
-
-from .screen import Screen
+from tests.helpers.commands import Screen
+from tests.helpers.factories import STREAM
+from tests.helpers.wire import chunk, ending, error, sse, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
 
 
 def command(*arguments: str) -> int:

@@ -14,8 +14,7 @@ from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal
 from langchain_openrouter_o3._terminal.terminal import PlainTerminal
 from langchain_openrouter_o3._terminal.text import aligned, one_line, visible
 from langchain_openrouter_o3._terminal.wrap import WordWrap
-
-from .screen import Screen
+from tests.helpers.commands import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

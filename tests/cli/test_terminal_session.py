@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3.emulator import Canned
-from tests.wire import chunk, ending, sse
-
-from .command import SECONDS, OnTerminal, wait_until
+from tests.helpers.commands import SECONDS, OnTerminal, wait_until
+from tests.helpers.factories import STREAM
+from tests.helpers.wire import chunk, ending, sse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CTRL_C = b"\x03"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-STREAM = {"content-type": "text/event-stream"}
 
 
 def test_an_answer_has_a_spinner_thoughts_text_and_a_table(server: Emulator) -> None:

@@ -18,16 +18,14 @@ from langchain_core.messages import (
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def details_of(name: str) -> list[wire.Json]:

@@ -14,7 +14,8 @@ from langchain_openrouter_o3 import (
     OpenRouterOutputError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import get_weather
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
@@ -25,11 +26,6 @@ class Person(BaseModel):
 
     name: str
     born: int | None = None
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return city
 
 
 def bound(runnable: Any) -> dict[str, Any]:

@@ -19,16 +19,15 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, Reasoning
 from langchain_openrouter_o3.emulator import Canned, faults
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import sent
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 class Person(BaseModel):
@@ -46,12 +45,6 @@ def get_weather(city: str) -> str:
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
-
-
-def sent(emulator: Emulator) -> dict[str, Any]:
-    body = emulator.requests[-1].body
-    assert body is not None
-    return body
 
 
 def names_of(body: dict[str, Any]) -> list[str]:

@@ -22,20 +22,15 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import sent
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langchain_openrouter_o3.emulator import Emulator
-
-
-def sent(emulator: Emulator) -> dict[str, Any]:
-    body = emulator.requests[-1].body
-    assert body is not None
-    return body
 
 
 def built(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:

@@ -35,10 +35,20 @@ from langchain_core.runnables import (
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterOutputError
 from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.agents.orders import FORMS, PAID, WARNING, Order
-from tests.agents.script import Turn, answer_by, bodies, call, play, say
 from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
+    PAID,
+    WARNING,
+    Order,
+    Turn,
+    answer_by,
+    bodies,
+    call,
+    play,
+    say,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,10 +24,20 @@ from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.emulator import faults
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import Turn, answer_by, bodies, call, play, say, tool_names
 from tests.conftest import KEY
 from tests.contract.test_bound_models import WAYS as CALLS
+from tests.helpers.agents import (
+    FORMS,
+    WARNING,
+    Turn,
+    answer_by,
+    bodies,
+    call,
+    play,
+    say,
+    tool_names,
+)
+from tests.helpers.factories import get_weather
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
@@ -37,11 +47,6 @@ METHODS = ["json_schema", "function_calling", "json_mode"]
 every_method = pytest.mark.parametrize("method", METHODS)
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 Configure = Callable[[Any, dict[str, Any]], Any]
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 async def last_of(chunks: Any) -> Any:

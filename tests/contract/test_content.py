@@ -19,9 +19,9 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

@@ -14,15 +14,14 @@ from langchain_core.tools import Tool
 
 from langchain_openrouter_o3 import OpenRouterInputError, OpenRouterStreamCutError
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.replay.players import MODES
-from tests.scripted import add_up, read_chunks, read_message
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.emulator import Emulator
 
-every_mode = pytest.mark.parametrize("mode", MODES)
 INPUT = 'print("Grüße, 🐑")\n\\d+ {"a": 1}'
 CODE: dict[str, Any] = {"type": "custom", "custom": {"name": "run", "format": {"type": "text"}}}
 

@@ -11,7 +11,7 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, GenerationChunk

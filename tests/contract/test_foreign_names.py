@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.foreign_names import FOREIGN_NAMES, MODEL_ARGUMENTS
-from tests import wire
 from tests.conftest import KEY
-from tests.contract.foreign_fields import CHAT_OPENROUTER, CLASSES, installed_fields, is_installed
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.foreign_fields import CHAT_OPENROUTER, CLASSES, installed_fields, is_installed
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

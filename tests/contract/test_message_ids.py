@@ -15,8 +15,8 @@ from langgraph.graph import START, MessagesState, StateGraph
 
 from langchain_openrouter_o3 import OpenRouterStreamCutError
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.emulator import Emulator
 
-every_mode = pytest.mark.parametrize("mode", MODES)
 ANSWER = wire.sse(wire.chunk("Hel"), wire.chunk("lo"), *wire.ending())
 
 

@@ -16,16 +16,14 @@ from langchain_openrouter_o3 import (
     OpenRouterError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import odd_fields, wire
 from tests.conftest import KEY
-from tests.replay.players import MODES, comparable
-from tests.scripted import add_up, read_chunks, read_message
+from tests.helpers import odd_fields, wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, comparable, every_mode
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def stream_of(*payloads: Any, done: bool = True) -> Canned:

@@ -17,7 +17,7 @@ from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, Prov
 from langchain_openrouter_o3._arguments import signature
 from langchain_openrouter_o3._arguments.fields import ALIASES, ARGUMENTS
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,17 +8,15 @@ import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, track_costs
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES, comparable
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, comparable, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langchain_core.messages import AIMessage
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 class Clock:

@@ -12,14 +12,13 @@ from langchain_core.messages import HumanMessage
 from langchain_core.outputs import LLMResult
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
     from langchain_openrouter_o3.emulator import Emulator
 
-every_mode = pytest.mark.parametrize("mode", MODES)
 INFO = {"finish_reason": "stop", "model_name": wire.MODEL, "id": wire.GENERATION}
 TOKENS = {
     "prompt_tokens": 20,

@@ -27,17 +27,15 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3._http.exchange import Sources
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture

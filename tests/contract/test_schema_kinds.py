@@ -28,8 +28,8 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.contract.test_structured_output import MODES, every_method
+from tests.helpers import wire
 
 Run = Callable[[Any, str], Any]
 

@@ -18,7 +18,8 @@ from langchain_openrouter_o3 import (
     OpenRouterTruncatedError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.modes import every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,6 @@ MODES: dict[str, Callable[[Any, str], Any]] = {
     "stream": last_of_stream,
     "astream": last_of_astream,
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 every_method = pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 
 

@@ -16,19 +16,16 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
-STREAM = {"content-type": "text/event-stream"}
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 A_LONG_TIME = 60.0
-
-every_mode = pytest.mark.parametrize("mode", MODES)
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
 
 
 def build(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:

@@ -30,6 +30,7 @@ from langchain_core.messages import (
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from tests.conftest import KEY
+from tests.helpers.factories import get_weather
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,11 +133,6 @@ def test_counting_needs_no_network_and_loads_no_sdk(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.stdout.split() == ["2", "9"]
     assert list(tmp_path.iterdir()) == []
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return city
 
 
 CALLS: Any = [{"name": "get_weather", "args": {}, "id": "call_1"}]

@@ -29,9 +29,9 @@ from langchain_core.prompts import ChatPromptTemplate
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import TypeAdapter
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import Turn, call, play, say
+from tests.helpers import wire
+from tests.helpers.agents import FORMS, WARNING, Turn, call, play, say
+from tests.helpers.modes import every_mode
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
@@ -137,7 +137,6 @@ MODES: dict[str, Callable[[Any, Messages], Any]] = {
     "stream": streamed,
     "astream": lambda model, messages: asyncio.run(added(model, messages)),
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 every_version = pytest.mark.parametrize("version", [None, "v1"])
 
 

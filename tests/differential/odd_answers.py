@@ -14,7 +14,7 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests import odd_fields
+from tests.helpers import odd_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,8 +19,8 @@ from pydantic import BaseModel, Field
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, create_model
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.output_schema import build_output_schema
 from langchain_openrouter_o3.tools import tools_to_wire
-from tests.schemas import strict_schema
+from tests.helpers.schemas import strict_schema
 
 names = st.sampled_from(["alpha", "beta", "gamma", "delta", "omega"])
 scalars: Any = st.sampled_from([int, str, float, bool, Literal["a", "b"], int | None])

@@ -11,8 +11,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import KINDS, bodies, call, play, say, tool_names
+from tests.helpers.agents import FORMS, KINDS, WARNING, bodies, call, play, say, tool_names
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3

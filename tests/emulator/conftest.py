@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .chat import Chat
+from tests.helpers.emulator_client import Chat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

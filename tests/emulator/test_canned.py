@@ -11,8 +11,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator
-
-from .chat import user
+from tests.helpers.emulator_client import user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from .chat import user
+from tests.helpers.emulator_client import user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 
 def test_models_have_openrouters_shape(chat: Chat) -> None:

@@ -14,8 +14,7 @@ import pytest
 
 from langchain_openrouter_o3.emulator import faults
 from langchain_openrouter_o3.emulator.fault_syntax import fault_makers, parse_fault
-
-from .raw import RawAnswer, ask_at
+from tests.helpers.emulator_client import RawAnswer, ask_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

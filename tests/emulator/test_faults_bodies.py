@@ -9,9 +9,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Fault, faults
-
-from .chat import user
-from .raw import ask
+from tests.helpers.emulator_client import ask, user
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

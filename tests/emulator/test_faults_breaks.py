@@ -13,8 +13,7 @@ import pytest
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.place import Where
 from langchain_openrouter_o3.emulator.tls import TLS_FAILURES, TlsFailure
-
-from .raw import address, ask
+from tests.helpers.emulator_client import address, ask
 
 BREAKS = {"reset": faults.reset, "close": faults.close, "end": faults.end}
 # What has arrived of the prompt `echo a b c d` when the answer breaks off after two events.

@@ -11,16 +11,13 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.steps import Step, Write
-
-from .chat import STRING, tool, user
-from .raw import ask
+from tests.helpers.emulator_client import STRING, ask, tool, user
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_openrouter_o3.emulator import ReceivedRequest
-
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 
 def test_faults_and_canned_answers_are_played_in_order_then_the_rules_apply(

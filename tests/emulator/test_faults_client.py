@@ -14,7 +14,7 @@ from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.place import Where
 from langchain_openrouter_o3.emulator.faults.stream_errors import Shape
 from langchain_openrouter_o3.emulator.tls import TLS_FAILURES, TlsFailure
-from tests.replay.players import MODES, outcome
+from tests.helpers.modes import every_mode, outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,6 @@ EITHER: dict[str, Fault] = {
     "close before-done": faults.close("before-done"),
     "event too large": faults.huge_event(34_000_000),
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture(scope="module")

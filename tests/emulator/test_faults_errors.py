@@ -10,8 +10,7 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.stream_errors import Shape
-
-from .raw import ask
+from tests.helpers.emulator_client import ask
 
 
 @pytest.mark.parametrize("code", [200, 302, 400, 429, 503, 529, 599])

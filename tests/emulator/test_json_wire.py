@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .chat import STRING, closed, strict, tool
+from tests.helpers.emulator_client import STRING, closed, strict, tool
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .chat import chunks, user
+from tests.helpers.emulator_client import chunks, user
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,10 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .chat import INTEGER, STRING, closed, strict, tool, user
+from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool, user
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 OPEN = "'additionalProperties' is required to be supplied and to be false."

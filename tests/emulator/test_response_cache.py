@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import faults
-
-from .chat import Chat, chunks, user
+from tests.helpers.emulator_client import Chat, chunks, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

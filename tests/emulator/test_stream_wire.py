@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from .chat import STRING, chunks, closed, deltas, strict, tool
+from tests.helpers.emulator_client import STRING, chunks, closed, deltas, strict, tool
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 COMMENT = ": OPENROUTER PROCESSING"

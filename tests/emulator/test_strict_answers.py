@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter
 
-from .chat import INTEGER, STRING, closed, strict, tool
+from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 Schema: TypeAlias = "dict[str, Any]"
 NULL = {"type": "null"}

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from .chat import INTEGER, STRING, closed, strict, tool
+from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 Schema: TypeAlias = "dict[str, Any]"
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .chat import INTEGER, STRING, closed, tool, user
+from tests.helpers.emulator_client import INTEGER, STRING, closed, tool, user
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 NUMBER = {"type": "number"}
 BOOLEAN = {"type": "boolean"}

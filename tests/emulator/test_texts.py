@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .chat import user
+from tests.helpers.emulator_client import user
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 
 def test_a_plain_answer_says_what_it_is_and_quotes_the_prompt(chat: Chat) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .chat import INTEGER, STRING, tool, user
+from tests.helpers.emulator_client import INTEGER, STRING, tool, user
 
 if TYPE_CHECKING:
-    from .chat import Chat
+    from tests.helpers.emulator_client import Chat
 
 WEATHER = tool("get_weather", "Get the weather at a location.", location=STRING)
 TIME = tool("getLocalTime", "Tell the time.", city=STRING)

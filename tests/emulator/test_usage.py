@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .chat import STRING, Chat, tool
+from tests.helpers.emulator_client import STRING, Chat, tool
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

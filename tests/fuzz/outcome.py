@@ -24,7 +24,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from tests.scripted import (
+from tests.helpers.scripted import (
     AsyncScriptedPerformer,
     Response,
     add_up,
@@ -32,7 +32,7 @@ from tests.scripted import (
     read_chunks,
     read_message,
 )
-from tests.wire import split
+from tests.helpers.wire import split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tests.wire import split
+from tests.helpers.wire import split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

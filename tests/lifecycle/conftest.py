@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.lifecycle.scripts import Scripts
+from tests.helpers.processes import Scripts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

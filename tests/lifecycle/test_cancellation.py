@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.lifecycle.scenes import LOOPS, build, refused, run_on, settle
+from tests.helpers.connections import LOOPS, run_on, settle
+from tests.helpers.factories import build_once, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +122,7 @@ def test_a_call_cancelled_at_any_await_leaves_no_busy_connection(
     late: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     async def cancelled_at(moment: int) -> bool:
-        model = build(server, max_retries=1)
+        model = build_once(server, max_retries=1)
         if state == "warm":
             await model.ainvoke("Hi")
         if state == "retry":
@@ -141,7 +142,7 @@ def test_a_call_cancelled_at_any_await_leaves_no_busy_connection(
 @at_both_ends
 def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: bool) -> None:  # noqa: FBT001
     async def cancelled_at(moment: int) -> bool:
-        model = build(server)
+        model = build_once(server)
         await asyncio.gather(*(ask(model, "ainvoke", number) for number in range(3)))
         ended = await Cancellation(moment, late=late).run(model.aclose())
         await settle(server, model)
@@ -155,7 +156,7 @@ def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: b
 @every_loop
 def test_cancelled_neighbours_do_not_disturb_a_call(server: Emulator, loop: str) -> None:
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         for number in range(10):
             tasks = [
                 asyncio.create_task(ask(model, call, 100 * number + place))
@@ -173,7 +174,7 @@ def test_cancelled_neighbours_do_not_disturb_a_call(server: Emulator, loop: str)
 
 
 async def test_a_call_that_runs_into_wait_for_leaves_no_busy_connection(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
     for number in range(20):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(ask(model, "astream", number), timeout=number / 1000)

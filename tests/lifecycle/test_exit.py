@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.lifecycle.scenes import endless
+from tests.helpers.factories import endless
 
 if TYPE_CHECKING:
-    from tests.lifecycle.scripts import Scripts
+    from tests.helpers.processes import Scripts
 
 ENDINGS = {
     "a warm pool": "model.invoke('Hi')",

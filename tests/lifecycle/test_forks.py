@@ -8,7 +8,7 @@ import pytest
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-    from tests.lifecycle.scripts import Scripts
+    from tests.helpers.processes import Scripts
 
 
 def test_threads_that_fork_while_others_talk_mix_nothing_up(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from langchain_core.messages import HumanMessage
 
-from tests.lifecycle.scenes import build, run_on
+from tests.helpers.connections import run_on
+from tests.helpers.factories import build_once
+from tests.helpers.modes import MODES
 from tests.lifecycle.test_tls import encrypted
-from tests.replay.players import MODES
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
@@ -20,7 +21,7 @@ PADDING = "0123456789 äöü " * 300_000  # about 5 MB
 
 @pytest.fixture
 def model(server: Emulator) -> ChatOpenRouterO3:
-    return build(server, trace={"padding": PADDING})
+    return build_once(server, trace={"padding": PADDING})
 
 
 def check(server: Emulator) -> None:

@@ -30,9 +30,9 @@ from langchain_openrouter_o3._http.exchange import Receive, Request, Send
 from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,22 +5,23 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from tests.lifecycle.scenes import build, open_connections, wait_for_connections
+from tests.helpers.connections import open_connections, wait_for_connections
+from tests.helpers.factories import build_once
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-    from tests.lifecycle.scripts import Scripts
+    from tests.helpers.processes import Scripts
 
 
 def test_a_thousand_models_used_once_share_their_connections(server: Emulator) -> None:
     def use(number: int) -> str:
-        return build(server).invoke(f"What is {number}+1000?").text
+        return build_once(server).invoke(f"What is {number}+1000?").text
 
     with ThreadPoolExecutor(4) as threads:
         texts = list(threads.map(use, range(1000)))
     assert all(str(number + 1000) in text for number, text in enumerate(texts))
     assert open_connections(server) <= 4
-    with build(server) as last:
+    with build_once(server) as last:
         last.invoke("Hi")
     wait_for_connections(server, 0)
 

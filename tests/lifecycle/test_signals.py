@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.lifecycle.scenes import PATIENCE, endless, needs_signals
+from tests.helpers import wire
+from tests.helpers.connections import PATIENCE, needs_signals
+from tests.helpers.factories import JSON, endless
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-    from tests.lifecycle.scripts import Scripts
+    from tests.helpers.processes import Scripts
 
 pytestmark = needs_signals
 
-JSON = {"content-type": "application/json"}
 BODY = wire.to_json(wire.body("Somebody else's answer"))
 SLOW = {
     "before the headers": Canned(pieces=BODY, delay=60),

@@ -17,17 +17,14 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3.emulator import Canned
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:

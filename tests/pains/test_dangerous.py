@@ -21,20 +21,9 @@ from langchain_openrouter_o3 import (
     OpenRouterStreamCutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.pains.scenes import (
-    JSON,
-    STREAM,
-    build,
-    every_mode,
-    failed,
-    hello,
-    streamed,
-    streamed_modes,
-    sum_up,
-    whole,
-)
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import JSON, STREAM, build, failed, hello, streamed, sum_up, whole
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

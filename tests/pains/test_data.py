@@ -19,10 +19,10 @@ from langchain_openrouter_o3 import (
     OpenRouterInvalidRequestError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.pains.scenes import JSON, STREAM, build, every_mode, failed, sent
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import JSON, STREAM, build, failed, sent
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

@@ -18,29 +18,15 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterNotFoundError,
 )
-from tests import wire
-from tests.pains.scenes import (
-    build,
-    every_mode,
-    failed,
-    hello,
-    run_clean,
-    sent,
-    streamed,
-    streamed_modes,
-    whole,
-)
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import build, failed, get_weather, hello, sent, streamed, whole
+from tests.helpers.modes import MODES, every_mode, streamed_modes
+from tests.helpers.processes import run_clean
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def test_p64_tokens_are_counted_without_a_network(tmp_path: Path) -> None:

@@ -17,19 +17,9 @@ from langchain_openrouter_o3 import (
     track_costs,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.pains.scenes import (
-    STREAM,
-    build,
-    every_mode,
-    failed,
-    hello,
-    sent,
-    streamed,
-    streamed_modes,
-    whole,
-)
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM, build, failed, hello, sent, streamed, whole
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

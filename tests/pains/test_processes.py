@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests import wire
 from tests.conftest import KEY
-from tests.pains.scenes import build, run_clean
+from tests.helpers import wire
+from tests.helpers.factories import build
+from tests.helpers.processes import run_clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

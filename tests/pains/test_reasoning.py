@@ -16,9 +16,9 @@ from langchain_core.messages import (
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from tests import wire
-from tests.pains.scenes import build, every_mode, hello, sent, streamed, whole
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import build, hello, sent, streamed, whole
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,9 +25,9 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.pains.scenes import JSON, STREAM, build, every_mode, failed, hello
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import JSON, STREAM, build, failed, hello
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

@@ -19,9 +19,9 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-from tests import wire
-from tests.pains.scenes import build, every_mode, sent, streamed, whole
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import build, sent, streamed, whole
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

@@ -10,17 +10,12 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from tests import wire
-from tests.pains.scenes import every_mode, hello, sent, streamed, streamed_modes, whole
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import get_weather, hello, sent, streamed, whole
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def play_calls(emulator: Emulator, mode: str, *calls: wire.Json) -> None:

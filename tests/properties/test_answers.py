@@ -13,16 +13,26 @@ from langchain_core.utils.json import parse_partial_json
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, spoil
 from langchain_openrouter_o3.errors import OpenRouterStreamCutError
-from tests.properties.answers import (
+from tests.helpers.answers import (
     CUTS,
     GeneratedAnswer,
     argument_texts,
     cut_up,
     generated_answers,
 )
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import PADDING, body, chunk, ending, split, sse, to_json, tool_call, tool_deltas
-from tests.wire import tool_chunk as tools
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import (
+    PADDING,
+    body,
+    chunk,
+    ending,
+    split,
+    sse,
+    to_json,
+    tool_call,
+    tool_deltas,
+)
+from tests.helpers.wire import tool_chunk as tools
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.chunk_joiner import MAX_HEAD, ChunkJoiner
 from tests.fuzz.targets.chunks import Reading, compare
-from tests.wire import split
+from tests.helpers.wire import split
 
 EXAMPLES = int(os.environ.get("JOINER_EXAMPLES", "300"))
 

@@ -23,9 +23,9 @@ from langchain_core.messages import (
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3._wire.request import encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.properties.answers import ARGUMENTS, TEXTS, GeneratedAnswer, generated_answers
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import to_json
+from tests.helpers.answers import ARGUMENTS, TEXTS, GeneratedAnswer, generated_answers
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

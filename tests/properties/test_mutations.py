@@ -15,8 +15,8 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, messag
 from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
-from tests import wire
-from tests.scripted import add_up, read_chunks, read_message
+from tests.helpers import wire
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable

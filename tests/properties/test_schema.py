@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.schemas import drop_absent, mend, strict_schema
+from tests.helpers.schemas import drop_absent, mend, strict_schema
 
 Schema = dict[str, Any]
 NAMES = st.sampled_from(["a", "b", "c", "default", "oneOf", "type", "$ref"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from tests.wire import split, sse, to_json
+from tests.helpers.wire import split, sse, to_json
 
 BOM = "\ufeff"
 CUTS = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)

@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3._wire.messages import messages_to_wire
-from tests.replay.players import canned, comparable, outcome, split_model
-from tests.replay.recordings import Recording, load
+from tests.helpers.modes import comparable, outcome
+from tests.helpers.recordings import Recording, canned, load, split_model
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tests.soak.asking import Asker, Heard, cancel_after
 from tests.soak.checks import LEFT_BEHIND, Loss, check
-from tests.soak.kinds import TLS
+from tests.soak.fault_kinds import TLS
 from tests.soak.plan import CALLERS, Call, Caller, plan
 from tests.soak.traces import count_files
 

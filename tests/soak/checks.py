@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3 import OpenRouterError, OpenRouterTimeoutError
 from tests.soak.asking import Note, raw_arguments
-from tests.soak.kinds import KINDS
-from tests.soak.promises import arrived, promise
+from tests.soak.fault_kinds import KINDS
+from tests.soak.oracle import arrived, promise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from tests.soak.asking import Heard
+    from tests.soak.oracle import Promise
     from tests.soak.plan import Call
-    from tests.soak.promises import Promise
 
 Loss = tuple[str, str]
 """What kind of loss, and what was seen."""

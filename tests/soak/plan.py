@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from tests.soak.kinds import CLOSED, DOOR_KINDS, KINDS, PASSING
+from tests.soak.fault_kinds import CLOSED, DOOR_KINDS, KINDS, PASSING
 
 Caller = Literal["thread", "task", "door"]
 Shape = Literal["text", "tool", "object"]

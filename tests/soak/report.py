@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.soak.checks import DOUBLED, LOSSES, WRONG_ANSWER, Loss, check_attempts
-from tests.soak.kinds import CLOSED, TLS
+from tests.soak.fault_kinds import CLOSED, TLS
 from tests.soak.plan import plan
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator import Emulator, faults
-from tests.soak.kinds import CLOSED_SECONDS, KINDS, REFUSING
+from tests.soak.fault_kinds import CLOSED_SECONDS, KINDS, REFUSING
 from tests.soak.plan import TAG, plan
 
 if TYPE_CHECKING:

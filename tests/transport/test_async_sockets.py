@@ -15,7 +15,7 @@ from langchain_openrouter_o3._http.async_sockets import SocketStream, connect
 from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient, SharedClient
 from langchain_openrouter_o3._http.stream import Backend, socket_options
 from langchain_openrouter_o3._http.timeouts import StepLimit, limited
-from tests.transport.raw_server import Peer, RawServer, response
+from tests.helpers.raw_server import Peer, RawServer, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,14 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
-from tests import wire
-from tests.replay.players import MODES
-from tests.transport.raw_server import RawServer, response
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import RawServer, response
 
 if TYPE_CHECKING:
-    from tests.transport.raw_server import Peer
+    from tests.helpers.raw_server import Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 ways = pytest.mark.parametrize("proxied", [False, True], ids=["direct", "proxied"])
 COOKIES = ("set-cookie: session=of-one-tenant; Path=/", "set-cookie: __cf_bm=x; Domain=.invalid")
 

@@ -12,14 +12,13 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import OpenRouterConnectionError, OpenRouterInputError
 from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator import Emulator
-from tests.replay.players import MODES
-from tests.transport.proxy import build, unknown_host
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.proxies import build, unknown_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from tests.transport.raw_server import RawServer
-from tests.transport.worlds import World, build, echo, every_world
+from tests.helpers.backends import World, echo, every_world
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def test_a_framing_header_is_refused_by_name_in_a_call_and_disturbs_no_other(
                     await ask(model, "Refused", **{name: refused})
         assert await world.ask(model, "Second", extra_headers={"x-mine": "1"}) == "Second"
 
-    with RawServer(echo) as server, build(server) as model:
+    with RawServer(echo) as server, build_once(server) as model:
         world.run(scenario())
         (peer,) = server.peers
         assert len(peer.bodies) == 2
@@ -90,7 +91,7 @@ def test_a_framing_header_is_refused_by_name_where_it_is_bound(
         arguments = {argument: {header: HEADERS[header]}}
         bind(model, **arguments).invoke("Hi")
 
-    with RawServer(echo) as server, build(server) as model:
+    with RawServer(echo) as server, build_once(server) as model:
         with pytest.raises(OpenRouterInputError, match=f"'{header}' frames"):
             ask()
         assert model.invoke("Next").text == "Next"

@@ -18,16 +18,15 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.own_clients import model_with_clients
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.own_clients import model_with_clients
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @every_mode
@@ -168,7 +167,7 @@ def test_all_works_without_httpx2(emulator: Emulator, way: str) -> None:
     script = """
         import httpx
         from langchain_openrouter_o3 import ChatOpenRouterO3
-        from tests.replay.players import MODES
+        from tests.helpers.modes import MODES
 
         for timeout in (5, httpx.Timeout(5), {"connect": 1, "read": 5, "write": 5, "pool": 5}):
             model = ChatOpenRouterO3(base_url=sys.argv[1], api_key="any", timeout=timeout)

@@ -19,18 +19,17 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.own_clients import failure
-from tests.transport.raw_server import RawServer, chunk_of, stream_head
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.own_clients import failure
+from tests.helpers.raw_server import RawServer, chunk_of, stream_head
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-    from tests.transport.raw_server import Peer
+    from tests.helpers.raw_server import Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
 PIECE = wire.sse(wire.chunk("Hel"), done=False)
 
 

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.transport.raw_server import RawServer
-from tests.transport.worlds import (
+from tests.helpers.backends import (
     World,
     answer,
-    build,
     chunked_answer,
     echo,
     every_usual_world,
@@ -18,6 +16,8 @@ from tests.transport.worlds import (
     sized_stream,
     streamed_answer,
 )
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +49,7 @@ def test_a_connection_whose_answer_has_ended_is_used_again(
         for number in range(5):
             assert await ask(model, f"Call {number}") == f"Call {number}"
 
-    with RawServer(lambda peer: echo(peer, write), tls=tls) as server, build(server) as model:
+    with RawServer(lambda peer: echo(peer, write), tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == 1
 
@@ -80,6 +80,6 @@ def test_the_announced_end_of_idle_connections_is_kept(
         for number in range(3):
             assert await world.ask(model, f"Call {number}") == f"Call {number}"
 
-    with RawServer(lambda peer: echo(peer, write)) as server, build(server) as model:
+    with RawServer(lambda peer: echo(peer, write)) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == connections

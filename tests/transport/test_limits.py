@@ -18,19 +18,19 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from tests.transport.raw_server import Peer, RawServer
-from tests.transport.worlds import (
+from tests.helpers.backends import (
     THOROUGH,
     WORLDS,
     World,
     answer,
-    build,
     encrypted,
     every_usual_world,
     every_world,
     own_client,
     plain_and_tls,
 )
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import Peer, RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -157,7 +157,7 @@ def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the k
     slow = Drip(after=after)
     with (
         RawServer(lambda peer: drip(slow, peer), tls=tls) as server,
-        build(server) as model,
+        build_once(server) as model,
     ):
         world.run(assert_ended(world, slow, ask, model=model, limit=limit, after=after))
 
@@ -185,7 +185,7 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
 
     async def scenario() -> None:
         async with own_client(world, pytest.importorskip(library), verify=False) as own:
-            model = build(server, **own)
+            model = build_once(server, **own)
             await assert_ended(world, slow, ask, model=model, limit=limit, after=after)
 
     slow = Drip(after=after)
@@ -199,7 +199,7 @@ def test_limits_end_a_greeting_of_tls_in_small_steps(world: World, limit: str) -
     slow = Drip()
     with (
         RawServer(slow.greeting) as server,
-        build(server, base_url=encrypted(server)) as model,
+        build_once(server, base_url=encrypted(server)) as model,
     ):
         world.run(assert_ended(world, slow, whole, model=model, limit=limit, after=0))
 
@@ -221,7 +221,7 @@ def test_limits_end_the_silence_of_a_proxy(
         monkeypatch.setenv("ALL_PROXY", server.origin.replace("http", proxy))
         base_url = f"{scheme}://openrouter.invalid/api/v1"
         arguments: dict[str, Any] = {limit: 0.1}
-        with build(server, base_url=base_url, **arguments) as model:
+        with build_once(server, base_url=base_url, **arguments) as model:
             world.run(scenario())
 
 
@@ -254,7 +254,7 @@ def test_limits_work_after_a_call_was_refused_by_its_limit(world: World, name: s
     async def scenario() -> None:
         async with own_client(world) as own:
             for arguments in ({}, own):
-                model = build(server, **arguments)
+                model = build_once(server, **arguments)
                 for value in NO_TIMES:
                     for ask in (world.ask, world.listen):
                         with pytest.raises(OpenRouterInputError, match=f"{name} is in seconds"):

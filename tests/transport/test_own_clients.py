@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.lifecycle.scripts import Scripts
-from tests.transport.raw_server import PATIENCE
+from tests.helpers import wire
+from tests.helpers.processes import Scripts
+from tests.helpers.raw_server import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,8 @@ import pytest
 
 from langchain_openrouter_o3 import OpenRouterTimeoutError
 from tests.conftest import KEY
-from tests.lifecycle.test_tls import encrypted
-from tests.replay.players import MODES
-from tests.transport.proxy import (
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.proxies import (
     BASIC,
     USER,
     assert_named,
@@ -22,14 +21,14 @@ from tests.transport.proxy import (
     tunnel,
     unknown_host,
 )
-from tests.transport.raw_server import RawServer, response
+from tests.helpers.raw_server import RawServer, response
+from tests.lifecycle.test_tls import encrypted
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator
-    from tests.transport.raw_server import Peer
+    from tests.helpers.raw_server import Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 
 

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterConnectionError
-from tests.transport.raw_server import PATIENCE, Peer, RawServer
-from tests.transport.tls_records import encrypt
-from tests.transport.worlds import (
+from tests.helpers.backends import (
     World,
     answer,
-    build,
     client_sockets,
     echo,
     encrypted,
@@ -27,6 +24,8 @@ from tests.transport.worlds import (
     prompt_of,
     wait_until_readable,
 )
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import PATIENCE, Peer, RawServer, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +97,7 @@ def test_a_call_that_meets_the_idle_close_is_answered(
             assert await world.ask(model, "Second") == "Second"
         assert await world.ask(model, "Third") == "Third"
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert [len(peer.bodies) for peer in server.peers] == [1, 2]
 
@@ -133,7 +132,7 @@ def test_a_call_that_meets_a_farewell_of_tls_is_answered(world: World) -> None:
 
     with (
         RawServer(handle) as server,
-        build(server, base_url=encrypted(server)) as model,
+        build_once(server, base_url=encrypted(server)) as model,
     ):
         world.run(scenario())
         assert [len(peer.bodies) for peer in server.peers] == [1, 1]
@@ -167,7 +166,7 @@ def test_a_large_request_that_was_read_in_part_is_sent_again_once(
         assert await world.ask(model, LARGE) == LARGE
         assert await world.ask(model, "Third") == "Third"
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert [list(map(prompt_of, peer.bodies)) for peer in server.peers] == [
             ["First"],
@@ -201,7 +200,7 @@ def test_a_request_that_was_read_whole_is_never_sent_again(
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, words)
 
-    with RawServer(handle, tls=tls) as server, build(server, max_retries=max_retries) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert [list(map(prompt_of, peer.bodies)) for peer in server.peers] == [["First", words]]
 
@@ -223,7 +222,7 @@ def test_a_request_that_the_other_side_has_received_is_never_sent_again(world: W
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, "Second")
 
-    with RawServer(handle) as server, build(server, max_retries=2) as model:
+    with RawServer(handle) as server, build_once(server, max_retries=2) as model:
         world.run(scenario())
         assert len(server.peers) == 1
 
@@ -246,6 +245,6 @@ def test_a_fresh_connection_that_is_lost_is_an_error_at_once(
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, "First")
 
-    with RawServer(handle, tls=tls) as server, build(server, max_retries=max_retries) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert server.requests == 1

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterError
-from tests import wire
-from tests.replay.players import MODES
-from tests.transport.raw_server import RawServer, chunk_of, response, stream_head
-from tests.transport.showing import (
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import RawServer, chunk_of, response, stream_head
+from tests.helpers.secrets import (
     HELICONE,
     PIECE,
     PORTKEY,
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from langchain_openrouter_o3 import ChatOpenRouterO3
-    from tests.transport.raw_server import Handler, Peer
+    from tests.helpers.raw_server import Handler, Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 SHORT = 0.1
 """Seconds of a time-out that runs out."""
 TOO_LONG = {"Helicone-Auth": HELICONE, "x-portkey-api-key": PORTKEY, "x-long": "x" * 16_000_000}

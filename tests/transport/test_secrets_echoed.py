@@ -8,10 +8,10 @@ import logging
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterError
-from tests import wire
-from tests.replay.players import MODES
-from tests.transport.raw_server import response, stream_head
-from tests.transport.showing import (
+from tests.helpers import wire
+from tests.helpers.modes import MODES
+from tests.helpers.raw_server import response, stream_head
+from tests.helpers.secrets import (
     HELICONE,
     KEY,
     PORTKEY,

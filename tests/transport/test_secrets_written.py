@@ -12,8 +12,8 @@ from langchain_core.load import dumpd, dumps
 
 from langchain_openrouter_o3 import OpenRouterError
 from langchain_openrouter_o3.emulator import faults
-from tests.replay.players import MODES
-from tests.transport.showing import HELICONE, build, shown
+from tests.helpers.modes import MODES
+from tests.helpers.secrets import HELICONE, build, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.transport.raw_server import Peer, RawServer
-from tests.transport.tls_records import encrypt
-from tests.transport.worlds import World, answer, build, client_sockets, every_world
+from tests.helpers.backends import World, answer, client_sockets, every_world
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import Peer, RawServer, encrypt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ def test_every_socket_is_kept_alive_and_fails_when_nobody_confirms(
         if proxy is not None:
             monkeypatch.setenv("ALL_PROXY", server.origin.replace("http", proxy))
         port = server.origin.rpartition(":")[2]
-        with build(server, base_url=base_url.format(port=port)) as model:
+        with build_once(server, base_url=base_url.format(port=port)) as model:
             assert world.run(world.ask(model, "Hi")) == "Hello"
     assert len(found) == 1
     assert found[0].items() <= EXPECTED.items()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.replay.players import MODES
-from tests.transport.proxy import assert_named, build, socks, unknown_host
-from tests.transport.raw_server import RawServer
+from tests.helpers.modes import MODES
+from tests.helpers.proxies import assert_named, build, socks, unknown_host
+from tests.helpers.raw_server import RawServer
 
 if TYPE_CHECKING:
-    from tests.transport.raw_server import Handler
+    from tests.helpers.raw_server import Handler
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
 

@@ -8,21 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterNotFoundError
-from tests import wire
-from tests.transport.raw_server import (
-    LAST_CHUNK,
-    PATIENCE,
-    Peer,
-    RawServer,
-    chunk_of,
-    response,
-    stream_head,
-)
-from tests.transport.tls_records import Records, encrypt
-from tests.transport.worlds import (
+from tests.helpers import wire
+from tests.helpers.backends import (
     World,
     answer,
-    build,
     chunked_answer,
     echo,
     encrypted,
@@ -32,6 +21,18 @@ from tests.transport.worlds import (
     sized_stream,
     streamed_answer,
     wait_until_arrived,
+)
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import (
+    LAST_CHUNK,
+    PATIENCE,
+    Peer,
+    RawServer,
+    Records,
+    chunk_of,
+    encrypt,
+    response,
+    stream_head,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Surplus:
             assert await ask(model, "Second") == "Second"
             assert await ask(model, "Third") == "Third"
 
-        with build(server, **arguments) as model:
+        with build_once(server, **arguments) as model:
             world.run(scenario())
         assert server.requests == 3
         assert len(server.peers[0].bodies) == 1
@@ -192,7 +193,7 @@ def test_surplus_behind_an_error_costs_the_connection(world: World) -> None:
             await world.ask(model, "First")
         assert await world.ask(model, "Second") == "Second"
 
-    with RawServer(handle) as server, build(server) as model:
+    with RawServer(handle) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == 2
 

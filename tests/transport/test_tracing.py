@@ -20,7 +20,7 @@ from sentry_sdk.transport import Transport
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterAPIError, OpenRouterConnectionError
 from langchain_openrouter_o3.emulator import faults
-from tests.replay.players import MODES
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 KEY = "sk-or-v1-a-key-that-no-trace-may-hold"
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def build(emulator: Emulator) -> ChatOpenRouterO3:

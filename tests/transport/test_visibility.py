@@ -20,9 +20,9 @@ from vcr.errors import (  # type: ignore[import-untyped]
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterTimeoutError
 from langchain_openrouter_o3.emulator import Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_places = pytest.mark.parametrize("place", ["httpcore", "httpx"])
 
 
@@ -124,7 +123,7 @@ import sys
 
 import respx
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests.replay.players import MODES
+from tests.helpers.modes import MODES
 from tests.transport.test_visibility import answer, endpoint
 
 mode, mocked_url, real_url = sys.argv[1:]

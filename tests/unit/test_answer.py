@@ -15,8 +15,8 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
     OpenRouterRateLimitError,
 )
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import (
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import (
     GENERATION,
     body,
     chunk,

@@ -10,7 +10,7 @@ from langchain_openrouter_o3._http import body as body_module
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from tests.wire import PADDING
+from tests.helpers.wire import PADDING
 
 
 def decode(*pieces: bytes) -> list[Any]:

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.content_blocks import message_to_blocks
-from tests.scripted import add_up, read_chunks
-from tests.wire import chunk, ending, sse, summary, tool_chunk, tool_deltas
+from tests.helpers.scripted import add_up, read_chunks
+from tests.helpers.wire import chunk, ending, sse, summary, tool_chunk, tool_deltas
 
 content_blocks.register()
 

@@ -29,7 +29,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRateLimitError,
     OpenRouterTimeoutError,
 )
-from tests.wire import error
+from tests.helpers.wire import error
 
 LEAVES = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
 

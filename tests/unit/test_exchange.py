@@ -27,7 +27,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterStreamCutError,
     OpenRouterTimeoutError,
 )
-from tests.scripted import (
+from tests.helpers.scripted import (
     AsyncScriptedPerformer,
     Response,
     ScriptedPerformer,
@@ -36,10 +36,10 @@ from tests.scripted import (
     read_chunks,
     read_message,
 )
-from tests.wire import PADDING, body, chunk, ending, error, sse, to_json
+from tests.helpers.wire import PADDING, body, chunk, ending, error, sse, to_json
 
 if TYPE_CHECKING:
-    from tests.scripted import Attempt
+    from tests.helpers.scripted import Attempt
 
 GOOD = Response([to_json(body("Hello"))])
 STREAM = Response([sse(chunk("Hel"), chunk("lo"), *ending())])

@@ -24,8 +24,8 @@ from langchain_openrouter_o3.errors import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from tests import wire
-from tests.scripted import REQUEST
+from tests.helpers import wire
+from tests.helpers.scripted import REQUEST
 
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 LOST = TransportFailure(OpenRouterConnectionError("The connection was lost."))

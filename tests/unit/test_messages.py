@@ -21,7 +21,7 @@ from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.wire import encrypted, summary
+from tests.helpers.wire import encrypted, summary
 
 
 def call(identity: str | None = "1", name: str = "f", **args: Any) -> Any:

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from langchain_openrouter_o3._wire.schema import resolve_ref, without_invented_words
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.schemas import drop_absent, mend, strict_schema
+from tests.helpers.schemas import drop_absent, mend, strict_schema
 
 
 class Address(BaseModel):

@@ -15,8 +15,8 @@ from langchain_openrouter_o3._wire.tool_calls import (
     ToolCalls,
     spoil,
 )
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
 
 
 def both(*deltas: Any) -> list[AIMessage]:

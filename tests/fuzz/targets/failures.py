@@ -14,7 +14,7 @@ from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError
 from tests.fuzz.source import ByteSource
-from tests.scripted import SOURCES, Response, ScriptedPerformer
+from tests.helpers.scripted import SOURCES, Response, ScriptedPerformer
 
 _STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529, 200, 302)
 _HEADER_NAMES = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.pains import scenes
+from tests.helpers import factories
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +155,7 @@ class Stage:
 
     def sent(self, position: int = -1) -> dict[str, Any]:
         """Return the body of a request."""
-        return scenes.sent(self.emulator, position)
+        return factories.sent(self.emulator, position)
 
     def warnings_about(self, word: str) -> bool:
         """Tell whether a warning with a word was given."""
@@ -165,7 +165,7 @@ class Stage:
 def hear(model: Any, *, streaming: bool = False) -> AIMessage:
     """Ask "Hello" and return the whole message."""
     message: AIMessage = (
-        scenes.sum_up(model.stream("Hello")) if streaming else model.invoke("Hello")
+        factories.sum_up(model.stream("Hello")) if streaming else model.invoke("Hello")
     )
     return message
 

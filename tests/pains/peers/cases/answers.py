@@ -10,9 +10,9 @@ from langchain.agents import create_agent
 from langchain_core.exceptions import ContextOverflowError
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import STREAM, failed, hello, streamed, whole
 from tests.pains.peers.stage import Observation, Stage, case, safe_if, said, text_of
-from tests.pains.scenes import STREAM, failed, hello, streamed, whole
 
 FAILURE = {
     **wire.chunk(finish="error"),

@@ -9,10 +9,10 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
 from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.factories import JSON, failed, hello, streamed, whole
 from tests.pains.peers.stage import Observation, Stage, case, safe_if
-from tests.pains.scenes import JSON, failed, hello, streamed, whole
 
 PICTURE = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}  # LangChain's own block
 CITATION = {"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}

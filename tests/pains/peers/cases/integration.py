@@ -11,10 +11,10 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelNotFoundError
 from langchain_core.messages import ChatMessage, HumanMessage, SystemMessage
 
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import failed, hello, streamed, whole
 from tests.pains.peers.cases.processes import run_script
 from tests.pains.peers.stage import Observation, Stage, case, hear, safe_if
-from tests.pains.scenes import failed, hello, streamed, whole
 
 MAX_CALLS_PER_CHUNK = 1_000
 

@@ -9,11 +9,10 @@ from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import HumanMessage
 
 from langchain_openrouter_o3 import CostTracker
-from tests import wire
-from tests.pains.peers.cases.tools import get_weather
+from tests.helpers import wire
+from tests.helpers.factories import failed, get_weather, hello, streamed, whole
 from tests.pains.peers.clients import OURS
 from tests.pains.peers.stage import Observation, Stage, case, safe_if
-from tests.pains.scenes import failed, hello, streamed, whole
 
 UNSUPPORTED: dict[str, Any] = {
     "temperature": 0.2,

@@ -16,9 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import STREAM, hello, whole
 from tests.pains.peers.stage import LIMIT, Observation, Stage, case, not_applicable, safe_if
-from tests.pains.scenes import STREAM, hello, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
 
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import hello, streamed, whole
 from tests.pains.peers.stage import Observation, Stage, case, hear, not_applicable, safe_if, said
-from tests.pains.scenes import hello, streamed, whole
 
 SUMMARY = ["First ", "this, ", "then that."]
 CIPHER = wire.encrypted("gAAAB=", index=0)

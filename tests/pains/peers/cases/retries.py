@@ -9,9 +9,9 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRetryMiddleware
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import JSON, failed, hello
 from tests.pains.peers.stage import Observation, Stage, case, safe_if, said, text_of
-from tests.pains.scenes import JSON, failed, hello
 
 HOPELESS = (400, 401, 402, 403, 404, 413, 422)
 HELLO = wire.to_json(wire.body("Hello"))

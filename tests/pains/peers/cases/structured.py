@@ -8,9 +8,9 @@ from langchain.agents import create_agent
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import streamed, whole
 from tests.pains.peers.stage import Observation, Outcome, Stage, case, not_applicable, safe_if
-from tests.pains.scenes import streamed, whole
 
 
 class Address(BaseModel):

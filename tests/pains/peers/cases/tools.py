@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
 
-from tests import wire
+from tests.helpers import wire
+from tests.helpers.factories import get_weather, hello, streamed, whole
 from tests.pains.peers.stage import Observation, Outcome, Stage, case, hear, safe_if
-from tests.pains.scenes import hello, streamed, whole
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Canned
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def called(*calls: wire.Json) -> Canned:

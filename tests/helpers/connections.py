@@ -1,4 +1,4 @@
-"""What the tests of this folder share: models, scripts, loops, and counts of connections."""
+"""Event loops to call on, and the connections that a server sees."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -26,12 +23,6 @@ PATIENCE = 30.0
 """Seconds until a test gives up; only a failing test waits that long."""
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-
-
-def build(server: Emulator, **arguments: Any) -> ChatOpenRouterO3:
-    """Make a model that never tries again, unless told otherwise."""
-    arguments = {"max_retries": 0, **arguments}
-    return ChatOpenRouterO3(base_url=server.base_url, api_key=KEY, **arguments)
 
 
 def run_on(kind: str, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -49,18 +40,6 @@ def run_on(kind: str, coroutine: Coroutine[Any, Any, T]) -> T:
 def uvloop() -> Any:
     """Return the module, or skip visibly; it does not exist for Windows."""
     return pytest.importorskip("uvloop")
-
-
-def endless() -> Canned:
-    """Answer with a slow stream of numbers that nobody hears to its end."""
-    words = [wire.sse(wire.chunk(f"{number} "), done=False) for number in range(10_000)]
-    return Canned(headers={"content-type": "text/event-stream"}, pieces=words, pause=0.01)
-
-
-def refused() -> Canned:
-    """Ask for another attempt, after a millisecond."""
-    body = wire.to_json(wire.error(429, "Slow down"))
-    return Canned(429, {"content-type": "application/json", "retry-after-ms": "1"}, body)
 
 
 def story(words: int) -> str:

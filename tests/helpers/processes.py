@@ -144,3 +144,17 @@ def _environment() -> dict[str, str]:
     """Leave a developer's own settings out."""
     own = ("OPENROUTER_", "LC_OUTPUT_VERSION")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
+def run_clean(script: str, *arguments: str, **environment: str) -> str:
+    """Run a script in a process of its own, which must not write to stderr; return its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -112,7 +112,7 @@ class Server:
         """Start."""
         plan = json.dumps(asdict(self._plan))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bulk.server", plan],
+            [sys.executable, "-m", "tests.helpers.bulk_server", plan],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -18,14 +18,14 @@ from langchain_openrouter_o3 import (
     OpenRouterConnectionError,
     OpenRouterError,
 )
-from tests import wire
 from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.modes import MODES
+from tests.helpers.raw_server import RawServer, response
 from tests.lifecycle.test_tls import pump
-from tests.replay.players import MODES
-from tests.transport.raw_server import RawServer, response
 
 if TYPE_CHECKING:
-    from tests.transport.raw_server import Handler, Peer
+    from tests.helpers.raw_server import Handler, Peer
 
 ANSWER = response(wire.to_json(wire.body("Hello")), "content-type: application/json")
 PASSWORD = "p@ss w:rd-that-must-never-show"  # what a URL must escape is among it

@@ -1,20 +1,18 @@
-"""Ways of receiving one recorded answer."""
+"""The four ways of receiving an answer."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import httpx
+import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
-from langchain_openrouter_o3.emulator import Canned
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable
 
-    from tests.replay.recordings import Recording
 
 Outcome = AIMessage | OpenRouterError
 
@@ -52,42 +50,16 @@ MODES: dict[str, Callable[[ChatOpenRouterO3], AIMessage]] = {
 }
 
 
+every_mode = pytest.mark.parametrize("mode", MODES)
+streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
+
+
 def outcome(mode: str, model: ChatOpenRouterO3) -> Outcome:
     """Receive the answer in a mode; a typed error is an outcome too."""
     try:
         return MODES[mode](model)
     except OpenRouterError as error:
         return error
-
-
-def canned(recording: Recording) -> Canned:
-    """Make the emulator's answer of a recording."""
-    return Canned(status=recording.status, headers=recording.headers, pieces=recording.raw)
-
-
-def split_model(recording: Recording, size: int) -> ChatOpenRouterO3:
-    """Build a model whose transport delivers the recording in pieces of a size."""
-    pieces = [recording.raw[i : i + size] for i in range(0, len(recording.raw), size)]
-
-    class Split(httpx.SyncByteStream, httpx.AsyncByteStream):
-        def __iter__(self) -> Iterator[bytes]:
-            return iter(pieces)
-
-        async def __aiter__(self) -> AsyncIterator[bytes]:
-            for piece in pieces:
-                yield piece
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        del request
-        return httpx.Response(recording.status, headers=recording.headers, stream=Split())
-
-    transport = httpx.MockTransport(answer)
-    return ChatOpenRouterO3(
-        api_key="k",
-        max_retries=0,
-        http_client=httpx.Client(transport=transport),
-        http_async_client=httpx.AsyncClient(transport=transport),
-    )
 
 
 def comparable(result: Outcome) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage

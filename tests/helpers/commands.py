@@ -1,8 +1,9 @@
-"""Running the real command, with pipes or on a terminal of its own."""
+"""Running the real command, with pipes or on a terminal of its own; a stream like a terminal."""
 
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import pty
 import re
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
+
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3"]
 # A test that hangs ends; a slow machine does not fail.
@@ -128,3 +130,19 @@ class OnTerminal:
                 self._news.notify_all()
             if not piece:
                 return
+
+
+class Screen(io.StringIO):
+    """A stream that says what it is."""
+
+    def __init__(self, *, terminal: bool = True, encoding: str = "utf-8") -> None:
+        super().__init__()
+        self._terminal = terminal
+        self._encoding = encoding
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._encoding

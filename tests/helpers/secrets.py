@@ -24,7 +24,7 @@ from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests.transport.raw_server import RawServer
+from tests.helpers.raw_server import RawServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pytest
     from sentry_sdk.envelope import Envelope
 
-    from tests.transport.raw_server import Handler, Peer
+    from tests.helpers.raw_server import Handler, Peer
 
 PIECE = 12
 """Characters of a secret that must not be shown in a row."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.runnables import Runnable
 
-    from tests.bulk.server import Server
+    from tests.helpers.bulk_server import Server
 
 
 class Person(BaseModel):

@@ -11,7 +11,7 @@ import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

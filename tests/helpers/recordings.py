@@ -7,6 +7,17 @@ without any of the package's code.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import httpx
+
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Canned
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
 import json
 import os
 from dataclasses import dataclass
@@ -98,3 +109,33 @@ def load() -> list[Recording]:
         raw = response["body_text"].encode()
         recordings.append(Recording(path.stem, response["status"], response["headers"], raw))
     return recordings
+
+
+def canned(recording: Recording) -> Canned:
+    """Make the emulator's answer of a recording."""
+    return Canned(status=recording.status, headers=recording.headers, pieces=recording.raw)
+
+
+def split_model(recording: Recording, size: int) -> ChatOpenRouterO3:
+    """Build a model whose transport delivers the recording in pieces of a size."""
+    pieces = [recording.raw[i : i + size] for i in range(0, len(recording.raw), size)]
+
+    class Split(httpx.SyncByteStream, httpx.AsyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            return iter(pieces)
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for piece in pieces:
+                yield piece
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        del request
+        return httpx.Response(recording.status, headers=recording.headers, stream=Split())
+
+    transport = httpx.MockTransport(answer)
+    return ChatOpenRouterO3(
+        api_key="k",
+        max_retries=0,
+        http_client=httpx.Client(transport=transport),
+        http_async_client=httpx.AsyncClient(transport=transport),
+    )

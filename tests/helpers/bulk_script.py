@@ -1,4 +1,4 @@
-"""A program that runs many rows: `python -m tests.bulk.script BASE_URL JOURNAL ROWS WAY`.
+"""A program that runs many rows: `python -m tests.helpers.bulk_script BASE_URL JOURNAL ROWS WAY`.
 
 It is killed and interrupted by tests. It writes a line for each row that it is given.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import abulk, bulk
-from tests.bulk.ways import by_prompt, people, prompts
+from tests.helpers.bulk import by_prompt, people, prompts
 
 WORKERS = 20
 

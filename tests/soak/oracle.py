@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.soak.kinds import CLOSED, DOOR, KINDS, TRIED_AGAIN, Failure
+from tests.soak.fault_kinds import CLOSED, DOOR, KINDS, TRIED_AGAIN, Failure
 
 if TYPE_CHECKING:
     from tests.soak.plan import Call

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from jsonschema import Draft202012Validator
 from pydantic import ConfigDict, TypeAdapter
 
-from tests.properties.descriptions import (
+from tests.helpers.schema_descriptions import (
     TAG,
     VALUES,
     Choice,

@@ -23,15 +23,14 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests import wire
-from tests.conftest import KEY
-from tests.lifecycle.scenes import run_on
-from tests.transport.raw_server import LAST_CHUNK, PATIENCE, chunk_of, response, stream_head
+from tests.helpers import wire
+from tests.helpers.connections import run_on
+from tests.helpers.raw_server import LAST_CHUNK, PATIENCE, chunk_of, response, stream_head
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from tests.transport.raw_server import Peer, RawServer
+    from tests.helpers.raw_server import Peer, RawServer
 
 T = TypeVar("T")
 STREAM = "content-type: text/event-stream"
@@ -119,12 +118,6 @@ _USUAL = [name for name in _ALL if name != "trio"]
 every_world = pytest.mark.parametrize("world", [WORLDS[name] for name in _ALL], ids=_ALL)
 every_usual_world = pytest.mark.parametrize("world", [WORLDS[name] for name in _USUAL], ids=_USUAL)
 plain_and_tls = pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-
-
-def build(server: RawServer, **arguments: Any) -> ChatOpenRouterO3:
-    """Make a model that never tries again, unless told otherwise."""
-    arguments = {"base_url": server.base_url, "api_key": KEY, "max_retries": 0, **arguments}
-    return ChatOpenRouterO3(**arguments)
 
 
 def encrypted(server: RawServer) -> str:

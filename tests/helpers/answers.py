@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests import wire
+from tests.helpers import wire
 
 TEXTS = st.text(
     st.one_of(st.sampled_from("\u2028 \n\"\\{}[]😀é'"), st.characters(exclude_categories=["Cs"])),

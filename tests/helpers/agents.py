@@ -1,4 +1,4 @@
-"""A server whose answers a test wrote, and the four ways to run an agent or a graph.
+"""Answers for agents to receive, and the four ways to run an agent or a graph.
 
 Each answer goes out as it is asked for: as one body, or as a stream.
 """
@@ -9,13 +9,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, Field
 
 from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
+
 
 STREAM = {"content-type": "text/event-stream"}
 Config = dict[str, Any]
@@ -178,3 +181,50 @@ RUNS: dict[str, Callable[..., Run]] = {
     "stream": stream,
     "astream": astream,
 }
+
+
+class Card(BaseModel):
+    kind: Literal["card"] = "card"
+    number: str = ""
+
+
+class Bank(BaseModel):
+    kind: Literal["bank"] = "bank"
+    iban: str
+
+
+class Order(BaseModel):
+    """An order that can be enforced to the letter."""
+
+    customer: str
+    unit: str = "piece"
+    items: list[str] = Field(default_factory=list)
+    note: str | None = None
+    paid_by: Card | Bank = Card()
+
+
+class OpenOrder(Order):
+    """An order with open keys, which no strict schema has."""
+
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+PAID: dict[str, Any] = {
+    "customer": "Ann",
+    "unit": "kg",
+    "items": ["tea"],
+    "note": None,
+    "paid_by": {"kind": "bank", "iban": "DE00"},
+}
+# What is not strict may leave out what has a default.
+SHORT: dict[str, Any] = {
+    "customer": "Ann",
+    "paid_by": {"kind": "bank", "iban": "DE00"},
+    "labels": {"place": "Rome"},
+}
+# The class, what the model says, the object.
+FORMS: dict[str, tuple[type[BaseModel], dict[str, Any], BaseModel]] = {
+    "closed": (Order, PAID, Order(**PAID)),
+    "open": (OpenOrder, SHORT, OpenOrder(**SHORT)),
+}
+WARNING = "ignore:.*OpenOrder"
