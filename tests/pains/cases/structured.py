@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from tests.helpers import wire
 from tests.helpers.factories import streamed, whole
-from tests.pains.peers.stage import Observation, Outcome, Stage, case, not_applicable, safe_if
+from tests.pains.harness import WHOLE, Harness, Observation, Outcome, case, not_applicable, safe_if
 
 
 class Address(BaseModel):
@@ -42,28 +42,28 @@ PERSON_SCHEMA = {"title": "Person", "type": "object", "properties": {"name": {"t
 HALF = '{"name": "Ada", "ag'
 
 
-def extract(stage: Stage, schema: type[BaseModel] = Person, **arguments: Any) -> Outcome:
+def extract(harness: Harness, schema: type[BaseModel] = Person, **arguments: Any) -> Outcome:
     """Ask for a person."""
-    return stage.attempt(
-        lambda: stage.model().with_structured_output(schema, **arguments).invoke("Ada is 36")
+    return harness.attempt(
+        lambda: harness.model().with_structured_output(schema, **arguments).invoke("Ada is 36")
     )
 
 
 @case("P18")
-def a_schema_should_be_strict(stage: Stage) -> Observation:
-    outcome = extract(stage, method="json_schema", strict=True)
+def a_schema_should_be_strict(harness: Harness) -> Observation:
+    outcome = extract(harness, method="json_schema", strict=True)
     good = isinstance(outcome.value, Person)
     return safe_if(good, "schema accepted, object returned" if good else outcome.refusal)
 
 
 @case("P19")
-def an_object_is_cut(stage: Stage) -> Observation:
+def an_object_is_cut(harness: Harness) -> Observation:
     cut = whole(wire.body(HALF, finish="length"))
-    stage.play(cut)
-    plain = extract(stage, Named, method="json_schema")
-    stage.emulator.reset()
-    stage.play(cut)
-    both = extract(stage, Named, method="json_schema", include_raw=True)
+    harness.play(cut)
+    plain = extract(harness, Named, method="json_schema")
+    harness.emulator.reset()
+    harness.play(cut)
+    both = extract(harness, Named, method="json_schema", include_raw=True)
     kept = both.succeeded and both.value["parsing_error"] is not None and both.value["raw"].id
     told = "raw and error" if kept else "no error" if both.succeeded else both.kind
     return safe_if(
@@ -72,13 +72,13 @@ def an_object_is_cut(stage: Stage) -> Observation:
     )
 
 
-@case("P20")
-def the_model_refuses(stage: Stage) -> Observation:
+@case("P20", WHOLE)
+def the_model_refuses(harness: Harness) -> Observation:
     said = [wire.chunk(refusal=piece) for piece in ("I can", "not.")]
-    stage.play(whole(wire.body(None, refusal="I cannot.")), streamed(*said, *wire.ending()))
+    harness.play(whole(wire.body(None, refusal="I cannot.")), streamed(*said, *wire.ending()))
     kept = []
     for streaming in (False, True):
-        outcome = stage.ask(streaming=streaming)
+        outcome = harness.ask(streaming=streaming)
         kept.append(outcome.succeeded and "I cannot." in str(outcome.value.model_dump()))
     told = [
         f"{mode} {'kept' if good else 'lost'}"
@@ -88,12 +88,12 @@ def the_model_refuses(stage: Stage) -> Observation:
 
 
 @case("P21")
-def the_call_is_missing_or_broken(stage: Stage) -> Observation:
+def the_call_is_missing_or_broken(harness: Harness) -> Observation:
     broken = wire.body(None, finish="tool_calls", tool_calls=[wire.tool_call("Person", HALF)])
     told = []
     for name, answer in (("text", wire.body("Ada, I think.")), ("bad arguments", broken)):
-        stage.play(whole(answer))
-        outcome = extract(stage, method="function_calling")
+        harness.play(whole(answer))
+        outcome = extract(harness, method="function_calling")
         told.append(
             (outcome.succeeded, f"{name}: {outcome if outcome.succeeded else outcome.kind}")
         )
@@ -101,11 +101,11 @@ def the_call_is_missing_or_broken(stage: Stage) -> Observation:
 
 
 @case("P22")
-def an_agent_has_a_response_format(stage: Stage) -> Observation:
-    agent: Any = create_agent(stage.model(), response_format=PersonDict)
+def an_agent_has_a_response_format(harness: Harness) -> Observation:
+    agent: Any = create_agent(harness.model(), response_format=PersonDict)
     question = {"messages": [("user", "Ada Lovelace")]}
-    result = stage.attempt(lambda: agent.invoke(question)["structured_response"]["name"])
-    called = stage.attempt(lambda: stage.model().invoke("Ada", response_format=Person))
+    result = harness.attempt(lambda: agent.invoke(question)["structured_response"]["name"])
+    called = harness.attempt(lambda: harness.model().invoke("Ada", response_format=Person))
     told = "object returned" if result.succeeded else result.refusal
     direct = called.refusal if called.error else "accepted"
     good = result.succeeded and called.succeeded
@@ -113,19 +113,19 @@ def an_agent_has_a_response_format(stage: Stage) -> Observation:
 
 
 @case("P68")
-def json_mode_is_asked_for(stage: Stage) -> Observation:
+def json_mode_is_asked_for(harness: Harness) -> Observation:
     def read(prompt: str) -> Any:
-        reader = stage.model().with_structured_output(PERSON_SCHEMA, method="json_mode")
+        reader = harness.model().with_structured_output(PERSON_SCHEMA, method="json_mode")
         return reader.invoke(prompt)
 
-    stage.play(whole(wire.body('{"name": "Ada"}')))
-    asked = stage.attempt(lambda: read("Ada, as JSON"))
-    sent = stage.sent().get("response_format", {}).get("type") if stage.requests else "nothing"
-    if stage.warnings_about("json_mode"):
+    harness.play(whole(wire.body('{"name": "Ada"}')))
+    asked = harness.attempt(lambda: read("Ada, as JSON"))
+    sent = harness.sent().get("response_format", {}).get("type") if harness.requests else "nothing"
+    if harness.warnings_about("json_mode"):
         return not_applicable(f"no json_mode: warned and sent {sent!r}")
-    before = len(stage.requests)
-    unasked = stage.attempt(lambda: read("Ada"))
-    early = not unasked.succeeded and len(stage.requests) == before
+    before = len(harness.requests)
+    unasked = harness.attempt(lambda: read("Ada"))
+    early = not unasked.succeeded and len(harness.requests) == before
     told = (
         f"sent {sent!r}; without the word JSON: {'refused locally' if early else unasked.refusal}"
     )
@@ -133,7 +133,7 @@ def json_mode_is_asked_for(stage: Stage) -> Observation:
 
 
 @case("P70")
-def a_schema_has_no_title(stage: Stage) -> Observation:
+def a_schema_has_no_title(harness: Harness) -> Observation:
     schema = {key: value for key, value in PERSON_SCHEMA.items() if key != "title"}
-    outcome = stage.attempt(lambda: stage.model().with_structured_output(schema).invoke("Ada"))
+    outcome = harness.attempt(lambda: harness.model().with_structured_output(schema).invoke("Ada"))
     return safe_if(outcome.succeeded, outcome if outcome.error else "a name was made up")

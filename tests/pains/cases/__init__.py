@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.pains.peers.cases import (
+from tests.pains.cases import (
     answers,
     data,
     integration,
@@ -13,7 +13,7 @@ from tests.pains.peers.cases import (
     structured,
     tools,
 )
-from tests.pains.peers.stage import CASES
+from tests.pains.harness import CASES
 
 __all__ = [
     "CASES",

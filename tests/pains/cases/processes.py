@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_openrouter_o3.emulator import Canned
 from tests.helpers import wire
 from tests.helpers.factories import STREAM, hello, whole
-from tests.pains.peers.stage import LIMIT, Observation, Stage, case, not_applicable, safe_if
+from tests.pains.harness import LIMIT, Harness, Observation, case, not_applicable, safe_if
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,21 +38,21 @@ def run_script(name: str, *arguments: str, **environment: str) -> list[str]:
 
 
 @case("P10")
-def a_used_model_is_forked(stage: Stage) -> Observation:
+def a_used_model_is_forked(harness: Harness) -> Observation:
     if not hasattr(os, "fork"):
         return not_applicable("this system has no fork")
     late = replace(whole(wire.body("For the child")), delay=2.5)
-    stage.play(hello(), late, whole(wire.body("For the parent")))
-    (told,) = run_script("fork", stage.client.key, stage.emulator.base_url)
-    stage.disturbed = True
+    harness.play(hello(), late, whole(wire.body("For the parent")))
+    (told,) = run_script("fork", harness.client.key, harness.emulator.base_url)
+    harness.disturbed = True
     return safe_if(told == "returned 'For the parent'", f"the parent's question {told}")
 
 
 @case("P11")
-def a_model_outlives_its_event_loop(stage: Stage) -> Observation:
-    model = stage.model(max_retries=0)
-    stage.disturbed = True  # a pool may keep a connection of a loop that is gone
-    outcomes = [stage.attempt(lambda: asyncio.run(model.ainvoke("Hello"))) for _ in range(5)]
+def a_model_outlives_its_event_loop(harness: Harness) -> Observation:
+    model = harness.model(max_retries=0)
+    harness.disturbed = True  # a pool may keep a connection of a loop that is gone
+    outcomes = [harness.attempt(lambda: asyncio.run(model.ainvoke("Hello"))) for _ in range(5)]
     failures = [outcome for outcome in outcomes if not outcome.succeeded]
     told = f"{5 - len(failures)} of 5 calls succeeded"
     return safe_if(not failures, f"{told}; one {failures[0]}" if failures else told)
@@ -65,9 +65,9 @@ def endless() -> Canned:
 
 
 @case("P50")
-def a_stream_is_abandoned(stage: Stage) -> Observation:
-    stage.play(endless(), endless())
-    model = stage.model()
+def a_stream_is_abandoned(harness: Harness) -> Observation:
+    harness.play(endless(), endless())
+    model = harness.model()
 
     def leave() -> None:
         for _ in model.stream("Hello"):
@@ -77,23 +77,23 @@ def a_stream_is_abandoned(stage: Stage) -> Observation:
         stream = model.astream("Hello")
         await anext(stream)
         await stream.aclose()
-        return await asyncio.to_thread(stage.requests[-1].wait_disconnected, 5)
+        return await asyncio.to_thread(harness.requests[-1].wait_disconnected, 5)
 
-    stage.disturbed = True
-    stage.attempt(leave)
+    harness.disturbed = True
+    harness.attempt(leave)
     left = (
-        stage.requests[0].wait_disconnected(5),
-        stage.attempt(lambda: asyncio.run(aleave())).value,
+        harness.requests[0].wait_disconnected(5),
+        harness.attempt(lambda: asyncio.run(aleave())).value,
     )
     return safe_if(left == (True, True), f"hung up: stream {left[0]}, astream {left[1]}")
 
 
 @case("P62")
-def a_used_model_is_copied(stage: Stage) -> Observation:
-    model = stage.model()
+def a_used_model_is_copied(harness: Harness) -> Observation:
+    model = harness.model()
     model.invoke("Hello")
-    pickled = stage.attempt(lambda: pickle.loads(pickle.dumps(model)))
-    copied = stage.attempt(lambda: copy.deepcopy(model).invoke("Hello"))
+    pickled = harness.attempt(lambda: pickle.loads(pickle.dumps(model)))
+    copied = harness.attempt(lambda: copy.deepcopy(model).invoke("Hello"))
     good = pickled.succeeded and copied.succeeded
     return safe_if(good, f"pickle {pickled.kind}; deepcopy {copied.kind}")
 
@@ -132,11 +132,11 @@ def counting_server() -> Iterator[tuple[str, list[Any]]]:
 
 
 @case("P63")
-def five_models_are_used(stage: Stage) -> Observation:
+def five_models_are_used(harness: Harness) -> Observation:
     with counting_server() as (base_url, connections):
-        models = [stage.client.build(base_url) for _ in range(5)]
+        models = [harness.client.build(base_url) for _ in range(5)]
         for model in (*models, *models):
-            stage.attempt(partial(model.invoke, "Hello"))
+            harness.attempt(partial(model.invoke, "Hello"))
         opened = len(connections)
     word = "connection" if opened == 1 else "connections"
     return safe_if(opened == 1, f"5 models opened {opened} {word}")

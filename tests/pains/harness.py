@@ -1,7 +1,8 @@
-"""Where a case is played: one client, one emulator, and what can be seen from outside."""
+"""What plays a case: one client, one emulator, and what can be seen from outside."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import threading
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.helpers import factories
+from tests.helpers import factories, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 Verdict = Literal["safe", "hurt", "n.a."]
 
+EVERY_MODE = ("invoke", "ainvoke", "stream", "astream")
+STREAMED = ("stream", "astream")
+WHOLE = ("invoke", "ainvoke")
 LIMIT = 30.0
 """Seconds for an attempt that should end by itself, on a slow machine."""
 LONGEST = 90
@@ -117,11 +121,12 @@ def attempt(act: Callable[[], Any], limit: float = LIMIT) -> Outcome:
 
 
 @dataclass
-class Stage:
+class Harness:
     """One case's means: they are LangChain's public API and the server's view."""
 
     client: Client
     emulator: Emulator
+    mode: str = "invoke"
     warned: list[warnings.WarningMessage] = field(default_factory=list)
     disturbed: bool = False  # whether the next case needs a server of its own
 
@@ -139,9 +144,25 @@ class Stage:
         self.disturbed |= not outcome.finished
         return outcome
 
-    def ask(self, *, streaming: bool = False, limit: float = LIMIT, **options: Any) -> Outcome:
-        """Ask "Hello"; the value is the message."""
-        return self.attempt(lambda: hear(self.model(**options), streaming=streaming), limit)
+    def reply(self, body: wire.Json) -> None:
+        """Queue an answer in the form that the mode asks for."""
+        self.play(factories.answer(self.mode, body))
+
+    def ask(
+        self, *, streaming: bool | None = None, limit: float = LIMIT, **options: Any
+    ) -> Outcome:
+        """Ask "Hello" in the case's mode, or streamed or not; the value is the message."""
+        return self.attempt(lambda: self.hear(self.model(**options), streaming=streaming), limit)
+
+    def hear(self, model: Any, *, streaming: bool | None = None) -> AIMessage:
+        """Ask "Hello" and return the whole message."""
+        streams = "stream" in self.mode if streaming is None else streaming
+        if not self.mode.startswith("a"):
+            message: AIMessage = (
+                factories.sum_up(model.stream("Hello")) if streams else model.invoke("Hello")
+            )
+            return message
+        return asyncio.run(_ahear(model) if streams else model.ainvoke("Hello"))
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -162,12 +183,8 @@ class Stage:
         return any(word in str(warning.message) for warning in self.warned)
 
 
-def hear(model: Any, *, streaming: bool = False) -> AIMessage:
-    """Ask "Hello" and return the whole message."""
-    message: AIMessage = (
-        factories.sum_up(model.stream("Hello")) if streaming else model.invoke("Hello")
-    )
-    return message
+async def _ahear(model: Any) -> AIMessage:
+    return factories.sum_up([chunk async for chunk in model.astream("Hello")])
 
 
 def text_of(outcome: Outcome) -> str | None:
@@ -180,21 +197,25 @@ def said(outcome: Outcome) -> str:
     return f"returned {text_of(outcome)!r}" if outcome.succeeded else str(outcome)
 
 
-CASES: dict[str, Callable[[Stage], Observation]] = {}
+CASES: dict[str, Callable[[Harness], Observation]] = {}
+MODES: dict[str, tuple[str, ...]] = {}
+"""How each case is played; the peers are measured in the first of its modes."""
 
 
-def case(pain: str) -> Callable[[Callable[[Stage], Observation]], Callable[[Stage], Observation]]:
+def case(
+    pain: str, modes: tuple[str, ...] = ("invoke",)
+) -> Callable[[Callable[[Harness], Observation]], Callable[[Harness], Observation]]:
     """Register the case of a pain."""
 
-    def register(play: Callable[[Stage], Observation]) -> Callable[[Stage], Observation]:
+    def register(play: Callable[[Harness], Observation]) -> Callable[[Harness], Observation]:
         assert pain not in CASES, pain
-        CASES[pain] = play
+        CASES[pain], MODES[pain] = play, modes
         return play
 
     return register
 
 
-class Theatre:
+class CaseRunner:
     """Plays cases one after the other, on one emulator as long as that is undisturbed."""
 
     def __init__(self) -> None:
@@ -209,14 +230,14 @@ class Theatre:
         """Stop."""
         self._emulator.stop()
 
-    def play(self, pain: str, client: Client) -> Observation:
+    def play(self, pain: str, client: Client, mode: str | None = None) -> Observation:
         """Play a case against a client."""
         self._emulator.reset()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            stage = Stage(client, self._emulator, warned)
-            observation = CASES[pain](stage)
-        if stage.disturbed:  # nothing of it must reach the next case
+            harness = Harness(client, self._emulator, mode or MODES[pain][0], warned)
+            observation = CASES[pain](harness)
+        if harness.disturbed:  # nothing of it must reach the next case
             self._emulator.stop()
             self._emulator = Emulator()
             self._emulator.start()

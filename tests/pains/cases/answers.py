@@ -12,7 +12,16 @@ from langchain_core.exceptions import ContextOverflowError
 from langchain_openrouter_o3.emulator import Canned
 from tests.helpers import wire
 from tests.helpers.factories import STREAM, failed, hello, streamed, whole
-from tests.pains.peers.stage import Observation, Stage, case, safe_if, said, text_of
+from tests.pains.harness import (
+    EVERY_MODE,
+    STREAMED,
+    Harness,
+    Observation,
+    case,
+    safe_if,
+    said,
+    text_of,
+)
 
 FAILURE = {
     **wire.chunk(finish="error"),
@@ -21,7 +30,7 @@ FAILURE = {
 
 
 @case("P01")
-def a_tool_call_is_cut(stage: Stage) -> Observation:
+def a_tool_call_is_cut(harness: Harness) -> Observation:
     calls = [wire.tool_chunk(delta) for delta in wire.tool_deltas("delete", ['{"path": "/home'])]
     tails = {
         "the token limit": wire.ending("length"),
@@ -37,24 +46,24 @@ def a_tool_call_is_cut(stage: Stage) -> Observation:
             return "gone"
 
         cut = streamed(*calls, *tail, done=reason == "the token limit")
-        stage.play(cut, hello("stream"))
-        agent: Any = create_agent(stage.model(streaming=True), [delete])
-        stage.attempt(partial(agent.invoke, {"messages": [("user", "Tidy up")]}))
-        stage.emulator.reset()
+        harness.play(cut, hello("stream"))
+        agent: Any = create_agent(harness.model(streaming=True), [delete])
+        harness.attempt(partial(agent.invoke, {"messages": [("user", "Tidy up")]}))
+        harness.emulator.reset()
     return safe_if(not ran, "ran the tool after " + "; ".join(ran) if ran else "tool not run")
 
 
-@case("P02")
-def a_provider_fails_in_mid_stream(stage: Stage) -> Observation:
-    stage.play(streamed(wire.chunk("partial"), FAILURE))
-    outcome = stage.ask(streaming=True)
+@case("P02", STREAMED)
+def a_provider_fails_in_mid_stream(harness: Harness) -> Observation:
+    harness.play(streamed(wire.chunk("partial"), FAILURE))
+    outcome = harness.ask()
     finish = outcome.value.response_metadata.get("finish_reason") if outcome.succeeded else None
     told = f"{said(outcome)}, finish_reason {finish!r}" if outcome.succeeded else str(outcome)
     return safe_if(not outcome.succeeded, told)
 
 
-@case("P08")
-def an_error_stands_beside_an_answer(stage: Stage) -> Observation:
+@case("P08", EVERY_MODE)
+def an_error_stands_beside_an_answer(harness: Harness) -> Observation:
     taken = []
     for place in ("top level", "choice", "finish reason"):
         body = wire.body("Half")
@@ -64,17 +73,17 @@ def an_error_stands_beside_an_answer(stage: Stage) -> Observation:
             body["choices"][0] |= wire.error(400)
         else:
             body["choices"][0]["finish_reason"] = "error"
-        stage.play(whole(body))
-        outcome = stage.ask()
+        harness.reply(body)
+        outcome = harness.ask()
         if outcome.succeeded:
             taken.append(f"{place}: {said(outcome)}")
     return safe_if(not taken, "; ".join(taken) or "raised in all 3 places")
 
 
-@case("P09")
-def a_stream_just_ends(stage: Stage) -> Observation:
-    stage.play(streamed(wire.chunk("Half an"), wire.chunk(" answer"), done=False))
-    outcome = stage.ask(streaming=True)
+@case("P09", STREAMED)
+def a_stream_just_ends(harness: Harness) -> Observation:
+    harness.play(streamed(wire.chunk("Half an"), wire.chunk(" answer"), done=False))
+    outcome = harness.ask()
     return safe_if(not outcome.succeeded, said(outcome))
 
 
@@ -97,42 +106,42 @@ def odd_streams() -> dict[str, list[wire.Json]]:
     }
 
 
-@case("P26")
-def a_field_is_missing_or_null(stage: Stage) -> Observation:
+@case("P26", STREAMED)
+def a_field_is_missing_or_null(harness: Harness) -> Observation:
     lost = []
     streams = odd_streams()
     for name, events in streams.items():
-        stage.play(streamed(*events))
-        if text_of(stage.ask(streaming=True)) != "Hello":
+        harness.play(streamed(*events))
+        if text_of(harness.ask()) != "Hello":
             lost.append(name)
     told = f"answer lost in {len(lost)} of {len(streams)} streams"
     return safe_if(not lost, f"{told}: {', '.join(lost)}" if lost else told)
 
 
-@case("P31")
-def a_success_is_empty(stage: Stage) -> Observation:
+@case("P31", EVERY_MODE)
+def a_success_is_empty(harness: Harness) -> Observation:
     body = wire.body(None, counts=wire.usage(20, 0, reasoning=0))
     body["choices"][0]["native_finish_reason"] = "network_error"
-    stage.play(whole(body))
-    outcome = stage.ask(max_retries=0)
+    harness.reply(body)
+    outcome = harness.ask(max_retries=0)
     return safe_if(not outcome.succeeded, said(outcome))
 
 
-@case("P33")
-def the_context_is_full(stage: Stage) -> Observation:
+@case("P33", EVERY_MODE)
+def the_context_is_full(harness: Harness) -> Observation:
     words = "This endpoint's maximum context length is 200000 tokens."
-    stage.play(failed(400, wire.error(400, words, error_type="context_length_exceeded")))
-    outcome = stage.ask()
+    harness.play(failed(400, wire.error(400, words, error_type="context_length_exceeded")))
+    outcome = harness.ask()
     known = isinstance(outcome.error, ContextOverflowError)
     return safe_if(known, f"{outcome.kind}, {'a' if known else 'no'} ContextOverflowError")
 
 
-@case("P58")
-def a_stream_is_answered_with_something_else(stage: Stage) -> Observation:
+@case("P58", STREAMED)
+def a_stream_is_answered_with_something_else(harness: Harness) -> Observation:
     page = Canned(headers={"content-type": "text/html"}, pieces=b"<html>Please log in</html>")
     error = {**wire.error(400, "Not today")}
-    stage.play(whole(error), page, whole(wire.body("Hello")))
-    outcomes = [stage.ask(streaming=True, max_retries=0) for _ in range(3)]
+    harness.play(whole(error), page, whole(wire.body("Hello")))
+    outcomes = [harness.ask(max_retries=0) for _ in range(3)]
     understood = [
         "Not today" in str(outcomes[0].error),
         "log in" in str(outcomes[1].error),
@@ -146,23 +155,23 @@ def a_stream_is_answered_with_something_else(stage: Stage) -> Observation:
     return safe_if(all(understood), "; ".join(told))
 
 
-@case("P59")
-def an_event_is_broken(stage: Stage) -> Observation:
-    stage.play(streamed(wire.chunk("Half"), '{"id": "gen', done=False))
-    broken = stage.ask(streaming=True)
+@case("P59", STREAMED)
+def an_event_is_broken(harness: Harness) -> Observation:
+    harness.play(streamed(wire.chunk("Half"), '{"id": "gen', done=False))
+    broken = harness.ask()
     odd = b"\xef\xbb\xbf" + wire.sse(wire.chunk("Grüße 🐑"), *wire.ending())
     odd = odd.replace(b"data:", b"event: message\ndata:").replace(b"\n", b"\r\n")
-    stage.play(Canned(headers=STREAM, pieces=[bytes([byte]) for byte in odd]))
-    framed = stage.ask(streaming=True)
+    harness.play(Canned(headers=STREAM, pieces=[bytes([byte]) for byte in odd]))
+    framed = harness.ask()
     # Parsers of JSON and of schemas raise subclasses of ValueError; a client's errors are others.
     typed = broken.error is not None and not isinstance(broken.error, ValueError)
     told = f"broken event: {broken.kind}; byte by byte with BOM and CRLF: {said(framed)}"
     return safe_if(typed and text_of(framed) == "Grüße 🐑", told)
 
 
-@case("P60")
-def a_stream_has_comments(stage: Stage) -> Observation:
+@case("P60", STREAMED)
+def a_stream_has_comments(harness: Harness) -> Observation:
     busy = [wire.PROCESSING] * 3
-    stage.play(streamed(*busy, wire.chunk("Hel"), *busy, wire.chunk("lo"), *wire.ending()))
-    outcome = stage.ask(streaming=True)
+    harness.play(streamed(*busy, wire.chunk("Hel"), *busy, wire.chunk("lo"), *wire.ending()))
+    outcome = harness.ask()
     return safe_if(text_of(outcome) == "Hello", said(outcome))

@@ -8,8 +8,17 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage
 
 from tests.helpers import wire
-from tests.helpers.factories import hello, streamed, whole
-from tests.pains.peers.stage import Observation, Stage, case, hear, not_applicable, safe_if, said
+from tests.helpers.factories import hello, streamed
+from tests.pains.harness import (
+    EVERY_MODE,
+    STREAMED,
+    Harness,
+    Observation,
+    case,
+    not_applicable,
+    safe_if,
+    said,
+)
 
 SUMMARY = ["First ", "this, ", "then that."]
 CIPHER = wire.encrypted("gAAAB=", index=0)
@@ -33,42 +42,42 @@ def changes(before: list[wire.Json], after: list[wire.Json]) -> str:
     return "; ".join(told)
 
 
-def sent_back(stage: Stage, model: Any, answer: AIMessage) -> Any:
+def sent_back(harness: Harness, model: Any, answer: AIMessage) -> Any:
     """Send an answer as history and return its reasoning in the request."""
-    stage.play(hello())
-    stage.attempt(lambda: model.invoke([HumanMessage("Hi"), answer, HumanMessage("Go on")]))
-    return stage.sent()["messages"][1].get("reasoning_details")
+    harness.play(hello())
+    harness.attempt(lambda: model.invoke([HumanMessage("Hi"), answer, HumanMessage("Go on")]))
+    return harness.sent()["messages"][1].get("reasoning_details")
 
 
-@case("P12")
-def ciphertext_is_streamed(stage: Stage) -> Observation:
+@case("P12", STREAMED)
+def ciphertext_is_streamed(harness: Harness) -> Observation:
     deltas = [[wire.summary(piece)] for piece in SUMMARY] + [[CIPHER]]
     events = [wire.chunk(reasoning_details=delta) for delta in deltas]
-    stage.play(streamed(*events, wire.chunk("Done"), *wire.ending()))
-    model = stage.model()
-    details = sent_back(stage, model, hear(model, streaming=True))
+    harness.play(streamed(*events, wire.chunk("Done"), *wire.ending()))
+    model = harness.model()
+    details = sent_back(harness, model, harness.hear(model))
     if details is None:
         return not_applicable(DROPPED)
     return safe_if(details == WHOLE, changes(WHOLE, details))
 
 
-@case("P13")
-def reasoning_goes_back(stage: Stage) -> Observation:
-    stage.play(whole(wire.body("Done", reasoning_details=WHOLE)))
-    model = stage.model()
-    details = sent_back(stage, model, hear(model))
+@case("P13", EVERY_MODE)
+def reasoning_goes_back(harness: Harness) -> Observation:
+    harness.reply(wire.body("Done", reasoning_details=WHOLE))
+    model = harness.model()
+    details = sent_back(harness, model, harness.hear(model))
     return safe_if(
         details == WHOLE, "sent none back" if details is None else changes(WHOLE, details)
     )
 
 
 @case("P14")
-def an_id_has_lost_its_ciphertext(stage: Stage) -> Observation:
+def an_id_has_lost_its_ciphertext(harness: Harness) -> Observation:
     dangling = {**wire.summary("Thought"), "id": "rs_dangling"}
     paired = [{**wire.summary("More"), "id": "rs_1"}, wire.encrypted("gAAAB=", "rs_1")]
     kept = copy.deepcopy([dangling, *paired])
     answer = AIMessage("Done", additional_kwargs={"reasoning_details": kept})
-    details = sent_back(stage, stage.model(), answer)
+    details = sent_back(harness, harness.model(), answer)
     if details is None:
         return not_applicable(DROPPED)
     lost = str(details).count("'rs_1'") != 2
@@ -79,13 +88,13 @@ def an_id_has_lost_its_ciphertext(stage: Stage) -> Observation:
     return safe_if(not dangles and not lost, told)
 
 
-@case("P15")
-def reasoning_is_of_an_unknown_kind(stage: Stage) -> Observation:
-    model = stage.model()
+@case("P15", EVERY_MODE)
+def reasoning_is_of_an_unknown_kind(harness: Harness) -> Observation:
+    model = harness.model()
     details: Any = [FUTURE]
     for _ in range(3):
-        stage.play(whole(wire.body("Done", reasoning_details=details)))
-        details = sent_back(stage, model, hear(model))
+        harness.reply(wire.body("Done", reasoning_details=details))
+        details = sent_back(harness, model, harness.hear(model))
         if details is None:
             return not_applicable(DROPPED)
     wrapped = f"wrapped {str(details).count('UNKNOWN')} times after 3 turns"
@@ -94,13 +103,17 @@ def reasoning_is_of_an_unknown_kind(stage: Stage) -> Observation:
 
 
 @case("P34")
-def the_effort_is_given_twice(stage: Stage) -> Observation:
-    model = stage.model(**stage.client.effort("low"))
-    outcome = stage.attempt(lambda: model.invoke("Hello", **stage.client.other_effort("high")).text)
-    if not stage.requests:
+def the_effort_is_given_twice(harness: Harness) -> Observation:
+    model = harness.model(**harness.client.effort("low"))
+    outcome = harness.attempt(
+        lambda: model.invoke("Hello", **harness.client.other_effort("high")).text
+    )
+    if not harness.requests:
         return safe_if(condition=True, seen=outcome)
     efforts = {
-        key: stage.sent()[key] for key in ("reasoning", "reasoning_effort") if key in stage.sent()
+        key: harness.sent()[key]
+        for key in ("reasoning", "reasoning_effort")
+        if key in harness.sent()
     }
     return safe_if(
         outcome.succeeded and len(efforts) == 1,
@@ -109,20 +122,20 @@ def the_effort_is_given_twice(stage: Stage) -> Observation:
 
 
 @case("P35")
-def reasoning_is_a_dictionary(stage: Stage) -> Observation:
-    stage.play(hello())
-    outcome = stage.ask(reasoning={"effort": "high"})
-    path = stage.requests[0].path.removeprefix("/api/v1") if stage.requests else "nowhere"
+def reasoning_is_a_dictionary(harness: Harness) -> Observation:
+    harness.play(hello())
+    outcome = harness.ask(reasoning={"effort": "high"})
+    path = harness.requests[0].path.removeprefix("/api/v1") if harness.requests else "nowhere"
     return safe_if(
         path == "/chat/completions" and outcome.succeeded, f"POST {path}, {said(outcome)}"
     )
 
 
 @case("P37")
-def the_effort_is_misspelt(stage: Stage) -> Observation:
-    outcome = stage.ask(**stage.client.effort("xlow"))
-    if not stage.requests:
+def the_effort_is_misspelt(harness: Harness) -> Observation:
+    outcome = harness.ask(**harness.client.effort("xlow"))
+    if not harness.requests:
         return safe_if(not outcome.succeeded, f"{outcome.kind}, 0 requests")
-    arrived = b"xlow" in stage.requests[0].raw
+    arrived = b"xlow" in harness.requests[0].raw
     told = "sent it for the server to judge" if arrived else "left it out in silence"
     return safe_if(arrived, f"{told}, {outcome.kind}")
