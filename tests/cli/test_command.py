@@ -14,7 +14,7 @@ from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3.emulator import Canned
 from tests.conftest import KEY
-from tests.helpers.commands import COMMAND, SECONDS, run
+from tests.helpers.commands import COMMAND, SECONDS, run, run_anew
 from tests.helpers.factories import STREAM
 from tests.helpers.wire import chunk, ending, error, sse, to_json, usage
 
@@ -27,7 +27,7 @@ UNKNOWN = "\N{EN DASH}"
 
 
 def test_a_prompt_without_a_key_is_answered_by_the_embedded_emulator() -> None:
-    done = run("What", "is", "17", "*", "23?")
+    done = run_anew("What", "is", "17", "*", "23?")
     assert done.returncode == 0
     assert done.stdout == (
         "17 * 23 = 391. The emulator can calculate, but it is no language model.\n"
@@ -91,7 +91,7 @@ def test_the_tour_says_whom_it_asks(server: Emulator) -> None:
 
 
 def test_plain_output_has_no_control_characters() -> None:
-    done = run(stderr=subprocess.STDOUT)
+    done = run(merged=True)
     assert done.returncode == 0
     assert {character for character in done.stdout if not character.isprintable()} == {"\n"}
 
@@ -107,7 +107,7 @@ def test_a_schema_gives_one_json_document_on_standard_output(schema_file: str) -
 
 def test_json_survives_an_ascii_locale(schema_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    done = run("--schema", schema_file, "Ada Löv, tags: red, green and blue")
+    done = run_anew("--schema", schema_file, "Ada Löv, tags: red, green and blue")
     assert json.loads(done.stdout)["name"] == "Ada Löv"
     assert "\\u00f6" in done.stdout
 

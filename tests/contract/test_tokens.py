@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tiktoken
 import tiktoken.registry
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -87,7 +87,6 @@ def test_any_text_has_the_tokens_that_tiktoken_gives_it(
     assert model.get_num_tokens(text) == len(expected)
 
 
-@settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=60) | st.text("aA'sS \n\r/<|>1é\u0301日👍", max_size=40))
 def test_generated_texts_have_them_too(official: tiktoken.Encoding, text: str) -> None:
     assert ChatOpenRouterO3(api_key=KEY).get_token_ids(text) == official.encode_ordinary(text)

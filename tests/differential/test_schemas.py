@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import openai
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -66,7 +66,6 @@ def plain(schema: Any) -> Any:
     return walk(schema, schema.get("$defs", {}))
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=models(types))
 def test_a_strict_schema_binds_the_model_as_openais_own_does(model: type[BaseModel]) -> None:
     ours = strict_schema(model.model_json_schema(), model.__name__)
@@ -75,7 +74,6 @@ def test_a_strict_schema_binds_the_model_as_openais_own_does(model: type[BaseMod
     Draft202012Validator.check_schema(ours)
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=models(types))
 def test_tools_are_langchain_cores_with_what_openai_needs_added(model: type[BaseModel]) -> None:
     (ours,) = tools_to_wire([model])
@@ -103,7 +101,6 @@ def optional_models(draw: st.DrawFn) -> type[BaseModel]:
     return create_model("Optionals", **fields)
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=optional_models(), data=st.data())
 def test_an_answer_with_null_for_every_optional_is_the_model_with_its_defaults(
     model: type[BaseModel], data: st.DataObject

@@ -11,7 +11,6 @@ import array
 import contextlib
 import gc
 import json
-import os
 import select
 import socket
 import sys
@@ -23,6 +22,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
+from tests.conftest import THOROUGH
 from tests.helpers import wire
 from tests.helpers.connections import run_on
 from tests.helpers.raw_server import LAST_CHUNK, PATIENCE, chunk_of, response, stream_head
@@ -110,8 +110,6 @@ WORLDS: dict[str, World] = {
     "trio": _Trio(),
 }
 
-THOROUGH = bool(os.environ.get("THOROUGH"))
-"""Whether everything is crossed with everything, which takes minutes more."""
 
 _ALL = list(WORLDS) if THOROUGH else ["blocking", "asyncio"]
 _USUAL = [name for name in _ALL if name != "trio"]

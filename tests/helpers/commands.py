@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
+import functools
 import io
 import os
 import pty
@@ -14,6 +16,8 @@ import termios
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+
+from tests.helpers.processes import FirstProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +37,34 @@ _ON_TERMINAL = (
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def run(
-    *arguments: str, text: str | None = None, stderr: int = subprocess.PIPE
+@functools.cache
+def _first_process() -> FirstProcess:
+    inside = ("emulator", "_cli.run", "_cli.bulk_command")
+    process = FirstProcess(*(f"langchain_openrouter_o3.{name}" for name in inside), "uvicorn")
+    atexit.register(process.close)
+    return process
+
+
+def run(*arguments: str, text: str = "", merged: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end in a forked process, in the environment of the test."""
+    if not hasattr(os, "fork"):
+        return run_anew(*arguments, text=text, merged=merged)
+    script = "from langchain_openrouter_o3.__main__ import main; sys.exit(main())"
+    environment = dict(os.environ)
+    return _first_process().run(
+        script, *arguments, seconds=SECONDS, environment=environment, text=text, merged=merged
+    )
+
+
+def run_anew(
+    *arguments: str, text: str = "", merged: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, in the environment of the test."""
+    """Run the command to its end in a new interpreter, whose start takes a second or more."""
     return subprocess.run(
         [*COMMAND, *arguments],
-        input="" if text is None else text,
+        input=text,
         stdout=subprocess.PIPE,
-        stderr=stderr,
+        stderr=subprocess.STDOUT if merged else subprocess.PIPE,
         encoding="utf-8",
         timeout=SECONDS,
         check=False,

@@ -1,4 +1,4 @@
-"""Scripts in processes of their own, forked from one that has imported everything.
+"""Scripts and commands in processes of their own, forked from one that has imported everything.
 
 Importing LangChain takes a second or more; these tests need dozens of fresh interpreters. The
 first process does nothing but fork; what it becomes then is `__main__`, and ends as a script does.
@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
     from langchain_openrouter_o3.emulator import Emulator
@@ -27,9 +25,13 @@ if TYPE_CHECKING:
 # It reads jobs, forks for each, and says how the child ended; what follows is the child.
 # A script that takes too long is aborted, and its stack is on stderr.
 _FIRST_PROCESS = """
-import asyncio, atexit, faulthandler, gc, json, os, pickle, signal, sys, threading, time
+import asyncio, atexit, faulthandler, gc, importlib, json, os, pickle, signal, sys, threading, time
 import anyio._backends._asyncio, httpcore, httpx  # what the client imports later
 from langchain_openrouter_o3 import ChatOpenRouterO3
+for _module in sys.argv[1:]:
+    importlib.import_module(_module)
+gc.collect()
+gc.freeze()  # children leave these pages alone
 for _job in sys.stdin:
     _job = json.loads(_job)
     _child = os.fork()
@@ -45,7 +47,11 @@ for _job in sys.stdin:
 else:
     sys.exit()
 for _place, _path in ((1, _job["stdout"]), (2, _job["stderr"])):
-    os.dup2(os.open(_path, os.O_WRONLY), _place)
+    os.dup2(os.open(_path, os.O_WRONLY | os.O_APPEND), _place)
+os.dup2(os.open(_job["stdin"], os.O_RDONLY), 0)
+sys.stdin = open(0, encoding="utf-8", closefd=False)
+os.environ.clear()
+os.environ.update(_job["environment"])
 faulthandler.enable()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have switched it off
 sys.argv = ["", *_job["arguments"]]
@@ -85,59 +91,96 @@ def reap(child):
 """
 
 
-class Scripts:
-    """Runs scripts, one after the other, each in a fresh process."""
+class FirstProcess:
+    """The process that others are forked from; warnings are errors there."""
 
-    def __init__(self) -> None:
-        """Start the process that all scripts are forked from; warnings are errors there."""
+    def __init__(self, *modules: str) -> None:
+        """Start it; `modules` are imported once for all."""
         # Python advises against forking beside threads, which is what some scripts are about.
         warnings = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
         self._process = subprocess.Popen(
-            [sys.executable, *warnings, "-c", _FIRST_PROCESS],
+            [sys.executable, *warnings, "-c", _FIRST_PROCESS, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**_environment(), "OPENROUTER_API_KEY": KEY},
+            env={**_environment(), "PYTHONUTF8": "1"},
         )
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate(timeout=60)
+
+    def run(
+        self,
+        script: str,
+        *arguments: str,
+        seconds: int,
+        environment: dict[str, str],
+        text: str = "",
+        merged: bool = False,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script in a fork to its end.
+
+        Args:
+            script: Python.
+            arguments: `sys.argv[1:]`.
+            seconds: After these it is aborted, with its stack on stderr.
+            environment: All of it.
+            text: Its standard input.
+            merged: Whether stderr goes where stdout goes.
+        """
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            files = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
+            for file in files.values():
+                file.write_text(text if file.name == "stdin" else "", encoding="utf-8")
+            places = {name: str(file) for name, file in files.items()}
+            job = {
+                "script": script,
+                "arguments": arguments,
+                "seconds": seconds,
+                "environment": environment,
+                **places,
+                **({"stderr": places["stdout"]} if merged else {}),
+            }
+            stdin.write(json.dumps(job) + "\n")
+            stdin.flush()
+            code = int(stdout.readline())
+            written = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
+        return subprocess.CompletedProcess(script, code, written["stdout"], written["stderr"])
+
+
+class Scripts:
+    """Runs scripts about a model, one after the other, each in a fresh process."""
+
+    def __init__(self) -> None:
+        """Start the process that all scripts are forked from."""
+        self._first = FirstProcess()
 
     def __enter__(self) -> Self:
         """Nothing more is to be started."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the first process."""
-        self._process.communicate(timeout=60)
+        self._first.close()
 
     def run(self, script: str, server: Emulator, *arguments: str, seconds: int = 20) -> str:
         """Run a script, which must end well and write nothing to stderr; return its output.
 
         A script that hangs is ended after so many seconds, with its stack on stderr.
         """
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        with tempfile.TemporaryDirectory() as folder:
-            files = {name: Path(folder, name) for name in ("stdout", "stderr")}
-            for file in files.values():
-                file.touch()
-            job = {
-                "script": _PRELUDE + textwrap.dedent(script),
-                "arguments": [server.base_url, *arguments],
-                "seconds": seconds,
-                **{name: str(file) for name, file in files.items()},
-            }
-            stdin.write(json.dumps(job) + "\n")
-            stdin.flush()
-            code = int(stdout.readline())
-            written = {name: file.read_text() for name, file in files.items()}
-        if (code, written["stderr"]) != (0, ""):
-            raise AssertionError(f"exit code {code}\n{written['stderr']}")
-        return written["stdout"]
+        done = self._first.run(
+            _PRELUDE + textwrap.dedent(script),
+            *(server.base_url, *arguments),
+            seconds=seconds,
+            environment={**_environment(), "OPENROUTER_API_KEY": KEY},
+        )
+        if (done.returncode, done.stderr) != (0, ""):
+            raise AssertionError(f"exit code {done.returncode}\n{done.stderr}")
+        return done.stdout
 
 
 def _environment() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, message_chunk_to_message
 from langchain_core.utils.json import parse_partial_json
@@ -54,7 +54,6 @@ def summed(chunks: list[AIMessageChunk]) -> AIMessage:
     return message
 
 
-@settings(max_examples=120)
 @given(answer=generated_answers(), cuts=CUTS, done=st.booleans())
 def test_chunks_add_up_to_the_message_of_the_same_stream(
     answer: GeneratedAnswer, cuts: list[int], *, done: bool
@@ -64,7 +63,6 @@ def test_chunks_add_up_to_the_message_of_the_same_stream(
     assert comparable(summed(read_chunks(*pieces))) == comparable(read_message(*pieces))
 
 
-@settings(max_examples=120)
 @given(answer=generated_answers(), cuts=CUTS)
 def test_a_stream_gives_the_message_of_the_equivalent_body(
     answer: GeneratedAnswer, cuts: list[int]
@@ -137,7 +135,6 @@ def cut_ending(finish: str, native: str | None) -> list[dict[str, Any]]:
     return events
 
 
-@settings(max_examples=100)
 @given(arguments=cut_calls(), reason=st.sampled_from(CUT_ENDINGS), data=st.data())
 def test_a_call_cut_by_a_limit_is_never_executable_and_keeps_its_raw_text(
     arguments: str, reason: tuple[str, str | None], data: st.DataObject
@@ -183,7 +180,6 @@ def test_a_call_cut_by_the_end_of_the_stream_is_an_error_that_keeps_the_raw_text
         assert partial.text == text
 
 
-@settings(max_examples=100)
 @given(arguments=cut_calls())
 def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
     end = spoil(arguments)

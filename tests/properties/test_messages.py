@@ -8,7 +8,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -135,7 +135,6 @@ def results_for(message: AIMessage) -> Iterator[ToolMessage]:
         yield ToolMessage("done", tool_call_id=str(call["id"]))
 
 
-@settings(max_examples=100)
 @given(answer=generated_answers(), mode=st.sampled_from(["body", "stream", "chunks"]))
 def test_an_answer_goes_back_as_it_came(answer: GeneratedAnswer, mode: str) -> None:
     said = answer.body["choices"][0]["message"]

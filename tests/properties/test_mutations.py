@@ -8,7 +8,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
 
@@ -152,13 +152,11 @@ def check_return(message: AIMessage) -> None:
     assert sent[1]["role"] == "assistant"
 
 
-@settings(max_examples=100)
 @given(payloads=bent(STREAM))
 def test_a_bent_stream_is_a_message_or_our_error(payloads: Any) -> None:
     check_outcome(stream_of(payloads))
 
 
-@settings(max_examples=100)
 @given(body=bent(BODY))
 def test_a_bent_body_is_a_message_or_our_error(body: Any) -> None:
     check_outcome(encode(body))
@@ -174,7 +172,6 @@ def test_an_error_within_a_bent_body_is_our_error(error: Any, inner: Any) -> Non
     check_outcome(encode({**error, **inner}))
 
 
-@settings(max_examples=100)
 @given(payload=bent(ERROR) | ANY_JSON, status=st.sampled_from([None, 200, 400, 403, 429, 502]))
 def test_any_error_payload_builds_an_error(payload: Any, status: int | None) -> None:
     check_error(error_from_payload(payload, status=status, headers={"X-Generation-Id": "gen-1"}))

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -86,7 +86,6 @@ def attempt(schema: Schema) -> Schema | None:
         return None
 
 
-@settings(max_examples=120)
 @given(schema=ROOTS)
 def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
     before = copy.deepcopy(schema)
@@ -101,7 +100,6 @@ def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
             assert node["required"] == list(node["properties"])
 
 
-@settings(max_examples=100)
 @given(schema=ROOTS)
 def test_making_a_schema_strict_twice_changes_nothing_more(schema: Schema) -> None:
     strict = attempt(schema)
@@ -127,7 +125,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100)
 @given(properties=st.dictionaries(NAMES, JSON, max_size=2), more=JSON)
 def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> None:
     root = {**(more if isinstance(more, dict) else {}), "type": "object", "properties": properties}
@@ -136,7 +133,6 @@ def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> No
     assert strict is None or strict["additionalProperties"] is False
 
 
-@settings(max_examples=100)
 @given(schema=ROOTS)
 def test_a_repaired_schema_is_the_same_schema_with_its_gaps_filled(schema: Schema) -> None:
     before = copy.deepcopy(schema)
@@ -194,7 +190,6 @@ def shaped_objects(draw: st.DrawFn, depth: int = 3) -> tuple[Schema, Any, Any]:
     return schema, value, full
 
 
-@settings(max_examples=120)
 @given(made=shaped_objects())
 def test_dropping_the_forced_nulls_gives_the_object_that_was_meant(
     made: tuple[Schema, Any, Any],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.helpers.backends import THOROUGH
+from tests.conftest import THOROUGH
 from tests.helpers.raw_server import RawServer, response
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
+from tests.conftest import THOROUGH
 from tests.helpers.backends import (
-    THOROUGH,
     WORLDS,
     World,
     answer,

@@ -6,7 +6,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy
@@ -184,7 +184,6 @@ def test_a_date_without_zone_is_greenwich_time_wherever_the_client_is(
         time.tzset()
 
 
-@settings(deadline=None)
 @given(value=st.text() | st.text("0123456789 ,:-+GMTaJn.()", max_size=30), ms=st.booleans())
 def test_any_header_gives_seconds_or_nothing(value: str, *, ms: bool) -> None:
     found = retry_after_seconds({"retry-after-ms" if ms else "retry-after": value}, NOW)
