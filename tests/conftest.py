@@ -60,9 +60,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         name, _, parameters = item.nodeid.partition("[")
         parts = parameters.removesuffix("]").split("-")
-        if len(modes := _MODES.intersection(parts)) == 1 and len(parts) > 1:
-            case = "-".join(part for part in parts if part not in modes)
-            families.setdefault(name, {}).setdefault(case, []).append((*modes, item))
+        modes = [part for part in parts if part in _MODES]
+        if len(modes) == 1 and len(parts) > 1:
+            case = "-".join(part for part in parts if part not in _MODES)
+            families.setdefault(name, {}).setdefault(case, []).append((modes[0], item))
     left_out = {
         id(item)
         for cases in families.values()

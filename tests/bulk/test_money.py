@@ -1,13 +1,15 @@
-"""What a run costs is what the server charges, and never more than it may."""
+"""What many rows cost."""
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 
+from benchmarks import bulk as benchmark
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterAuthenticationError,
@@ -274,3 +276,9 @@ def test_settling_goes_through_the_callers_own_client(rough: Server, tmp_path: P
     with httpx.Client() as client:
         assert settle(file, model_of(rough, http_client=client)).found > 0
         assert not client.is_closed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_keys_and_money_of_five_thousand_rows() -> None:
+    missed = [figure for figure in benchmark.memory(5000) if not figure.is_met]
+    assert [figure for figure in missed if not figure.name.startswith("tasks")] == []

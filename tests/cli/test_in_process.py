@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import io
 import json
@@ -11,7 +12,12 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
+from langchain_openrouter_o3._cli import steps
+from langchain_openrouter_o3._cli.connection import model_source
+from langchain_openrouter_o3._cli.usage import Meter, Usage, table_rows
 from langchain_openrouter_o3.emulator import Canned
 from tests.helpers.commands import Screen
 from tests.helpers.factories import STREAM
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from langchain_openrouter_o3._cli.steps import Step
     from langchain_openrouter_o3.emulator import Emulator
 
 
@@ -205,3 +212,73 @@ def test_the_module_is_the_command(
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module("langchain_openrouter_o3", run_name="__main__")
     assert capsys.readouterr().out.startswith("2+2 = 4")
+
+
+ALL = (*steps.all_steps(), steps.Step("loop", "", steps.run_tool_loop))
+
+
+@pytest.mark.parametrize("step", ALL, ids=lambda step: step.name)
+def test_the_code_of_a_step_is_the_function_that_runs(step: Step) -> None:
+    code = step.source()
+    lines = [line for line in code.splitlines() if line]
+    # Five lines teach; with its margin the widest fits into 60 columns.
+    assert 2 <= len(lines) <= 5
+    assert max(map(len, lines)) <= 56
+    assert '"""' not in code
+    compiled = compile(ast.parse(code), "tour", "exec")
+    assert set(compiled.co_names) >= {"model", "show"}
+
+
+def test_the_code_of_the_model_makes_it() -> None:
+    assert model_source({}).endswith("model = ChatOpenRouterO3()")
+    code = model_source({"model": "openai/o3", "max_tokens": 99})
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102 - what a reader of the tour does
+    model = names["model"]
+    assert isinstance(model, names["ChatOpenRouterO3"])  # type: ignore[arg-type]
+    assert "max_tokens=99" in repr(model)
+
+
+UNKNOWN = "\N{EN DASH}"
+
+
+def answer(cost: float | None = None) -> AIMessage:
+    metadata = {} if cost is None else {"cost": cost}
+    usage = {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5}
+    return AIMessage("", response_metadata=metadata, usage_metadata=usage)
+
+
+def listened(*answers: AIMessage) -> Usage:
+    meter = Meter()
+    for each in answers:
+        meter.on_chat_model_start({}, [])
+        meter.on_llm_end(LLMResult(generations=[[ChatGeneration(message=each)]]))
+    return meter.read("step")
+
+
+def test_answers_add_up() -> None:
+    usage = listened(answer(0.25), answer(0.5))
+    assert (usage.input, usage.output, usage.cost) == (4, 6, 0.75)
+    assert usage.cells()[:2] == ["step", "4"]
+    assert usage.cells()[6] == "0.750000"
+
+
+def test_what_is_not_reported_is_unknown() -> None:
+    assert listened().cells() == ["step", *[UNKNOWN] * 6]
+    assert listened(answer(), AIMessage("")).cells()[1:5] == [UNKNOWN] * 4
+    usage = listened(answer(0.25), answer())
+    assert (usage.input, usage.cached, usage.reasoning, usage.cost) == (4, None, None, None)
+
+
+def test_only_messages_of_models_count() -> None:
+    meter = Meter()
+    human = ChatGeneration(message=HumanMessage("hi"))
+    meter.on_llm_end(LLMResult(generations=[[human, Generation(text="hi")]]))
+    assert meter.read("step").seconds is None
+
+
+def test_a_total_with_an_unknown_part_is_unknown() -> None:
+    known, unknown = listened(answer(0.25)), listened(answer())
+    assert len(table_rows([known])) == 2
+    assert table_rows([known, known])[-1][6] == "0.500000"
+    assert table_rows([known, unknown])[-1][6] == UNKNOWN

@@ -1,16 +1,19 @@
-"""Arguments of other packages work here, or are refused with what to write instead."""
+"""Names of other packages' arguments work, or the page says what to write."""
 
 from __future__ import annotations
 
 import pickle
 import re
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableBinding
 from pydantic import ValidationError
 
@@ -19,13 +22,42 @@ from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.foreign_names import FOREIGN_NAMES, MODEL_ARGUMENTS
 from tests.conftest import KEY
 from tests.helpers import wire
-from tests.helpers.foreign_fields import CHAT_OPENROUTER, CLASSES, installed_fields, is_installed
 from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_openrouter_o3.emulator import Emulator
+
+
+CLASSES = {
+    "ChatOpenAI": "langchain_openai",
+    "ChatOpenRouter": "langchain_openrouter",
+}
+
+# langchain-openrouter 0.2.9, which the tests do not need: of its extra `peers`.
+CHAT_OPENROUTER = frozenset(
+    """
+    api_key app_categories app_title app_url base_url client default_headers frequency_penalty
+    max_completion_tokens max_retries max_tokens model model_kwargs model_name n
+    openrouter_api_base openrouter_api_key openrouter_provider plugins presence_penalty reasoning
+    request_timeout route seed session_id stop stop_sequences stream_usage streaming temperature
+    timeout top_p trace
+    """.split()  # noqa: SIM905 - thirty words on as many lines
+)
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package of a class is here."""
+    return find_spec(CLASSES[name]) is not None
+
+
+def installed_fields(name: str) -> set[str]:
+    """Read the names and aliases of a class."""
+    fields = getattr(import_module(CLASSES[name]), name).model_fields
+    own = {field: info for field, info in fields.items() if field not in BaseChatModel.model_fields}
+    return {*own, *(info.alias for info in own.values() if info.alias)}
+
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "moving.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)`(?:, of the constructor)? \| (.+) \|$", re.MULTILINE)

@@ -157,12 +157,12 @@ class Harness:
     def hear(self, model: Any, *, streaming: bool | None = None) -> AIMessage:
         """Ask "Hello" and return the whole message."""
         streams = "stream" in self.mode if streaming is None else streaming
-        if not self.mode.startswith("a"):
-            message: AIMessage = (
-                factories.sum_up(model.stream("Hello")) if streams else model.invoke("Hello")
-            )
-            return message
-        return asyncio.run(_ahear(model) if streams else model.ainvoke("Hello"))
+        message: AIMessage
+        if self.mode.startswith("a"):
+            message = asyncio.run(_ahear(model) if streams else model.ainvoke("Hello"))
+        else:
+            message = factories.sum_up(model.stream("Hello")) if streams else model.invoke("Hello")
+        return message
 
     @property
     def requests(self) -> list[ReceivedRequest]:

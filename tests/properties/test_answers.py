@@ -1,25 +1,29 @@
-"""The master property: chunks add up to the message, and the message is that of the JSON body."""
+"""Generated answers: every way of receiving them gives the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import langchain_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, message_chunk_to_message
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.utils.json import parse_partial_json
 
+from langchain_openrouter_o3._wire.chunks import (
+    build_delta,
+    choose_builder,
+    direct_delta,
+    state_of,
+    validated_delta,
+)
+from langchain_openrouter_o3._wire.stop import StopScanner
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, spoil
 from langchain_openrouter_o3.errors import OpenRouterStreamCutError
-from tests.helpers.answers import (
-    CUTS,
-    GeneratedAnswer,
-    argument_texts,
-    cut_up,
-    generated_answers,
-)
+from tests.helpers.answers import CUTS, GeneratedAnswer, argument_texts, cut_up, generated_answers
 from tests.helpers.scripted import add_up, read_chunks, read_message
 from tests.helpers.wire import (
     PADDING,
@@ -200,3 +204,122 @@ def _completed(arguments: str) -> bool:
         return isinstance(parse_partial_json(arguments), dict)
     except ValueError:
         return False
+
+
+# Two letters, so that sequences overlap, repeat and are each other's prefixes.
+TEXTS = st.text("ab", max_size=20)
+SEQUENCES = st.lists(st.text("ab", min_size=1, max_size=5), max_size=4)
+CUTS = st.lists(st.integers(0, 20), max_size=8)
+
+
+def scan(pieces: list[str], sequences: list[str]) -> tuple[str, str | None]:
+    scanner = StopScanner(sequences)
+    passed = "".join([*map(scanner.feed, pieces), scanner.flush()])
+    return passed, scanner.matched
+
+
+def cut(text: str, positions: list[int]) -> list[str]:
+    edges = sorted({0, len(text), *(position % (len(text) + 1) for position in positions)})
+    return [text[i:j] for i, j in zip(edges, edges[1:], strict=False)]  # noqa: RUF007 - plainer
+
+
+def first_to_complete(text: str, sequences: list[str]) -> tuple[str, str | None]:
+    """Read letter by letter: the text before the sequence that is the first to be complete."""
+    for end in range(1, len(text) + 1):
+        complete = [sequence for sequence in sequences if text[:end].endswith(sequence)]
+        if complete:
+            longest = max(complete, key=len)
+            return text[: end - len(longest)], longest
+    return text, None
+
+
+@given(text=TEXTS, sequences=SEQUENCES, cuts=CUTS)
+def test_any_split_stops_where_the_whole_text_stops(
+    text: str, sequences: list[str], cuts: list[int]
+) -> None:
+    assert scan(cut(text, cuts), sequences) == first_to_complete(text, sequences)
+
+
+@given(text=st.text(), sequences=SEQUENCES, cuts=CUTS)
+def test_nothing_is_lost_when_nothing_matches(
+    text: str, sequences: list[str], cuts: list[int]
+) -> None:
+    passed, matched = scan(cut(text, cuts), sequences)
+
+    assert matched is not None or passed == text
+    assert text.startswith(passed)
+
+
+@given(text=TEXTS, sequences=SEQUENCES, cuts=CUTS)
+def test_no_text_passes_that_a_later_piece_would_have_taken_back(
+    text: str, sequences: list[str], cuts: list[int]
+) -> None:
+    scanner = StopScanner(sequences)
+    expected, _ = first_to_complete(text, sequences)
+    passed = ""
+    for piece in cut(text, cuts):
+        passed += scanner.feed(piece)
+        assert expected.startswith(passed)
+
+
+texts = st.text(max_size=20)
+json_like = st.text(alphabet='{}[]",:\\ \n\tabn0123456789.eE+-truefalsnu\u00a0\ufeff', max_size=25)
+fragments = st.one_of(st.none(), texts, json_like, json_like.map(lambda text: "{" + text))
+tool_chunks = st.builds(
+    tool_call_chunk,
+    name=st.none() | texts,
+    args=fragments,
+    id=st.none() | texts,
+    index=st.none() | st.integers(),
+)
+kwargs = st.dictionaries(st.sampled_from(["reasoning_content", "refusal"]), texts)
+deltas = st.tuples(texts, kwargs, st.lists(tool_chunks, max_size=3))
+
+
+def build(builder: Any, delta: tuple[Any, ...]) -> Any:
+    text, additional, calls = delta
+    metadata = {"model_provider": "openrouter"}
+    fresh = [call.copy() for call in calls]
+    return builder(text, dict(additional), metadata, fresh)
+
+
+@given(delta=deltas)
+def test_both_ways_build_the_same_chunk(delta: tuple[Any, ...]) -> None:
+    direct, validated = build(direct_delta, delta), build(validated_delta, delta)
+    assert direct == validated
+    assert state_of(direct) == state_of(validated)
+    assert direct.model_dump_json() == validated.model_dump_json()
+    assert repr(direct) == repr(validated)
+
+
+@given(left=deltas, right=deltas)
+def test_both_ways_add_up_to_the_same_message(
+    left: tuple[Any, ...], right: tuple[Any, ...]
+) -> None:
+    sums = []
+    for builder in (direct_delta, validated_delta):
+        total = build(builder, left) + build(builder, right)
+        sums.append(state_of(total.message))
+    assert sums[0] == sums[1]
+
+
+def test_chunks_share_nothing() -> None:
+    one, other = (build(build_delta, ("a", {}, [])) for _ in range(2))
+    one.message.additional_kwargs["x"] = 1
+    one.message.response_metadata["x"] = 1
+    one.message.tool_calls.append({"name": "f", "args": {}, "id": "1"})
+    assert state_of(other) == state_of(build(validated_delta, ("a", {}, [])))
+
+
+def test_the_direct_way_is_taken_with_the_installed_langchain_core() -> None:
+    assert choose_builder() is direct_delta
+
+
+def test_a_changed_langchain_core_is_noticed_aloud() -> None:
+    def outdated(*delta: Any) -> Any:
+        chunk = direct_delta(*delta)
+        chunk.message.__dict__.pop("chunk_position")
+        return chunk
+
+    with pytest.warns(RuntimeWarning, match=f"langchain-core {langchain_core.__version__}"):
+        assert choose_builder(outdated) is validated_delta

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3._http import shared_clients
+from tests.soak.checks import complaints, measure, measure_quiet
 from tests.soak.crashing_server import SILENT, WHOLE, answer_of, conduct_of
-from tests.soak.traces import complaints, measure, measure_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,8 +16,8 @@ from tests.soak.plan import plan
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tests.soak.checks import Traces
     from tests.soak.server import Counts
-    from tests.soak.traces import Traces
 
 MOST_EXAMPLES = 20
 

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING
 
 from tests.soak import report
 from tests.soak.callers import Account, Crew, Round
-from tests.soak.checks import COMPLAINT, LEFT_BEHIND, Loss
+from tests.soak.checks import (
+    COMPLAINT,
+    LEFT_BEHIND,
+    Loss,
+    Traces,
+    complaints,
+    measure,
+    measure_quiet,
+)
 from tests.soak.server import Server
-from tests.soak.traces import Traces, complaints, measure, measure_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

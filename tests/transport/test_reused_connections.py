@@ -1,4 +1,4 @@
-"""Calls that lose the connection that an earlier call had used."""
+"""Connections that are kept, and those that the server has closed meanwhile."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from langchain_openrouter_o3 import OpenRouterConnectionError
 from tests.helpers.backends import (
     World,
     answer,
+    chunked_answer,
     client_sockets,
     echo,
     encrypted,
     every_usual_world,
     plain_and_tls,
     prompt_of,
+    sized_stream,
+    streamed_answer,
     wait_until_readable,
 )
 from tests.helpers.factories import build_once
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.usefixtures("trusting")
+
 LARGE = "x" * 6_000_000
 READ_SIZE = 65_536
 
@@ -248,3 +252,63 @@ def test_a_fresh_connection_that_is_lost_is_an_error_at_once(
     with RawServer(handle, tls=tls) as server, build_once(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert server.requests == 1
+
+
+@every_usual_world
+@plain_and_tls
+@pytest.mark.parametrize(
+    ("write", "streamed"),
+    [
+        (answer, False),
+        (chunked_answer, False),
+        (sized_stream, True),
+        (streamed_answer, True),
+        (streamed_answer, False),
+    ],
+)
+def test_a_connection_whose_answer_has_ended_is_used_again(
+    world: World,
+    tls: bool,  # noqa: FBT001 - a parameter of the test
+    write: Callable[[str], bytes],
+    streamed: bool,  # noqa: FBT001 - same
+) -> None:
+    ask = world.listen if streamed else world.ask
+
+    async def scenario() -> None:
+        for number in range(5):
+            assert await ask(model, f"Call {number}") == f"Call {number}"
+
+    with RawServer(lambda peer: echo(peer, write), tls=tls) as server, build_once(server) as model:
+        world.run(scenario())
+        assert len(server.peers) == 1
+
+
+@every_usual_world
+@pytest.mark.parametrize(
+    ("announced", "connections"),
+    [
+        ("timeout=0", 3),
+        ("timeout=1", 3),
+        ("max=100, timeout=1", 3),
+        ("Timeout = 1", 3),
+        ('timeout="1"', 3),
+        ("timeout=20", 1),
+        ("timeout=99999999999999999999", 1),
+        ("max=5", 1),
+        ("soon", 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["keep-alive", "Keep-Alive"])
+def test_the_announced_end_of_idle_connections_is_kept(
+    world: World, name: str, announced: str, connections: int
+) -> None:
+    def write(text: str) -> bytes:
+        return answer(text, f"{name}: {announced}")
+
+    async def scenario() -> None:
+        for number in range(3):
+            assert await world.ask(model, f"Call {number}") == f"Call {number}"
+
+    with RawServer(lambda peer: echo(peer, write)) as server, build_once(server) as model:
+        world.run(scenario())
+        assert len(server.peers) == connections

@@ -1,7 +1,10 @@
-"""Time limits with a clock that the test sets: no network, no waiting."""
+"""Time limits and time-outs in every form."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 
 from langchain_openrouter_o3._http.deadlines import Deadlines, TimeLimits
@@ -16,7 +19,12 @@ from langchain_openrouter_o3._http.exchange import (
     exchange,
 )
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import check_limit
+from langchain_openrouter_o3._http.timeouts import (
+    check_limit,
+    check_timeout,
+    default_timeout,
+    to_timeout,
+)
 from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
@@ -245,3 +253,27 @@ def test_a_limit_that_is_no_time_is_refused(value: object) -> None:
 def test_a_limit_may_be_absent() -> None:
     assert check_limit(None, "total_timeout") is None
     assert check_limit(5, "total_timeout") == 5.0
+
+
+def test_reading_is_patient_and_connecting_is_not() -> None:
+    assert default_timeout() == httpx.Timeout(600.0, connect=10.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2, httpx.Timeout(2.0)),
+        (0.5, httpx.Timeout(0.5)),
+        (None, httpx.Timeout(None)),
+        (httpx.Timeout(3.0, connect=1.0), httpx.Timeout(3.0, connect=1.0)),
+        ({"timeout": 3.0, "connect": 1.0}, httpx.Timeout(3.0, connect=1.0)),
+    ],
+)
+def test_every_form_becomes_the_time_out_of_a_request(value: Any, expected: httpx.Timeout) -> None:
+    assert to_timeout(value) == expected
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "30", float("nan"), [1], {"seconds": 3}])
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        check_timeout(value)
