@@ -268,7 +268,7 @@ def test_a_server_that_takes_so_many_a_second_is_used_and_not_flooded(clock: Clo
     assert asked <= 10 * rows, asked
 
 
-def test_no_gate_does_nothing() -> None:
+def test_rate_gate_false_does_nothing() -> None:
     NO_GATE.leave()
     NO_GATE.accept()
     NO_GATE.throttle(5)
@@ -389,7 +389,7 @@ async def test_a_call_within_a_stream_is_not_held_up_by_it(emulator: Emulator) -
     assert gate.figures().in_flight == 0
 
 
-def test_threads_and_loops_share_a_gate(emulator: Emulator) -> None:
+def test_threads_and_loops_share_a_rate_gate(emulator: Emulator) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
     gate = GATES.of(emulator.base_url, "Bearer any", model.model)
     refuse(gate, 5)

@@ -35,7 +35,7 @@ def test_a_prompt_without_a_key_is_answered_by_the_embedded_emulator() -> None:
     assert done.stderr == f"{EMULATED}\n"
 
 
-def test_a_blank_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_api_key_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", " ")
     assert run("2+2").stderr == f"{EMULATED}\n"
 
@@ -174,7 +174,7 @@ def test_bad_arguments_are_explained(server: Emulator, arguments: list[str], rea
     assert not server.requests
 
 
-def test_a_broken_key_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_api_key_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", f"{KEY} {KEY}")
     done = run("hi")
     assert (done.returncode, done.stdout) == (2, "")

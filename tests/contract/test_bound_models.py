@@ -257,7 +257,9 @@ def test_a_calls_stop_sequences_win(emulator: Emulator, model: ChatOpenRouterO3,
         assert MODES[mode](bound).response_metadata["stop_sequence"] == "two"
 
 
-def test_a_calls_headers_win(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+def test_default_headers_of_a_call_win_over_bound_extra_headers(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
     model.bind(extra_headers={"X-A": "1"}).invoke("Hello", default_headers={"X-B": "2"})
     headers = emulator.requests[-1].headers
     assert headers["x-b"] == "2"

@@ -148,7 +148,7 @@ def test_no_model_means_the_constructors(emulator: Emulator) -> None:
     assert sent(emulator)["model"] == "openai/o4-mini"
 
 
-def test_a_call_can_take_the_effort_out(emulator: Emulator) -> None:
+def test_a_call_can_take_reasoning_effort_out(emulator: Emulator) -> None:
     model = built(emulator, reasoning_effort="low", reasoning={"summary": "auto"})
     model.invoke("Hello", reasoning_effort=None)
     assert sent(emulator)["reasoning"] == {"summary": "auto"}
@@ -195,7 +195,7 @@ def test_an_unknown_model_gets_every_parameter(emulator: Emulator) -> None:
     assert (sent(emulator)["temperature"], sent(emulator)["max_tokens"]) == (0.5, 50)
 
 
-def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> None:
+def test_default_headers_win_over_app_title_whatever_their_case(emulator: Emulator) -> None:
     model = built(
         emulator,
         app_url="https://sheep.example",
@@ -243,14 +243,14 @@ def test_bad_call_arguments_are_refused_before_sending(
     assert emulator.requests == []
 
 
-def test_without_a_key_the_error_says_where_to_get_one(emulator: Emulator) -> None:
+def test_without_an_api_key_the_error_says_where_to_get_one(emulator: Emulator) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url)
     with pytest.raises(OpenRouterAuthenticationError, match="OPENROUTER_API_KEY"):
         model.invoke("Hello")
     assert emulator.requests == []
 
 
-def test_ones_own_authorization_header_replaces_the_key(emulator: Emulator) -> None:
+def test_an_authorization_in_default_headers_replaces_api_key(emulator: Emulator) -> None:
     headers = {"Authorization": "Bearer mine"}
     ChatOpenRouterO3(base_url=emulator.base_url, default_headers=headers).invoke("Hello")
     assert emulator.requests[-1].headers["authorization"] == "Bearer mine"

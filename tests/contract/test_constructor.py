@@ -33,7 +33,7 @@ def test_everything_has_a_working_default(monkeypatch: pytest.MonkeyPatch) -> No
     assert model.max_retries == 2
 
 
-def test_environment_variables_set_key_base_url_and_attribution(
+def test_environment_variables_set_api_key_base_url_app_url_and_app_title(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
@@ -123,7 +123,7 @@ def test_bad_arguments_are_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("key", ["sk or", "sk-\x00", "sk-é", "", "  ", "a\nb"])
-def test_an_unusable_key_is_refused_without_echo(key: str) -> None:
+def test_an_unusable_api_key_is_refused_without_echo(key: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ChatOpenRouterO3(api_key=key)
     assert "api_key" in str(caught.value)
@@ -137,7 +137,7 @@ def test_timeouts_are_seconds_or_httpx_objects(timeout: Any) -> None:
     assert build(timeout=timeout).timeout == timeout
 
 
-def test_what_the_model_lacks_is_named_in_one_warning() -> None:
+def test_temperature_and_all_that_the_model_lacks_is_named_in_one_warning() -> None:
     with pytest.warns(UserWarning, match="temperature, top_p") as caught:
         build(temperature=0, top_p=0.5)
     assert len(caught) == 1

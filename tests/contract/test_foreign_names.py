@@ -277,7 +277,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("argument", ["extra_body", "model_kwargs"])
 @pytest.mark.parametrize(("key", "remedy"), OPTIONS)
-def test_an_option_in_the_body_is_refused_by_name(
+def test_an_option_in_extra_body_or_model_kwargs_is_refused_by_name(
     emulator: Emulator, argument: str, key: str, remedy: str
 ) -> None:
     wrong: Any = {argument: {"future": 1, key: {"Authorization": SECRET}}}
@@ -329,7 +329,7 @@ def test_no_tracer_sees_a_header_in_the_body(emulator: Emulator, mode: str) -> N
     assert SECRET not in "".join(seen)
 
 
-def test_whatever_comes_next_goes_through_the_body(emulator: Emulator) -> None:
+def test_whatever_comes_next_goes_through_extra_body(emulator: Emulator) -> None:
     future = {
         "cache": True,
         "name": "x",
@@ -356,7 +356,7 @@ HOURS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("limits", "expected"), HOURS)
-def test_hours_of_patience_are_warned_of_once(
+def test_a_timeout_of_hours_is_warned_of_once(
     emulator: Emulator, limits: dict[str, Any], expected: str
 ) -> None:
     with pytest.warns(UserWarning, match=expected) as warned:
@@ -368,7 +368,7 @@ def test_hours_of_patience_are_warned_of_once(
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("limits", "expected"), HOURS)
-def test_a_call_warns_of_hours_too(
+def test_a_call_warns_of_a_timeout_of_hours_too(
     emulator: Emulator, limits: dict[str, Any], expected: str, mode: str
 ) -> None:
     bound: Any = built(emulator).bind(**limits)

@@ -55,7 +55,9 @@ def told(message: AIMessage) -> Any:
 
 
 @every_mode
-def test_the_second_of_two_equal_calls_is_a_hit_and_free(emulator: Emulator, mode: str) -> None:
+def test_response_cache_makes_the_second_of_two_equal_calls_a_hit_and_free(
+    emulator: Emulator, mode: str
+) -> None:
     model = built(emulator, response_cache=600)
     first = MODES[mode](model)
     CLOCK.now += 42

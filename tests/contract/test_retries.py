@@ -106,7 +106,7 @@ def test_lasting_failures_are_sent_once(  # noqa: PLR0913, PLR0917 - fixtures an
 
 
 @every_mode
-def test_attempts_are_counted_exactly(emulator: Emulator, mode: str) -> None:
+def test_max_retries_counts_extra_attempts_exactly(emulator: Emulator, mode: str) -> None:
     for retries in (0, 1, 3):
         emulator.requests.clear()
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, max_retries=retries)

@@ -44,7 +44,7 @@ def kept_alive(mode: str, *texts: str) -> Canned:
 
 
 @every_mode
-def test_signs_of_life_do_not_outlast_the_idle_limit(emulator: Emulator, mode: str) -> None:
+def test_signs_of_life_do_not_outlast_idle_timeout(emulator: Emulator, mode: str) -> None:
     emulator.play(kept_alive(mode))
     with pytest.raises(OpenRouterIdleTimeoutError, match=r"idle_timeout=0\.3 s"):
         MODES[mode](build(emulator, idle_timeout=0.3))
@@ -53,7 +53,7 @@ def test_signs_of_life_do_not_outlast_the_idle_limit(emulator: Emulator, mode: s
 
 
 @streamed_modes
-def test_what_came_before_the_silence_is_kept(emulator: Emulator, mode: str) -> None:
+def test_idle_timeout_keeps_what_came_before_the_silence(emulator: Emulator, mode: str) -> None:
     emulator.play(kept_alive(mode, "Hel", "lo"))
     with pytest.raises(OpenRouterIdleTimeoutError) as caught:
         MODES[mode](build(emulator, idle_timeout=1.5))  # the words come long before
@@ -67,7 +67,7 @@ def test_what_came_before_the_silence_is_kept(emulator: Emulator, mode: str) -> 
     ("limit", "kind"),
     [("idle_timeout", OpenRouterIdleTimeoutError), ("total_timeout", OpenRouterTotalTimeoutError)],
 )
-def test_a_silent_server_meets_the_limits(
+def test_a_silent_server_meets_idle_timeout_and_total_timeout(
     emulator: Emulator, mode: str, limit: str, kind: type[OpenRouterTimeoutError]
 ) -> None:
     emulator.play(Canned(delay=A_LONG_TIME))
@@ -77,7 +77,7 @@ def test_a_silent_server_meets_the_limits(
 
 
 @streamed_modes
-def test_a_silence_in_the_middle_of_an_event_meets_the_idle_limit(
+def test_a_silence_in_the_middle_of_an_event_meets_idle_timeout(
     emulator: Emulator, mode: str
 ) -> None:
     emulator.play(Canned(headers=STREAM, pieces=[b"data: {", b"}"], pause=A_LONG_TIME))
@@ -86,7 +86,7 @@ def test_a_silence_in_the_middle_of_an_event_meets_the_idle_limit(
 
 
 @streamed_modes
-def test_a_busy_stream_meets_the_total_limit(emulator: Emulator, mode: str) -> None:
+def test_a_busy_stream_meets_total_timeout(emulator: Emulator, mode: str) -> None:
     emulator.play(Canned(headers=STREAM, pieces=words(*["a "] * 1_000), pause=0.02))
     with pytest.raises(OpenRouterTotalTimeoutError, match=r"total_timeout=2 s") as caught:
         MODES[mode](build(emulator, total_timeout=2))
@@ -96,7 +96,7 @@ def test_a_busy_stream_meets_the_total_limit(emulator: Emulator, mode: str) -> N
 
 
 @every_mode
-def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> None:
+def test_total_timeout_spans_all_attempts(emulator: Emulator, mode: str) -> None:
     busy = Canned(
         status=503, headers={"retry-after-ms": "50"}, pieces=wire.to_json(wire.error(503, "Busy"))
     )
@@ -111,7 +111,9 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
 
 
 @every_mode
-def test_a_call_within_its_limits_is_left_alone(emulator: Emulator, mode: str) -> None:
+def test_a_call_within_idle_timeout_and_total_timeout_is_left_alone(
+    emulator: Emulator, mode: str
+) -> None:
     model = build(emulator, idle_timeout=30, total_timeout=60)
     assert MODES[mode](model).text
     assert MODES[mode](model).text
@@ -125,7 +127,7 @@ def test_a_slow_reader_is_not_taken_for_a_slow_server(emulator: Emulator) -> Non
     assert first.text + "".join(chunk.text for chunk in stream) == "ab"
 
 
-def test_a_call_brings_its_own_limits(emulator: Emulator) -> None:
+def test_a_call_brings_its_own_idle_timeout_and_total_timeout(emulator: Emulator) -> None:
     emulator.play(Canned(delay=A_LONG_TIME), Canned(delay=A_LONG_TIME))
     model = build(emulator, idle_timeout=50, total_timeout=50)
     with pytest.raises(OpenRouterIdleTimeoutError):
@@ -159,7 +161,9 @@ def test_limits_are_checked_between_the_pieces_of_a_transport_without_sockets() 
 
 @pytest.mark.parametrize("name", ["idle_timeout", "total_timeout"])
 @pytest.mark.parametrize("value", [0, -1, True, "soon", float("inf")])
-def test_limits_are_positive_numbers_of_seconds(emulator: Emulator, name: str, value: Any) -> None:
+def test_idle_timeout_and_total_timeout_are_positive_seconds(
+    emulator: Emulator, name: str, value: Any
+) -> None:
     with pytest.raises(ValidationError, match=f"{name} is in seconds"):
         ChatOpenRouterO3(**{name: value})
     with pytest.raises(OpenRouterInputError, match=f"{name} is in seconds"):

@@ -279,7 +279,7 @@ async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> 
     assert (await model.ainvoke("Hello")).text
 
 
-def test_ones_own_clients_are_used_and_left_open(server: Emulator) -> None:
+def test_http_client_and_http_async_client_are_used_and_left_open(server: Emulator) -> None:
     headers = {"x-from": "my-client"}
     with httpx.Client(headers=headers) as client:
         model = build(server, http_client=client)

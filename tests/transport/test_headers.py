@@ -203,7 +203,7 @@ def test_the_cookies_of_a_failure_are_not_sent_either(
     assert [head for head in heads(server) if b"\r\ncookie:" in head] == []
 
 
-def test_a_callers_own_client_keeps_its_cookies_as_httpx_does() -> None:
+def test_http_client_keeps_its_cookies_as_httpx_does() -> None:
     """The cookies of these tests are good ones: a client with a jar sends them."""
     with RawServer(give_cookies) as server, httpx.Client() as client:
         model = build(server.base_url, "of-one").model_copy(update={"http_client": client})

@@ -183,7 +183,7 @@ class Derived(httpx2.Client):
         ("http_client", httpx2.Client, "builtins.type"),
     ],
 )
-def test_another_kind_of_client_is_refused_by_its_full_name(
+def test_an_http_client_of_another_kind_is_refused_by_its_full_name(
     field: str, value: Any, named: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -192,7 +192,7 @@ def test_another_kind_of_client_is_refused_by_its_full_name(
     assert "httpx2" in str(caught.value)
 
 
-def test_a_class_of_one_s_own_is_a_client() -> None:
+def test_a_class_of_one_s_own_is_an_http_client() -> None:
     with Derived(transport=httpx2.MockTransport(lambda _: httpx2.Response(200))) as client:
         assert ChatOpenRouterO3(api_key=KEY, http_client=client).http_client is client
 
@@ -330,7 +330,7 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, mo
 
 
 @every_mode
-def test_a_closed_client_is_refused(mode: str) -> None:
+def test_a_closed_http_client_is_refused(mode: str) -> None:
     with httpx2.Client() as client:
         pass
     other: Any = httpx2.AsyncClient()

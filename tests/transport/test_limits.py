@@ -146,7 +146,7 @@ async def assert_ended(  # noqa: PLR0913 - what is asked, how, and of whom
 @plain_and_tls
 @every_drip
 @every_connection
-def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the kinds are crossed
+def test_total_timeout_and_idle_timeout_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the kinds are crossed
     world: World,
     tls: bool,  # noqa: FBT001 - a parameter of the test
     drip: Callable[[Drip, Peer], None],
@@ -166,7 +166,7 @@ def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the k
 @every_drip
 @every_connection
 @pytest.mark.parametrize(("library", "tls"), [("httpx", False), ("httpx", True), ("httpx2", False)])
-def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0913, PLR0917 - same
+def test_total_timeout_and_idle_timeout_end_small_steps_through_http_client(  # noqa: PLR0913, PLR0917 - same
     request: pytest.FixtureRequest,
     world: World,
     drip: Callable[[Drip, Peer], None],
@@ -195,7 +195,7 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
 
 @every_world
 @every_limit
-def test_limits_end_a_greeting_of_tls_in_small_steps(world: World, limit: str) -> None:
+def test_total_timeout_ends_a_greeting_of_tls_in_small_steps(world: World, limit: str) -> None:
     slow = Drip()
     with (
         RawServer(slow.greeting) as server,
@@ -210,7 +210,7 @@ def test_limits_end_a_greeting_of_tls_in_small_steps(world: World, limit: str) -
     ("proxy", "scheme"),
     [("http", "http"), ("http", "https"), ("socks5", "http"), ("socks5", "https")],
 )
-def test_limits_end_the_silence_of_a_proxy(
+def test_total_timeout_ends_the_silence_of_a_proxy(
     monkeypatch: pytest.MonkeyPatch, world: World, limit: str, proxy: str, scheme: str
 ) -> None:
     async def scenario() -> None:

@@ -100,7 +100,7 @@ def test_comments_are_no_data() -> None:
         play.answer(COMMENT, after=1)
 
 
-def test_data_starts_the_idle_limit_anew() -> None:
+def test_data_starts_idle_timeout_anew() -> None:
     play = Script(TimeLimits(idle=10))
     play.answer(Reply(200, {}), after=9)
     play.answer(word("Hel"), after=0.5)
@@ -160,7 +160,7 @@ def test_a_slow_reader_is_not_taken_for_a_slow_server() -> None:
     play.expect(10)
 
 
-def test_each_attempt_has_its_own_idle_limit() -> None:
+def test_each_attempt_has_its_own_idle_timeout() -> None:
     play = Script(TimeLimits(idle=10), retries=1)
     play.answer(Reply(503, {}), after=9)
     play.answer(b"", after=0)
@@ -169,7 +169,7 @@ def test_each_attempt_has_its_own_idle_limit() -> None:
     play.expect(10)
 
 
-def test_the_total_limit_spans_retries_and_the_waits_between_them() -> None:
+def test_total_timeout_spans_retries_and_the_waits_between_them() -> None:
     play = Script(TimeLimits(total=10), retries=5)
     play.expect(10)
     play.answer(Reply(503, {}), after=4)
@@ -181,7 +181,7 @@ def test_the_total_limit_spans_retries_and_the_waits_between_them() -> None:
         play.answer(LOST, after=4.5)
 
 
-def test_no_wait_is_begun_that_the_total_limit_would_end() -> None:
+def test_no_wait_is_begun_that_total_timeout_would_end() -> None:
     play = Script(TimeLimits(total=10), retries=5)
     play.answer(Reply(429, {"retry-after": "20", "x-generation-id": "gen-1"}), after=1)
     play.answer(wire.to_json(wire.error(429, "Slow down")), after=1)
@@ -193,7 +193,7 @@ def test_no_wait_is_begun_that_the_total_limit_would_end() -> None:
     assert caught.value.__cause__ is not None
 
 
-def test_a_stream_that_never_pauses_ends_at_the_total_limit() -> None:
+def test_a_stream_that_never_pauses_ends_at_total_timeout() -> None:
     play = Script(TimeLimits(idle=5, total=10))
     play.answer(Reply(200, {}), after=1)
     for _ in range(4):
@@ -255,7 +255,7 @@ def test_a_limit_may_be_absent() -> None:
     assert check_limit(5, "total_timeout") == 5.0
 
 
-def test_reading_is_patient_and_connecting_is_not() -> None:
+def test_timeout_is_patient_with_reading_and_not_with_connecting() -> None:
     assert default_timeout() == httpx.Timeout(600.0, connect=10.0)
 
 
@@ -269,7 +269,7 @@ def test_reading_is_patient_and_connecting_is_not() -> None:
         ({"timeout": 3.0, "connect": 1.0}, httpx.Timeout(3.0, connect=1.0)),
     ],
 )
-def test_every_form_becomes_the_time_out_of_a_request(value: Any, expected: httpx.Timeout) -> None:
+def test_every_form_of_timeout_reaches_the_request(value: Any, expected: httpx.Timeout) -> None:
     assert to_timeout(value) == expected
 
 
