@@ -7,16 +7,13 @@ import os
 import signal
 import ssl
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Emulator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.

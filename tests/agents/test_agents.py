@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from langchain.agents import create_agent
@@ -19,17 +21,11 @@ from pydantic import BaseModel, Field
 from typing_extensions import NotRequired, TypedDict
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError, OpenRouterInputError
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.contract.test_schema_kinds import play, sent_body, sent_format, sent_schema
 from tests.helpers import wire
 from tests.helpers.factories import STREAM
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 

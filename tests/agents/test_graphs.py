@@ -7,7 +7,8 @@ import operator
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
@@ -22,6 +23,8 @@ from langgraph.prebuilt import InjectedState, ToolNode, tools_condition
 from langgraph.types import Command, Send, interrupt
 from typing_extensions import TypedDict
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers import wire
 from tests.helpers.agents import (
     FORMS,
@@ -37,12 +40,6 @@ from tests.helpers.agents import (
     tool_names,
 )
 from tests.helpers.factories import get_weather
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent, middleware
@@ -37,7 +38,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterPermissionError
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.agents import (
@@ -56,11 +57,6 @@ from tests.helpers.agents import (
     say,
     tool_names,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph"),

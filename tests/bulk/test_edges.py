@@ -8,10 +8,11 @@ import json
 import sqlite3
 import sys
 import time
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -23,14 +24,9 @@ from langchain_openrouter_o3.bulk.database import close_database, open_database
 from langchain_openrouter_o3.bulk.engine import Engine, Options
 from langchain_openrouter_o3.bulk.progress import line_of
 from langchain_openrouter_o3.bulk.run import open_engine
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers.bulk import WAYS, people
 from tests.helpers.commands import Screen
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def engine_of(rows: Any, workers: int = 1) -> Engine:

@@ -8,10 +8,12 @@ import heapq
 import os
 import random
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -21,17 +23,10 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3._http.gate import GATES, LONGEST_HOLD, NO_GATE, Gate, Gates, Pass
 from langchain_openrouter_o3.bulk import bulk
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers.bulk import model_of, prompts
 from tests.helpers.bulk_server import Plan, Server
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.messages import AIMessage
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 @pytest.fixture(params=[*MODES.values()], ids=[*MODES])

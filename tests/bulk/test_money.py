@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -17,19 +19,12 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.bulk import BudgetError, JournalError, bulk, settle
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.bulk import BudgetError, JournalError, Row, bulk, settle
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers import wire
 from tests.helpers.bulk import WAYS, by_prompt, model_of, paid, people, prompts
 from tests.helpers.bulk_server import Plan, Server
 from tests.helpers.raw_server import Peer, RawServer, response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from langchain_openrouter_o3.bulk import Row
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 @pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])

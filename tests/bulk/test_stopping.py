@@ -10,9 +10,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -22,9 +23,6 @@ from langchain_openrouter_o3.bulk.stopping import interruptible
 from tests.helpers.bulk import by_prompt, model_of, paid, people, prompts
 from tests.helpers.bulk_script import WORKERS
 from tests.helpers.bulk_server import Plan, Server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 WAYS = ["bulk", "abulk"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

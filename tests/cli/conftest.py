@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-from importlib.machinery import PathFinder
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from importlib.machinery import ModuleSpec
-    from pathlib import Path
 
 SCHEMA = """\
 {"title": "person", "type": "object", "properties": {

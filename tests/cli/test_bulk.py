@@ -6,18 +6,14 @@ import importlib.util
 import json
 import signal
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers.bulk_server import Plan, Server
 from tests.helpers.commands import COMMAND, OnTerminal, run
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 PROMPT = "Who is in this text? {text}"
 

@@ -6,17 +6,13 @@ import itertools
 import json
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from langchain_openrouter_o3.__main__ import main
-from langchain_openrouter_o3.emulator import faults
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
 
 PROMPT = "Who is in this text? {text}"
 

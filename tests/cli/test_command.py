@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from langchain_openrouter_o3 import __version__
 from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers.commands import COMMAND, SECONDS, run, run_anew
 from tests.helpers.factories import STREAM
 from tests.helpers.wire import chunk, ending, error, sse, to_json, usage
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 UNKNOWN = "\N{EN DASH}"
 

@@ -9,7 +9,8 @@ import json
 import os
 import runpy
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -17,18 +18,12 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from langchain_openrouter_o3._cli import steps
 from langchain_openrouter_o3._cli.connection import model_source
+from langchain_openrouter_o3._cli.steps import Step
 from langchain_openrouter_o3._cli.usage import Meter, Usage, table_rows
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers.commands import Screen
 from tests.helpers.factories import STREAM
 from tests.helpers.wire import chunk, ending, error, sse, to_json
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from langchain_openrouter_o3._cli.steps import Step
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def command(*arguments: str) -> int:

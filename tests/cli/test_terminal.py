@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -17,16 +18,10 @@ from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal
 from langchain_openrouter_o3._terminal.terminal import PlainTerminal
 from langchain_openrouter_o3._terminal.text import aligned, one_line, visible
 from langchain_openrouter_o3._terminal.wrap import WordWrap
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers.commands import SECONDS, OnTerminal, Screen, wait_until
 from tests.helpers.factories import STREAM
 from tests.helpers.wire import chunk, ending, sse
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def test_rich_is_for_terminals_that_can(monkeypatch: pytest.MonkeyPatch) -> None:

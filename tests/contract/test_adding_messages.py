@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -19,22 +20,15 @@ from langchain_core.messages import (
     messages_from_dict,
     messages_to_dict,
 )
+from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, MessagesState, StateGraph
 
-from langchain_openrouter_o3 import OpenRouterStreamCutError
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterStreamCutError
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def details_of(name: str) -> list[wire.Json]:

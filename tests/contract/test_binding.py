@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, model_validator
@@ -13,12 +13,9 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterOutputError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.factories import get_weather
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 class Person(BaseModel):

@@ -6,7 +6,8 @@ import asyncio
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -18,16 +19,11 @@ from langgraph.prebuilt import create_react_agent
 from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, Reasoning
-from langchain_openrouter_o3.emulator import Canned, faults
+from langchain_openrouter_o3.emulator import Canned, Emulator, faults
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import sent
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 class Person(BaseModel):

@@ -8,7 +8,8 @@ import pickle
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -21,16 +22,13 @@ from langchain_openrouter_o3 import (
     OpenRouterError,
     OpenRouterInputError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import sent
 from tests.helpers.modes import MODES
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
+PING = {"type": "function", "function": {"name": "ping"}}
 
 
 def built(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:
@@ -85,6 +83,21 @@ def test_a_bare_call_sends_model_and_messages_only(
             {"effort": "low"},
         ),
         ({"include_reasoning": False}, {}, "reasoning", {"exclude": True}),
+        ({"include_reasoning": True}, {}, "reasoning", {"exclude": False}),
+        ({"reasoning": {"effort": "low"}}, {"reasoning": None}, "reasoning", None),
+        (
+            {"reasoning": {"effort": "low"}},
+            {"include_reasoning": False},
+            "reasoning",
+            {"effort": "low", "exclude": True},
+        ),
+        (
+            {"reasoning": {"effort": "low"}, "reasoning_effort": "low"},
+            {},
+            "reasoning",
+            {"effort": "low"},
+        ),
+        ({}, {"stop": []}, "stop", None),
         (
             {"provider": {"order": ["OpenAI"]}},
             {"openrouter_provider": {"zdr": True}},
@@ -224,6 +237,23 @@ def test_default_headers_win_over_app_title_whatever_their_case(emulator: Emulat
         ({"reasoning": {"newkey": 1}}, "newkey"),
         ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "drop one"),
         ({"tool_choice": "required"}, "without tools"),
+        ({"reasoning": {"max_tokens": 50}, "reasoning_effort": "high"}, "drop one"),
+        ({"reasoning": {"exclude": True}, "include_reasoning": True}, "drop one"),
+        ({"reasoning": {"exclude": False}, "include_reasoning": False}, "drop one"),
+        ({"reasoning": {"effort": "none"}}, "accepts low, medium, high"),
+        ({"reasoning": {"enabled": False}}, "always reasons"),
+        ({"model": "openai/o3-mini-high", "reasoning": {"effort": "low"}}, "accepts high"),
+        ({"tools": [PING, {"type": "openrouter:web_search"}, PING]}, "bound more than once"),
+        ({"user": "\ud83d"}, "user"),
+        ({"trace": {"a": object()}}, "JSON"),
+        ({"extra_headers": {"x-a": "one\r\nx-injected: two"}}, "x-a"),
+        ({"extra_headers": {"x-a": "\x00"}}, "x-a"),
+        ({"extra_headers": {"x-a": "snow ☃"}}, "x-a"),
+        ({"extra_headers": {"x-a": 5}}, "x-a"),
+        ({"extra_headers": {"x-a": None}}, "x-a"),
+        ({"extra_headers": {"": "x"}}, "is not a header name"),
+        ({"extra_headers": {"a b": "x"}}, "is not a header name"),
+        ({"extra_headers": {"é": "x"}}, "is not a header name"),
         ({"response_format": {"type": "json_object"}}, "json"),
         ({"extra_headers": {"A": "\n"}}, "extra_headers"),
         ({"extra_body": {"x": float("nan")}}, "JSON"),

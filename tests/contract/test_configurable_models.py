@@ -8,7 +8,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -23,7 +23,7 @@ from langchain_core.runnables.utils import ConfigurableFieldSingleOption
 from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 from tests.contract.test_bound_models import WAYS as CALLS
 from tests.helpers.agents import (
@@ -38,9 +38,6 @@ from tests.helpers.agents import (
     tool_names,
 )
 from tests.helpers.factories import get_weather
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = pytest.mark.filterwarnings(WARNING)
 METHODS = ["json_schema", "function_calling", "json_mode"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -18,13 +18,10 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 CACHED: Any = {"cache_control": {"type": "ephemeral"}}
 PDF = "data:application/pdf;base64,AAAA"

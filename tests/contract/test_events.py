@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
-from langchain_core.outputs import LLMResult
+from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResult
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3._wire.messages import messages_to_wire
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_core.outputs import ChatGenerationChunk, GenerationChunk
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
 
 ANSWER = wire.sse(
     wire.chunk(reasoning="Think", reasoning_details=[wire.summary("Think")]),

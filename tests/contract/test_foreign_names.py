@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -20,15 +21,10 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.foreign_names import FOREIGN_NAMES, MODEL_ARGUMENTS
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
-
 
 CLASSES = {
     "ChatOpenAI": "langchain_openai",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
@@ -15,15 +15,12 @@ from langchain_openrouter_o3 import (
     OpenRouterConnectionError,
     OpenRouterError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import odd_fields, wire
 from tests.helpers.factories import STREAM
 from tests.helpers.modes import MODES, comparable, every_mode
 from tests.helpers.scripted import add_up, read_chunks, read_message
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def stream_of(*payloads: Any, done: bool = True) -> Canned:

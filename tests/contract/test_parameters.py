@@ -6,8 +6,9 @@ import ast
 import inspect
 import pydoc
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -16,13 +17,9 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, ProviderPreferences
 from langchain_openrouter_o3._arguments import signature
 from langchain_openrouter_o3._arguments.fields import ALIASES, ARGUMENTS
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 OTHER = "openai/gpt-4.1-mini"
 """A model that this package does not know: everything is sent to it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent, middleware
@@ -19,13 +19,10 @@ from langchain_openrouter_o3 import (
     OpenRouterOutputError,
     OpenRouterRefusalError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 BLOCK = {"type": "refusal", "refusal": "I can not help."}
 STREAM = wire.sse(*(wire.chunk(refusal=piece) for piece in ("I can", " not help.")), *wire.ending())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, track_costs
 from langchain_openrouter_o3.emulator import Canned, Emulator
@@ -12,11 +14,6 @@ from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import STREAM
 from tests.helpers.modes import MODES, comparable, every_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.messages import AIMessage
 
 
 class Clock:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -26,16 +27,11 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3._http.exchange import Sources
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import STREAM
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,15 +14,12 @@ from langchain_openrouter_o3 import (
     OpenRouterInvalidRequestError,
     OpenRouterPermissionError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.profiles import langchain_profile, model_facts
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import STREAM
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 ROUTED = {
     "requested": "openai/o3-mini",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from langchain_core.tools import tool
@@ -27,14 +27,12 @@ from langchain_openrouter_o3 import (
     OpenRouterOutputError,
     OpenRouterRefusalError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.contract.test_structured_output import MODES, every_method
 from tests.helpers import wire
 
 Run = Callable[[Any, str], Any]
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 PROMPT = "Answer as JSON."
 

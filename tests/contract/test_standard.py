@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import AIMessage, AIMessageChunk
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not support temperature:UserWarning"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -17,14 +18,9 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.modes import every_mode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 class Person(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -15,14 +15,11 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import STREAM
 from tests.helpers.modes import MODES, every_mode, streamed_modes
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 A_LONG_TIME = 60.0

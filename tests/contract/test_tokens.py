@@ -9,7 +9,8 @@ import subprocess
 import sys
 import textwrap
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tiktoken
@@ -31,9 +32,6 @@ from langchain_core.messages import (
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from tests.conftest import KEY
 from tests.helpers.factories import get_weather
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 CORPUS = [

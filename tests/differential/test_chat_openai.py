@@ -9,7 +9,8 @@ content list (theirs are not valid parts), and the names of the token limit.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,9 +22,6 @@ from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MODEL = "openai/gpt-4.1-mini"  # a model to which neither client withholds anything
 ANSWER = Canned(pieces=wire.to_json(wire.body("ok")))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents.middleware import TodoListMiddleware
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers import wire
 from tests.helpers.agents import FORMS, RUNS, WARNING, bodies, call, play, say, tool_names
 from tests.helpers.factories import get_weather
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
 
 deepagents: Any = pytest.importorskip("deepagents")
 

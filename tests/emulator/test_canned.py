@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
@@ -12,9 +12,6 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers.emulator_client import user
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 KEY = {"authorization": "Bearer k"}
 HELLO = {"model": "openai/o3-mini", "messages": [user("Hello")]}

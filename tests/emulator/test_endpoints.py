@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import Chat
 
 
 def test_models_have_openrouters_shape(chat: Chat) -> None:

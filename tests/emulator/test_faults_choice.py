@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults
+from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, ReceivedRequest, faults
 from langchain_openrouter_o3.emulator.steps import Step, Write
-from tests.helpers.emulator_client import STRING, ask, tool, user
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_openrouter_o3.emulator import ReceivedRequest
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import STRING, Chat, ask, tool, user
 
 
 def test_faults_and_canned_answers_are_played_in_order_then_the_rules_apply(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Iterator
+from typing import get_args
 
 import httpx
 import pytest
@@ -15,9 +16,6 @@ from langchain_openrouter_o3.emulator.faults.place import Where
 from langchain_openrouter_o3.emulator.faults.stream_errors import Shape
 from langchain_openrouter_o3.emulator.tls import TLS_FAILURES, TlsFailure
 from tests.helpers.modes import every_mode, outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PLACES = get_args(Where)
 PATIENT_SECONDS, HASTY_SECONDS = 30, 0.3

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers.emulator_client import STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import STRING, Chat, closed, strict, tool
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 

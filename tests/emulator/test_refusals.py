@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool, user
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool, user
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 OPEN = "'additionalProperties' is required to be supplied and to be false."

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from tests.helpers.emulator_client import STRING, chunks, closed, deltas, strict, tool
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import STRING, Chat, chunks, closed, deltas, strict, tool
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 COMMENT = ": OPENROUTER PROCESSING"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter
 
-from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool
 
 Schema: TypeAlias = "dict[str, Any]"
 NULL = {"type": "null"}

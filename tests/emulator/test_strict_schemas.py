@@ -6,16 +6,12 @@ The sentences are OpenAI's, as the people who met them quote them.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import pytest
 
-from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool
 
 Schema: TypeAlias = "dict[str, Any]"
 

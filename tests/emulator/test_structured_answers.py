@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.helpers.emulator_client import INTEGER, STRING, closed, tool, user
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, tool, user
 
 NUMBER = {"type": "number"}
 BOOLEAN = {"type": "boolean"}

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.helpers.emulator_client import user
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import Chat, user
 
 
 def test_a_plain_answer_says_what_it_is_and_quotes_the_prompt(chat: Chat) -> None:

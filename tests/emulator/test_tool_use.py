@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from tests.helpers.emulator_client import INTEGER, STRING, tool, user
-
-if TYPE_CHECKING:
-    from tests.helpers.emulator_client import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, tool, user
 
 WEATHER = tool("get_weather", "Get the weather at a location.", location=STRING)
 TIME = tool("getLocalTime", "Tell the time.", city=STRING)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers.emulator_client import STRING, Chat, tool
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers.factories import build_at_rest
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 SCHEMAS: list[Any] = [
     {"type": "array", "items": {"type": "string"}},

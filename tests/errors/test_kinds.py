@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -22,14 +22,11 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import JSON, error_answer, failure, hello
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def unavailable(code: str, number: int | None, **more: Any) -> wire.Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,13 +14,10 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
 )
 from langchain_openrouter_o3._http.exchange import Sources
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.factories import NOW, STREAM, build_at_rest, error_answer, failure, hello
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 BACK_OFF = 0.5
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,13 +15,10 @@ from langchain_openrouter_o3 import (
     OpenRouterNotFoundError,
     OpenRouterRateLimitError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.factories import HTML, STREAM, error_answer, failure
 from tests.helpers.modes import every_mode
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 WORDS = "The flock is too large"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from langchain_core.messages import (
     AIMessage,
@@ -33,9 +34,6 @@ from tests.helpers.scripted import (
     read_message,
 )
 from tests.helpers.wire import split
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
 
 T = TypeVar("T")
 Outcome = AIMessage | OpenRouterError

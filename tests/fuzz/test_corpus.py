@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +11,6 @@ from hypothesis import strategies as st
 from tests.fuzz.__main__ import CORPUS, NAMES, REGRESSIONS
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INPUTS = sorted(CORPUS.glob("*/*"))
 MENDED = sorted(REGRESSIONS.glob("*/*"))

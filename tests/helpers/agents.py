@@ -9,16 +9,12 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator, ReceivedRequest
 from tests.helpers import wire
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
-
 
 STREAM = {"content-type": "text/event-stream"}
 Config = dict[str, Any]

@@ -15,7 +15,8 @@ import select
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 import httpx
 import pytest
@@ -25,12 +26,15 @@ from langchain_openrouter_o3 import ChatOpenRouterO3
 from tests.conftest import THOROUGH
 from tests.helpers import wire
 from tests.helpers.connections import run_on
-from tests.helpers.raw_server import LAST_CHUNK, PATIENCE, chunk_of, response, stream_head
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
-
-    from tests.helpers.raw_server import Peer, RawServer
+from tests.helpers.raw_server import (
+    LAST_CHUNK,
+    PATIENCE,
+    Peer,
+    RawServer,
+    chunk_of,
+    response,
+    stream_head,
+)
 
 T = TypeVar("T")
 STREAM = "content-type: text/event-stream"

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from langchain_core.runnables import Runnable
 from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import Row, abulk, bulk
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from langchain_core.runnables import Runnable
-
-    from tests.helpers.bulk_server import Server
+from tests.helpers.bulk_server import Server
 
 
 class Person(BaseModel):

@@ -20,16 +20,13 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import Any
 
 import httpx
+from typing_extensions import Self
 
 from tests.helpers import wire
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
 
 ROW = re.compile(rb"row-([\w-]+)")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)

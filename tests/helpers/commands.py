@@ -15,16 +15,13 @@ import sys
 import termios
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
 
 from tests.helpers.processes import FirstProcess
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
-
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3"]
 # A test that hangs ends; a slow machine does not fail.

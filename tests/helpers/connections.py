@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
 
 T = TypeVar("T")
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
+from langchain_openrouter_o3.emulator import Emulator
 
 STRING = {"type": "string"}
 INTEGER = {"type": "integer"}

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
 import pytest
+from langchain_core.messages import AIMessageChunk
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3._http.exchange import Sources
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from langchain_core.messages import AIMessageChunk
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 JSON = {"content-type": "application/json"}
 HTML = {"content-type": "text/html"}

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 Outcome = AIMessage | OpenRouterError
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage
 
 from tests.helpers import wire
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
 
 VALUES: tuple[Any, ...] = (
     *(True, False, 0, 3, -1, 1.5, 1e300, 2**70),

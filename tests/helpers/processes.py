@@ -13,14 +13,11 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from typing_extensions import Self
+
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 # It reads jobs, forks for each, and says how the child ended; what follows is the child.
 # A script that takes too long is aborted, and its stack is on stderr.

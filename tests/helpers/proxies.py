@@ -9,7 +9,7 @@ import itertools
 import socket
 import threading
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,11 +21,8 @@ from langchain_openrouter_o3 import (
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
-from tests.helpers.raw_server import RawServer, response
+from tests.helpers.raw_server import Handler, Peer, RawServer, response
 from tests.lifecycle.test_tls import pump
-
-if TYPE_CHECKING:
-    from tests.helpers.raw_server import Handler, Peer
 
 ANSWER = response(wire.to_json(wire.body("Hello")), "content-type: application/json")
 PASSWORD = "p@ss w:rd-that-must-never-show"  # what a URL must escape is among it

@@ -11,19 +11,15 @@ import socket
 import ssl
 import struct
 import threading
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from types import TracebackType
+from typing import cast
+
+from typing_extensions import Self
 
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-
-if TYPE_CHECKING:
-    Handler = Callable[["Peer"], object]
+Handler = Callable[["Peer"], object]
 
 PATIENCE = 30.0
 """Seconds until a test gives up; only a failing test waits that long."""

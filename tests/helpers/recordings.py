@@ -7,22 +7,17 @@ without any of the package's code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Canned
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
-
-import json
-import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 _DEFAULT = Path(__file__).resolve().parents[3] / "shared" / "recordings"
 DIRECTORY = Path(os.environ.get("OPENROUTER_RECORDINGS", _DEFAULT))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
 from langchain_openrouter_o3._http.exchange import (
     IOStep,
+    Reader,
     Reply,
     Request,
     Send,
@@ -22,13 +26,6 @@ from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.stream import ChunkReader
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-
-    from langchain_core.messages import AIMessage, AIMessageChunk
-
-    from langchain_openrouter_o3._http.exchange import Reader
 
 T = TypeVar("T")
 

@@ -13,26 +13,20 @@ import pickle
 import re
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 import sentry_sdk
 from rich.traceback import Trace, Traceback
+from sentry_sdk.envelope import Envelope
 from sentry_sdk.scrubber import EventScrubber
 from sentry_sdk.transport import Transport
 from sentry_sdk.utils import event_from_exception
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests.helpers.raw_server import RawServer
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-    import pytest
-    from sentry_sdk.envelope import Envelope
-
-    from tests.helpers.raw_server import Handler, Peer
+from tests.helpers.raw_server import Handler, Peer, RawServer
 
 PIECE = 12
 """Characters of a secret that must not be shown in a row."""

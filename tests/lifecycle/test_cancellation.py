@@ -6,22 +6,17 @@ import asyncio
 import contextlib
 import itertools
 import sys
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.connections import LOOPS, PATIENCE, needs_signals, run_on, settle
 from tests.helpers.factories import JSON, build_once, endless, refused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.helpers.processes import Scripts
+from tests.helpers.processes import Scripts
 
 pytestmark = [pytest.mark.usefixtures("silence"), needs_signals]
 

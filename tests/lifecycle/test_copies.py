@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers.connections import wait_for_connections
 from tests.helpers.factories import build_once
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,

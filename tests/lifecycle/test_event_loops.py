@@ -6,7 +6,6 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,9 +21,7 @@ from tests.helpers.connections import (
     wait_for_connections,
 )
 from tests.helpers.factories import build_once, endless
-
-if TYPE_CHECKING:
-    from tests.helpers.processes import Scripts
+from tests.helpers.processes import Scripts
 
 pytestmark = pytest.mark.usefixtures("silence")
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers.connections import open_connections, wait_for_connections
 from tests.helpers.factories import build_once, endless
-
-if TYPE_CHECKING:
-    from tests.helpers.processes import Scripts
-
+from tests.helpers.processes import Scripts
 
 ENDINGS = {
     "a warm pool": "model.invoke('Hi')",

@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.connections import PATIENCE, settle, story, wait_for_connections
 from tests.helpers.factories import build_once, endless
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.helpers.processes import Scripts
+from tests.helpers.processes import Scripts
 
 pytestmark = pytest.mark.usefixtures("silence")
 

@@ -11,10 +11,11 @@ import sys
 import textwrap
 import threading
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -33,9 +34,6 @@ from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TIMEOUT = httpx.Timeout(5).as_dict()
 NO_HEADERS = RequestHeaders({})

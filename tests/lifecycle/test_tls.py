@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import Any
 
 import httpx
 import pytest
@@ -16,18 +17,13 @@ from langchain_openrouter_o3 import (
     OpenRouterIdleTimeoutError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.connections import run_on
 from tests.helpers.factories import build_once
 from tests.helpers.modes import MODES, every_mode, streamed_modes
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:

@@ -7,22 +7,18 @@ callback manager's `shielded`, which calls `asyncio.create_task`, before any hoo
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers.connections import PATIENCE, open_connections, story, wait_for_connections
 from tests.helpers.factories import build_once, endless, refused
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from langchain_core.outputs import ChatGenerationChunk
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
 
 trio: Any = pytest.importorskip("trio")
 

@@ -7,21 +7,17 @@ import json
 import re
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from langchain_openrouter_o3.emulator import Emulator
+from langchain_core.messages import AIMessage
+from typing_extensions import Self
+
+from langchain_openrouter_o3.emulator import Canned, Emulator, ReceivedRequest
 from tests.conftest import KEY
 from tests.helpers import factories, wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.messages import AIMessage
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3.emulator import Canned, ReceivedRequest
-    from tests.pains.peers.clients import Client
+from tests.pains.peers.clients import Client
 
 Verdict = Literal["safe", "hurt", "n.a."]
 

@@ -7,12 +7,13 @@ import json
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers import wire
 from tests.helpers.factories import build, streamed, sum_up
 from tests.helpers.processes import run_clean
@@ -22,11 +23,6 @@ from tests.pains.harness import MODES, CaseRunner
 from tests.pains.peers import page
 from tests.pains.peers.clients import CLIENTS, OURS, PEERS, Client
 from tests.pains.peers.texts import TEXTS, UNMEASURED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 PAINS = [f"P{number:02}" for number in range(1, 79)]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import langchain_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.utils.json import parse_partial_json
 
@@ -37,9 +37,6 @@ from tests.helpers.wire import (
     tool_deltas,
 )
 from tests.helpers.wire import tool_chunk as tools
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessageChunk
 
 
 def comparable(message: AIMessage) -> dict[str, Any]:

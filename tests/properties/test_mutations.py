@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,6 @@ from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 from tests.helpers import wire
 from tests.helpers.scripted import add_up, read_chunks, read_message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 STREAM: list[wire.Json] = [
     wire.chunk(reasoning="Think", reasoning_details=[wire.summary("Think")]),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from itertools import chain, count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -29,10 +30,6 @@ from tests.conftest import KEY
 from tests.helpers.answers import ARGUMENTS, TEXTS, GeneratedAnswer, generated_answers
 from tests.helpers.scripted import add_up, read_chunks, read_message
 from tests.helpers.wire import to_json
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 JSON = st.recursive(
     st.booleans() | st.integers(-9, 9) | st.text("abß", max_size=3),

@@ -10,24 +10,18 @@ import threading
 import time
 import tracemalloc
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import OpenRouterError, OpenRouterTimeoutError
-from tests.soak.callers import Note, raw_arguments
+from tests.soak.asking import Heard, Note, raw_arguments
 from tests.soak.fault_kinds import KINDS
-from tests.soak.oracle import arrived, promise
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.messages import AIMessage
-
-    from tests.soak.callers import Heard
-    from tests.soak.oracle import Promise
-    from tests.soak.plan import Call
-
+from tests.soak.oracle import Promise, arrived, promise
+from tests.soak.plan import Call
 
 PATIENCE = 5.0
 _STATM = Path("/proc/self/statm")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from langchain_openrouter_o3 import errors
 from langchain_openrouter_o3.emulator import faults
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.faults import Fault
+from langchain_openrouter_o3.emulator.faults import Fault
 
 Arrived = int | Literal["all", "half", "some"]
 """How much of an answer came before it failed: so many events with content; all; the first half

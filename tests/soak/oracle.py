@@ -6,12 +6,10 @@ docs/quickstart.md are its sources.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tests.soak.fault_kinds import CLOSED, DOOR, KINDS, TRIED_AGAIN, Failure
-
-if TYPE_CHECKING:
-    from tests.soak.plan import Call
+from tests.soak.plan import Call
 
 LONGEST_WAIT = 60
 

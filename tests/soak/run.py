@@ -7,8 +7,8 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from tests.soak import report
 from tests.soak.callers import Account, Crew, Round
@@ -21,13 +21,8 @@ from tests.soak.checks import (
     measure,
     measure_quiet,
 )
-from tests.soak.server import Server
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.soak.plan import Caller
-    from tests.soak.server import Addresses
+from tests.soak.plan import Caller
+from tests.soak.server import Addresses, Server
 
 MOST_GROWTH = 400_000
 """Bytes by which Python's objects may grow from the middle of a run to its end, however long it is.

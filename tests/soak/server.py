@@ -12,20 +12,15 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Any
 
-from langchain_openrouter_o3.emulator import Emulator, faults
+from typing_extensions import Self
+
+from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest, faults
+from langchain_openrouter_o3.emulator.faults import Fault
 from tests.soak.fault_kinds import CLOSED_SECONDS, KINDS, REFUSING
 from tests.soak.plan import TAG, plan
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any
-
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3.emulator import ReceivedRequest
-    from langchain_openrouter_o3.emulator.faults import Fault
 
 _PATIENCE = 60
 

@@ -7,17 +7,13 @@ import subprocess
 import sys
 import textwrap
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
 from tests.conftest import THOROUGH
-from tests.helpers.raw_server import RawServer, response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.helpers.raw_server import Peer
+from tests.helpers.raw_server import Peer, RawServer, response
 
 MIB = 1024 * 1024
 GZIP = 31  # zlib's name for the format

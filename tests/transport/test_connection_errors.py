@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -19,12 +20,15 @@ from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import every_mode
 from tests.helpers.proxies import build, failure, unknown_host
-from tests.helpers.raw_server import LAST_CHUNK, RawServer, chunk_of, response, stream_head
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.helpers.raw_server import Handler, Peer
+from tests.helpers.raw_server import (
+    LAST_CHUNK,
+    Handler,
+    Peer,
+    RawServer,
+    chunk_of,
+    response,
+    stream_head,
+)
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
 EVENT = wire.sse(wire.chunk("Hel"), done=False)

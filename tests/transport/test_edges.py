@@ -7,7 +7,7 @@ import select
 import socket
 import ssl
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import certifi
 import httpcore
@@ -29,15 +29,13 @@ from langchain_openrouter_o3._http.shared_clients import (
     tls_context,
 )
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.backends import World, every_usual_world
 from tests.helpers.factories import build_once
 from tests.helpers.modes import MODES, every_mode
 from tests.helpers.raw_server import LAST_CHUNK, Peer, RawServer, chunk_of, response, stream_head
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 @every_usual_world

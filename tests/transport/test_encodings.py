@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -26,16 +27,13 @@ from tests.helpers.modes import MODES, every_mode, streamed_modes
 from tests.helpers.raw_server import (
     LAST_CHUNK,
     PATIENCE,
+    Handler,
+    Peer,
     RawServer,
     chunk_of,
     response,
     stream_head,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.helpers.raw_server import Handler, Peer
 
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "astream"])
 

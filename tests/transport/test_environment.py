@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from pydantic import ValidationError
@@ -14,9 +14,6 @@ from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers.modes import MODES, every_mode
 from tests.helpers.proxies import build, unknown_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "ainvoke"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,7 @@ from tests.helpers.connections import LOOPS, run_on
 from tests.helpers.factories import build_once
 from tests.helpers.raw_server import Peer, RawServer, chunk_of, stream_head
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -14,12 +15,7 @@ from tests.helpers import wire
 from tests.helpers.backends import World, echo, every_world
 from tests.helpers.factories import build_once
 from tests.helpers.modes import MODES, every_mode
-from tests.helpers.raw_server import RawServer, response
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.helpers.raw_server import Peer
+from tests.helpers.raw_server import Peer, RawServer, response
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import httpx2
@@ -25,17 +26,11 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-from tests.helpers.raw_server import RawServer, chunk_of, stream_head
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.helpers.raw_server import Peer
+from tests.helpers.raw_server import Peer, RawServer, chunk_of, stream_head
 
 pytestmark = [
     pytest.mark.usefixtures("bare_environment"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -32,10 +33,7 @@ from tests.helpers.backends import (
 from tests.helpers.factories import build_once
 from tests.helpers.raw_server import Peer, RawServer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 pytestmark = pytest.mark.usefixtures("trusting", "bare_environment")
 LARGE = "x" * 6_000_000

@@ -7,7 +7,8 @@ import logging
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import httpx2
@@ -25,12 +26,7 @@ from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
 from tests.helpers.proxies import ANSWER, PASSWORD, USER, forward, unknown_host
-from tests.helpers.raw_server import RawServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.helpers.raw_server import Peer
+from tests.helpers.raw_server import Peer, RawServer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 NAME = "langchain_openrouter_o3"

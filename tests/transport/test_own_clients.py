@@ -9,19 +9,14 @@ deadlock is a failure and not a hang.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator, ReceivedRequest
 from tests.helpers import wire
 from tests.helpers.processes import Scripts
 from tests.helpers.raw_server import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
 
 _WORDS = [wire.sse(wire.chunk(f"{number} "), done=False) for number in range(10_000)]
 ENDLESS = Canned(headers={"content-type": "text/event-stream"}, pieces=_WORDS, pause=0.01)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterTimeoutError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers.modes import MODES, every_mode
 from tests.helpers.proxies import (
@@ -22,12 +22,8 @@ from tests.helpers.proxies import (
     tunnel,
     unknown_host,
 )
-from tests.helpers.raw_server import RawServer, response
+from tests.helpers.raw_server import Handler, Peer, RawServer, response
 from tests.lifecycle.test_tls import encrypted
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.helpers.raw_server import Handler, Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
 

@@ -8,7 +8,7 @@ import select
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -29,9 +29,6 @@ from tests.helpers.backends import (
 )
 from tests.helpers.factories import build_once
 from tests.helpers.raw_server import PATIENCE, Peer, RawServer, encrypt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.usefixtures("trusting")
 

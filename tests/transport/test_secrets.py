@@ -8,18 +8,19 @@ import json
 import logging
 import pickle
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator
+from typing import Any
 
 import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps
 
-from langchain_openrouter_o3 import OpenRouterError
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-from tests.helpers.raw_server import RawServer, chunk_of, response, stream_head
+from tests.helpers.raw_server import Handler, Peer, RawServer, chunk_of, response, stream_head
 from tests.helpers.secrets import (
     HELICONE,
     KEY,
@@ -35,13 +36,6 @@ from tests.helpers.secrets import (
     shown,
     ways,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.helpers.raw_server import Handler, Peer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
 

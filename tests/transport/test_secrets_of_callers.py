@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import OpenRouterAuthenticationError, OpenRouterInputError
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterAuthenticationError,
+    OpenRouterInputError,
+)
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-from tests.helpers.raw_server import PATIENCE, RawServer, chunk_of, stream_head
+from tests.helpers.raw_server import PATIENCE, Peer, RawServer, chunk_of, stream_head
 from tests.helpers.secrets import OWN, PROXY_PASSWORD, assert_hidden, build
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from tests.helpers.raw_server import Peer
 
 async_modes = pytest.mark.parametrize("mode", ["ainvoke", "astream"])
 URL = "http://openrouter.invalid/api/v1"

@@ -6,7 +6,8 @@ import contextlib
 import errno
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import anyio
 import httpcore
@@ -20,14 +21,10 @@ from tests.helpers.backends import World, answer, client_sockets, every_world
 from tests.helpers.factories import build_once
 from tests.helpers.raw_server import Peer, RawServer, encrypt, response
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 pytestmark = pytest.mark.usefixtures("trusting", "bare_environment")
 
 
-if TYPE_CHECKING:
-    Prepare = Callable[[Peer], Peer]
+Prepare = Callable[[Peer], Peer]
 EXPECTED = {
     "SO_KEEPALIVE": 1,
     "TCP_NODELAY": 1,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -35,10 +36,7 @@ from tests.helpers.raw_server import (
     stream_head,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Write = Callable[[str], bytes]
+Write = Callable[[str], bytes]
 
 pytestmark = pytest.mark.usefixtures("trusting")
 READ_SIZE = 65_536

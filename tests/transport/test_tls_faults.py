@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3 import OpenRouterConnectionError
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError
 from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator.certificate import self_signed_context
 from tests.helpers import wire
@@ -24,13 +25,8 @@ from tests.helpers.raw_server import (
     stream_head,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-
-    Fault = Callable[[Peer, Records], None]
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Fault = Callable[[Peer, Records], None]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 WORDS = stream_head() + chunk_of(wire.sse(wire.chunk("Hello"), done=False))
 HALF_A_HEAD = WORDS[:30]

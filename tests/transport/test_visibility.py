@@ -9,11 +9,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import respx
 import vcr  # type: ignore[import-untyped]
+from langchain_core.messages import AIMessage
+from pytest_httpx import HTTPXMock
 from vcr.errors import (  # type: ignore[import-untyped]
     CannotOverwriteExistingCassetteException,
 )
@@ -23,10 +25,6 @@ from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES, every_mode
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-    from pytest_httpx import HTTPXMock
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("bare_environment")

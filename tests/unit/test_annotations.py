@@ -6,8 +6,9 @@ import importlib
 import inspect
 import pkgutil
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -19,14 +20,8 @@ from typing_extensions import TypedDict, assert_type
 import langchain_openrouter_o3
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3 import emulator as emulator_package
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
-
 
 PACKAGE = "langchain_openrouter_o3"
 INTERNAL = {  # named like public modules, but only this package imports them

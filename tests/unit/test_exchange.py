@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,7 +14,6 @@ from langchain_openrouter_o3._http.exchange import (
     TransportFailure,
 )
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
-from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.errors import (
@@ -24,11 +23,11 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
     OpenRouterNotFoundError,
     OpenRouterRateLimitError,
-    OpenRouterStreamCutError,
     OpenRouterTimeoutError,
 )
 from tests.helpers.scripted import (
     AsyncScriptedPerformer,
+    Attempt,
     Response,
     ScriptedPerformer,
     aplay,
@@ -37,9 +36,6 @@ from tests.helpers.scripted import (
     read_message,
 )
 from tests.helpers.wire import PADDING, body, chunk, ending, error, sse, to_json
-
-if TYPE_CHECKING:
-    from tests.helpers.scripted import Attempt
 
 GOOD = Response([to_json(body("Hello"))])
 STREAM = Response([sse(chunk("Hel"), chunk("lo"), *ending())])
@@ -135,77 +131,11 @@ def test_a_failure_that_a_retry_cannot_mend_is_raised_at_once(
     assert (performer.sent, performer.slept, performer.closed) == (1, [], 1)
 
 
-def test_a_wait_that_is_too_long_is_told_to_the_caller() -> None:
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        list(play(messages, ScriptedPerformer(failing(429, retry_after="7200"))))
-
-    assert caught.value.retry_after == 7_200.0
-    assert caught.value.is_retryable
-
-
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
-def test_retries_are_attempts_beyond_the_first(retries: int, attempts: int) -> None:
-    performer = ScriptedPerformer(*[failing(503)] * 9)
-    with pytest.raises(OpenRouterAPIError):
-        list(play(messages, performer, RetryPolicy(max_retries=retries)))
-
-    assert performer.sent == attempts
-    assert len(performer.slept) == retries
-
-
 def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
     performer = ScriptedPerformer(in_body(503, retryable=True, retry_after=-5), GOOD)
     list(play(messages, performer))
 
     assert all(seconds >= 0 for seconds in performer.slept)
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        [sse({**chunk(), **error(502)})],
-        [sse(error(429), done=False)],
-        [lost(unsent=True)],
-        [b'data: {"broken\n\n'],
-        [],
-    ],
-)
-def test_a_stream_is_never_begun_again_after_content(rest: list[Any]) -> None:
-    performer = ScriptedPerformer(Response([sse(chunk("Hello"), done=False), *rest]), STREAM)
-    flow = play(chunks, performer)
-
-    assert next(flow).text == "Hello"
-    with pytest.raises(OpenRouterError) as caught:
-        list(flow)
-    assert performer.sent == 1
-    assert caught.value.partial is not None
-    assert caught.value.partial.text == "Hello"
-    assert caught.value.generation_id is not None
-
-
-@pytest.mark.parametrize("read", [read_message, read_chunks])
-def test_a_provider_error_keeps_its_class_beside_broken_usage(read: Any) -> None:
-    event = {**chunk(), **error(429, "Slow down"), "usage": {"prompt_tokens": "many"}}
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        read(sse(chunk("Hello"), event))
-
-    assert caught.value.partial is not None
-    assert caught.value.partial.text == "Hello"
-
-
-def test_broken_usage_does_not_lose_the_text_that_was_paid_for() -> None:
-    message = read_message(sse(chunk("Hello"), *ending("stop", {"prompt_tokens": "many"})))
-
-    assert message.text == "Hello"
-    assert message.response_metadata["usage"] == {"prompt_tokens": "many"}
-
-
-@pytest.mark.parametrize("pieces", [[PADDING], [], [b": nothing\n\n"]])
-@pytest.mark.parametrize("reader", [messages, chunks])
-def test_an_answer_in_which_nothing_comes_is_asked_for_again(pieces: Any, reader: Any) -> None:
-    performer = ScriptedPerformer(Response(pieces), Response([sse(chunk("Hello"), *ending())]))
-    assert list(play(reader, performer))
-    assert performer.sent == 2
 
 
 def test_everything_after_the_end_marker_is_drained_and_ignored() -> None:
@@ -263,16 +193,6 @@ def test_an_error_status_whose_body_is_lost_keeps_its_meaning() -> None:
     performer = ScriptedPerformer(Response([b'{"error":', lost()], 404))
     with pytest.raises(OpenRouterNotFoundError):
         list(play(messages, performer))
-
-
-@pytest.mark.parametrize("end", [b"", b"data: ", b'data: {"id":"gen', b"data: [DO"])
-def test_a_stream_that_just_ends_is_an_error_with_what_had_come(end: bytes) -> None:
-    data = sse(chunk("Hello"), done=False) + end
-    for read in (read_message, read_chunks):
-        with pytest.raises(OpenRouterStreamCutError) as caught:
-            read(data)
-        assert caught.value.partial is not None
-        assert caught.value.partial.text == "Hello"
 
 
 def test_a_missing_end_marker_after_the_finish_is_no_error() -> None:

@@ -9,19 +9,17 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_openrouter_o3.emulator import Canned
 from tests.helpers import wire
 from tests.helpers.factories import STREAM, hello, whole
 from tests.pains.harness import LIMIT, Harness, Observation, case, not_applicable, safe_if
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def run_script(name: str, *arguments: str, **environment: str) -> list[str]:

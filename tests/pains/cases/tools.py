@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
 
+from langchain_openrouter_o3.emulator import Canned
 from tests.helpers import wire
 from tests.helpers.factories import answer, get_weather, hello, streamed
 from tests.pains.harness import EVERY_MODE, STREAMED, Harness, Observation, Outcome, case, safe_if
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Canned
 
 
 def called(harness: Harness, *calls: wire.Json) -> Canned:
