@@ -148,8 +148,7 @@ REJECT = {"type": "reject", "message": "Not now."}
 
 
 @pytest.mark.parametrize(
-    "decision",
-    [(APPROVE, "Sunny in Rome"), (EDIT, "Sunny in Oslo"), (REJECT, "Not now.")],
+    "decision", [(APPROVE, "Sunny in Rome"), (EDIT, "Sunny in Oslo"), (REJECT, "Not now.")]
 )
 @every_form
 @every_run
@@ -454,11 +453,7 @@ def test_a_router_chooses_the_model(
 @every_form
 @every_run
 def test_a_risky_call_is_blocked(
-    emulator: Emulator,
-    build: Any,
-    run: Any,
-    form: Form,
-    risk: tuple[float, str],
+    emulator: Emulator, build: Any, run: Any, form: Form, risk: tuple[float, str]
 ) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
     new: Any = middleware

@@ -91,15 +91,10 @@ def test_an_error_can_end_the_run(run: Any, model: ChatOpenRouterO3, emulator: E
 
 
 @pytest.mark.parametrize(
-    ("status", "error"),
-    [(401, OpenRouterAuthenticationError), (402, OpenRouterCreditsError)],
+    ("status", "error"), [(401, OpenRouterAuthenticationError), (402, OpenRouterCreditsError)]
 )
 def test_want_of_credit_or_a_key_ends_the_run(
-    run: Any,
-    model: ChatOpenRouterO3,
-    emulator: Emulator,
-    status: int,
-    error: type[OpenRouterError],
+    run: Any, model: ChatOpenRouterO3, emulator: Emulator, status: int, error: type[OpenRouterError]
 ) -> None:
     emulator.disturb(lambda _: faults.status(status))
     with pytest.raises(error):

@@ -145,9 +145,7 @@ def test_bad_arguments(
     assert not server.requests
 
 
-def test_a_terminal_that_cannot_write_everything(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_terminal_that_cannot_write_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", output)
     assert command("say “hi”") == 0

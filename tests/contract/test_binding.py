@@ -8,11 +8,7 @@ import pytest
 from pydantic import BaseModel, model_validator
 from typing_extensions import NotRequired, TypedDict
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    OpenRouterInputError,
-    OpenRouterOutputError,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterOutputError
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
 from tests.helpers.factories import get_weather

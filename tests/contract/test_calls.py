@@ -115,11 +115,7 @@ def test_a_bare_call_sends_model_and_messages_only(
     ],
 )
 def test_the_call_wins_over_the_constructor(
-    emulator: Emulator,
-    constructor: dict[str, Any],
-    call: dict[str, Any],
-    key: str,
-    expected: Any,
+    emulator: Emulator, constructor: dict[str, Any], call: dict[str, Any], key: str, expected: Any
 ) -> None:
     model = built(emulator, **constructor)
     model.invoke("Hello", **call)

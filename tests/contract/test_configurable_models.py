@@ -103,13 +103,7 @@ CHOICE = {"model": "openai/o4-mini", "limit": 900, "effort": "low"}
 def check_choice(body: dict[str, Any], *, chosen: bool = True) -> None:
     found = (body["model"], body.get("max_tokens"), body.get("reasoning"))
     expected = (
-        ("openai/o4-mini", 900, {"effort": "low"})
-        if chosen
-        else (
-            "openai/o3-mini",
-            None,
-            None,
-        )
+        ("openai/o4-mini", 900, {"effort": "low"}) if chosen else ("openai/o3-mini", None, None)
     )
     assert found == expected
 

@@ -10,11 +10,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    ProviderPreferences,
-    Reasoning,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, ProviderPreferences, Reasoning
 from tests.conftest import KEY
 
 
@@ -61,8 +57,7 @@ def test_aliases_set_the_same_field(alias: str, field: str, value: Any) -> None:
 
 def test_the_keys_alias_and_the_providers_alias() -> None:
     model = ChatOpenRouterO3(
-        openrouter_api_key=f" {KEY}\n",
-        openrouter_provider={"order": ["OpenAI"], "zdr": True},
+        openrouter_api_key=f" {KEY}\n", openrouter_provider={"order": ["OpenAI"], "zdr": True}
     )
     assert model.api_key is not None
     assert model.api_key.get_secret_value() == KEY

@@ -303,10 +303,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "exactly one of url, base64",
     ),
     "image by id": (create_image_block(file_id="1"), "exactly one of url, base64"),
-    "image of two sources": (
-        {"type": "image", "url": URL, "base64": "AAAA"},
-        "it has url, base64",
-    ),
+    "image of two sources": ({"type": "image", "url": URL, "base64": "AAAA"}, "it has url, base64"),
     "image of no source": ({"type": "image"}, "it has none"),
     "image of no text": ({"type": "image", "url": {"x": 1}}, "as text"),
     "image without a type": ({"type": "image", "base64": "AAAA"}, "mime_type"),

@@ -265,12 +265,7 @@ def watched(model: ChatOpenRouterO3, **changes: Any) -> tuple[ChatOpenRouterO3, 
 @pytest.mark.parametrize("streamed", [True, False], ids=["events", "body"])
 @pytest.mark.parametrize("version", [None, "v1"])
 def test_tracers_find_the_finish_reason_and_the_ids(
-    emulator: Emulator,
-    model: ChatOpenRouterO3,
-    mode: str,
-    *,
-    streamed: bool,
-    version: str | None,
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str, *, streamed: bool, version: str | None
 ) -> None:
     spied, ends = watched(model, output_version=version)
     emulator.play(played(streamed))

@@ -26,10 +26,7 @@ from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
 
-CLASSES = {
-    "ChatOpenAI": "langchain_openai",
-    "ChatOpenRouter": "langchain_openrouter",
-}
+CLASSES = {"ChatOpenAI": "langchain_openai", "ChatOpenRouter": "langchain_openrouter"}
 
 # langchain-openrouter 0.2.9, which the tests do not need: of its extra `peers`.
 CHAT_OPENROUTER = frozenset(

@@ -167,7 +167,6 @@ def test_a_stream_in_which_nothing_comes_is_repeated(
     empty = Canned(headers=STREAM, pieces=NOTHING[nothing])
     emulator.play(empty, stream_of(wire.chunk("Hi"), *wire.ending()))
     assert MODES[mode](model).text == "Hi"
-
     emulator.play(empty, empty)
     with pytest.raises((OpenRouterAPIError, OpenRouterConnectionError)) as caught:
         MODES[mode](model)

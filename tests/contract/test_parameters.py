@@ -96,10 +96,7 @@ HEADERS: dict[str, tuple[Any, dict[str, str]]] = {
     "app_categories": (["a", "b"], {"x-openrouter-categories": "a,b"}),
     "app_title": ("Sheep", {"x-title": "Sheep", "x-openrouter-title": "Sheep"}),
     "app_url": ("https://sheep.example", {"http-referer": "https://sheep.example"}),
-    "response_cache": (
-        60,
-        {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": "60"},
-    ),
+    "response_cache": (60, {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": "60"}),
     "response_cache_clear": (True, {"x-openrouter-cache-clear": "true"}),
     "router_metadata": (True, {"x-openrouter-metadata": "enabled"}),
 }

@@ -127,31 +127,6 @@ def test_an_error_inside_a_200_is_treated_like_the_status(
     assert len(emulator.requests) == 2
 
 
-@every_mode
-def test_the_servers_word_beats_the_status(
-    emulator: Emulator, patient: ChatOpenRouterO3, mode: str
-) -> None:
-    payload = wire.error(503, "No endpoints")
-    payload["error"]["availability"] = {"retryable": False}
-    emulator.play(Canned(status=503, pieces=wire.to_json(payload)))
-    with pytest.raises(OpenRouterAPIError) as caught:
-        MODES[mode](patient)
-    assert len(emulator.requests) == 1
-    assert caught.value.is_retryable is False
-
-
-@every_mode
-def test_an_absurd_wait_is_refused_and_reported(
-    emulator: Emulator, patient: ChatOpenRouterO3, mode: str
-) -> None:
-    headers = {"content-type": "application/json", "retry-after": "7200"}
-    emulator.play(Canned(status=429, headers=headers, pieces=wire.to_json(wire.error(429))))
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        MODES[mode](patient)
-    assert len(emulator.requests) == 1
-    assert caught.value.retry_after == 7200
-
-
 @pytest.mark.parametrize("mode", ["stream", "astream"])
 @pytest.mark.parametrize(
     ("tail", "kind"),
@@ -312,33 +287,6 @@ def test_what_is_no_answer_is_a_typed_error(
     emulator.play(canned)
     with pytest.raises(kind):
         MODES[mode](model)
-
-
-def test_a_whole_body_answers_a_stream_and_a_stream_answers_a_whole_call(
-    emulator: Emulator, model: ChatOpenRouterO3
-) -> None:
-    for mode in ("stream", "astream"):
-        emulator.play(good("invoke"))
-        assert MODES[mode](model).content == "Hello"
-    for mode in ("invoke", "ainvoke"):
-        emulator.play(good("stream"))
-        assert MODES[mode](model).content == "Hello"
-
-
-@every_mode
-def test_the_key_shows_in_no_error(
-    emulator: Emulator, mode: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import traceback
-
-    headers = {"content-type": "application/json"}
-    echo = wire.to_json(wire.error(401, f"Bad key {KEY}", raw=f"Authorization: Bearer {KEY}"))
-    emulator.play(Canned(status=401, headers=headers, pieces=echo))
-    with pytest.raises(OpenRouterAuthenticationError) as caught:
-        MODES[mode](ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY))
-    traceback.print_exception(caught.value)
-    shown = f"{caught.value!r} {caught.value.body} {capsys.readouterr()}"
-    assert KEY not in shown
 
 
 def test_waiting_does_not_block_the_event_loop(

@@ -230,11 +230,7 @@ class Shape(BaseModel):
 
 
 UNIONS: list[tuple[Any, Any, Any]] = [
-    (
-        Payment,
-        {"parts": [{"iban": "DE00", "bic": None}]},
-        Payment(parts=[Bank(iban="DE00")]),
-    ),
+    (Payment, {"parts": [{"iban": "DE00", "bic": None}]}, Payment(parts=[Bank(iban="DE00")])),
     (Payment, {"parts": [{"number": None}]}, Payment(parts=[Card()])),
     (
         Basket,
@@ -658,8 +654,7 @@ def test_older_dialects_are_read(
 
 
 @pytest.mark.parametrize(
-    "parameters",
-    [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None],
+    "parameters", [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None]
 )
 def test_a_root_without_a_plain_type_is_an_object(
     emulator: Emulator, model: ChatOpenRouterO3, parameters: Any
@@ -781,8 +776,7 @@ def test_a_number_is_shown_when_it_has_ended(
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"],
+    "text", ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"]
 )
 def test_an_object_in_a_fence_is_read(
     emulator: Emulator, model: ChatOpenRouterO3, text: str, run: Run

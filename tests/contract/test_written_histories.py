@@ -35,10 +35,7 @@ from tests.helpers import wire
 from tests.helpers.agents import FORMS, WARNING, Turn, call, play, say
 from tests.helpers.modes import every_mode
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*`load"),
-    pytest.mark.filterwarnings(WARNING),
-]
+pytestmark = [pytest.mark.filterwarnings("ignore:.*`load"), pytest.mark.filterwarnings(WARNING)]
 KINDS: list[Any] = [AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage]
 Messages = list[BaseMessage]
 

@@ -39,9 +39,7 @@ def models(children: Any) -> Any:
 
 
 types: Any = st.recursive(
-    scalars,
-    lambda inner: inner.map(list.__class_getitem__) | models(inner),
-    max_leaves=6,
+    scalars, lambda inner: inner.map(list.__class_getitem__) | models(inner), max_leaves=6
 )
 
 
@@ -86,13 +84,7 @@ def optional_models(draw: st.DrawFn) -> type[BaseModel]:
     for name in draw(st.lists(names, min_size=1, max_size=4, unique=True)):
         kind, default = draw(
             st.sampled_from(
-                [
-                    (int, 5),
-                    (str, "x"),
-                    (int | None, None),
-                    (str | None, "y"),
-                    (list[int], [1]),
-                ]
+                [(int, 5), (str, "x"), (int | None, None), (str | None, "y"), (list[int], [1])]
             )
         )
         fields[name] = (kind, default) if draw(st.booleans()) else (kind, ...)

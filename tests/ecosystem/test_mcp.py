@@ -35,12 +35,7 @@ LABELS: dict[str, Any] = {
     "labels": {"a b": "ü"},
     "tree": {"name": "x", "below": [{"name": "y", "below": []}]},
 }
-ARGUMENTS = {
-    "file_ticket": TICKET,
-    "label_ticket": LABELS,
-    "list_tickets": {},
-    "count_tickets": {},
-}
+ARGUMENTS = {"file_ticket": TICKET, "label_ticket": LABELS, "list_tickets": {}, "count_tickets": {}}
 
 
 def client() -> Any:

@@ -31,8 +31,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_listens_until_it_is_interrupted(
-    process: subprocess.Popen[str],
-    number: signal.Signals,
+    process: subprocess.Popen[str], number: signal.Signals
 ) -> None:
     assert process.stdout is not None
     line = process.stdout.readline()

@@ -108,10 +108,7 @@ def test_the_port_can_be_closed_and_opened_again(emulator: Emulator) -> None:
         with emulator.refusing_connections():
             with pytest.raises(httpx.ConnectError):
                 client.get(f"{emulator.base_url}/models")
-            with (
-                emulator.refusing_connections(),
-                pytest.raises(ConnectionRefusedError),
-            ):
+            with emulator.refusing_connections(), pytest.raises(ConnectionRefusedError):
                 socket.create_connection(address(emulator), timeout=30)
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(address(emulator), timeout=30)

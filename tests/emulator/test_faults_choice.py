@@ -145,7 +145,7 @@ def test_a_prompt_is_echoed_word_by_word(chat: Chat) -> None:
 def test_a_quoted_tag_is_an_argument_of_a_tool_call(chat: Chat) -> None:
     note = tool("save_note", "Save a note.", text=STRING)
     assert chat.calls('Call save_note with "tag-7"', tools=[note]) == [
-        ("save_note", {"text": "tag-7"}),
+        ("save_note", {"text": "tag-7"})
     ]
 
 

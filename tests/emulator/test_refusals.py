@@ -154,8 +154,7 @@ def test_a_prompt_longer_than_the_context_is_refused(chat: Chat) -> None:
     [{"effort": "none"}, {"enabled": False}, {"effort": "minimal"}, {"effort": "xhigh"}],
 )
 def test_o_series_models_cannot_be_told_not_to_reason(
-    chat: Chat,
-    reasoning: dict[str, Any],
+    chat: Chat, reasoning: dict[str, Any]
 ) -> None:
     said = chat.upstream("Hello", reasoning=reasoning)
     assert (said["param"], said["code"]) == ("reasoning.effort", "unsupported_value")
@@ -227,7 +226,7 @@ def test_sampling_parameters_and_nulls_are_ignored(chat: Chat) -> None:
             "stream",
             "tool_choice",
             "tools",
-        ],
+        ]
     )
     chat.answer("Hello", temperature=0.5, top_p=0.9, seed=7, n=2, logit_bias={}, **absent)
 
@@ -252,9 +251,7 @@ def test_an_overlong_tool_call_id_is_refused(chat: Chat) -> None:
     ],
 )
 def test_calls_and_results_have_to_pair(
-    chat: Chat,
-    messages: list[dict[str, Any]],
-    words: str,
+    chat: Chat, messages: list[dict[str, Any]], words: str
 ) -> None:
     assert words in chat.upstream(messages)["message"]
 
@@ -281,8 +278,7 @@ def test_encrypted_reasoning_has_to_come_back_unaltered(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(
-    "tools",
-    [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]],
+    "tools", [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]]
 )
 def test_broken_tools_are_refused(chat: Chat, tools: list[Any]) -> None:
     assert chat.error("Hello", tools=tools)["message"].startswith("tools.0")
@@ -321,9 +317,7 @@ def parametrised(parameters: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_incomplete_function_parameters_are_refused(
-    chat: Chat,
-    function: dict[str, Any],
-    fault: str,
+    chat: Chat, function: dict[str, Any], fault: str
 ) -> None:
     said = chat.upstream("Hello", tools=[function])
     assert said["message"] == f"Invalid schema for function 'f': {fault}"
@@ -387,10 +381,7 @@ CLOSED_BUT = {"type": "object", "additionalProperties": False}
             {"type": "object", "properties": {"x": STRING}, "required": ["x"]},
             f"In context=(), {OPEN}",
         ),
-        (
-            closed(x={"type": "object", "properties": {}}),
-            f"In context=('properties', 'x'), {OPEN}",
-        ),
+        (closed(x={"type": "object", "properties": {}}), f"In context=('properties', 'x'), {OPEN}"),
         (
             closed(x={"type": "object", "additionalProperties": INTEGER}),
             f"In context=('properties', 'x'), {OPEN}",
@@ -443,9 +434,7 @@ CLOSED_BUT = {"type": "object", "additionalProperties": False}
     ],
 )
 def test_a_strict_schema_keeps_to_the_subset(
-    chat: Chat,
-    schema: dict[str, Any],
-    fault: str,
+    chat: Chat, schema: dict[str, Any], fault: str
 ) -> None:
     said = chat.upstream("Hello", response_format=strict(schema))
     assert said["message"] == f"Invalid schema for response_format 'Answer': {fault}"

@@ -80,7 +80,7 @@ def test_excluded_reasoning_has_no_reasoning_key_anywhere(chat: Chat) -> None:
     all_deltas = deltas(chat.stream("Hello", reasoning={"exclude": True}))
     assert not any("reasoning" in delta for delta in all_deltas)
     assert [delta["reasoning_details"][0]["type"] for delta in all_deltas[:1]] == [
-        "reasoning.encrypted",
+        "reasoning.encrypted"
     ]
 
 

@@ -61,8 +61,6 @@ def test_words_can_be_had_by_number(chat: Chat) -> None:
     ],
 )
 def test_the_last_user_message_is_the_prompt(
-    chat: Chat,
-    messages: list[dict[str, Any]],
-    quoted: str,
+    chat: Chat, messages: list[dict[str, Any]], quoted: str
 ) -> None:
     assert f"“{quoted}”" in chat.text(messages)

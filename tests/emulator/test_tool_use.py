@@ -88,10 +88,7 @@ CALLS: list[tuple[str, list[dict[str, Any]], list[tuple[str, Any]]]] = [
 
 @pytest.mark.parametrize(("prompt", "tools", "calls"), CALLS)
 def test_the_prompt_says_what_is_called(
-    chat: Chat,
-    prompt: str,
-    tools: list[dict[str, Any]],
-    calls: list[tuple[str, Any]],
+    chat: Chat, prompt: str, tools: list[dict[str, Any]], calls: list[tuple[str, Any]]
 ) -> None:
     assert chat.calls(prompt, tools=tools) == calls
 

@@ -61,9 +61,7 @@ class Chat:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.client = httpx.Client(
-            base_url=emulator.base_url,
-            headers={"authorization": "Bearer sk-or-test"},
-            timeout=30,
+            base_url=emulator.base_url, headers={"authorization": "Bearer sk-or-test"}, timeout=30
         )
 
     def post(self, prompt: str | list[dict[str, Any]], **parameters: Any) -> httpx.Response:

@@ -13,11 +13,7 @@ from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    OpenRouterConnectionError,
-    OpenRouterError,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError, OpenRouterError
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES

@@ -21,11 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    OpenRouterInputError,
-    OpenRouterNotFoundError,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterNotFoundError
 from langchain_openrouter_o3._http import pool_manager, transport
 from langchain_openrouter_o3._http.exchange import Receive, Request, Send
 from langchain_openrouter_o3._http.pool_reference import PoolReference
@@ -298,9 +294,7 @@ def test_http_client_and_http_async_client_are_used_and_left_open(server: Emulat
     assert server.requests[-1].headers["x-from"] == "my-client"
 
 
-def test_ones_own_client_with_a_broken_header_is_named_without_its_value(
-    server: Emulator,
-) -> None:
+def test_ones_own_client_with_a_broken_header_is_named_without_its_value(server: Emulator) -> None:
     with (
         httpx.Client(headers={"x-secret": "s3cret\n"}) as client,
         pytest.raises(OpenRouterInputError, match="header") as caught,

@@ -60,7 +60,6 @@ def test_chunks_add_up_to_the_message_of_the_same_stream(
     answer: GeneratedAnswer, cuts: list[int], *, done: bool
 ) -> None:
     pieces = split(answer.stream(done=done), *cuts)
-
     assert comparable(summed(read_chunks(*pieces))) == comparable(read_message(*pieces))
 
 
@@ -70,7 +69,6 @@ def test_a_stream_gives_the_message_of_the_equivalent_body(
 ) -> None:
     whole = read_message(*split(PADDING * 3 + to_json(answer.body), *cuts))
     streamed = read_message(*split(answer.stream(), *cuts))
-
     assert comparable(streamed) == comparable(whole)
 
 
@@ -79,7 +77,6 @@ def test_a_body_that_answers_a_stream_request_gives_the_same_message(
     answer: GeneratedAnswer, cuts: list[int]
 ) -> None:
     pieces = split(to_json(answer.body), *cuts)
-
     assert comparable(summed(read_chunks(*pieces))) == comparable(read_message(*pieces))
 
 
@@ -88,7 +85,6 @@ def test_what_was_generated_is_what_is_read(answer: GeneratedAnswer) -> None:
     said = answer.body["choices"][0]["message"]
     message = read_message(answer.stream())
     details = message.additional_kwargs.get("reasoning_details")
-
     assert message.content == (said["content"] or "")
     assert message.additional_kwargs.get("refusal") == said["refusal"]
     assert message.additional_kwargs.get("reasoning_content") == said["reasoning"]
@@ -105,7 +101,6 @@ def test_what_was_generated_is_what_is_read(answer: GeneratedAnswer) -> None:
 def test_usage_and_finish_reason_are_counted_once(answer: GeneratedAnswer) -> None:
     total = add_up(read_chunks(answer.stream()))
     counts = answer.body["usage"]
-
     assert total.usage_metadata is not None
     assert total.usage_metadata["input_tokens"] == counts["prompt_tokens"]
     assert total.usage_metadata["total_tokens"] == counts["total_tokens"]
@@ -145,7 +140,6 @@ def test_a_call_cut_by_a_limit_is_never_executable_and_keeps_its_raw_text(
     stream = sse(*(tools(delta) for delta in [*complete, *deltas]), *cut_ending(*reason))
     chunks = read_chunks(stream)
     total = add_up(chunks)
-
     for message in (total, summed(chunks), read_message(stream), total + type(total)(content="")):
         assert [call["name"] for call in message.tool_calls] == ["get_weather"]
         assert [call["name"] for call in message.invalid_tool_calls] == ["delete"]
@@ -159,7 +153,6 @@ def test_a_cut_call_in_a_body_is_invalid_with_its_raw_text(
     whole = body(None, finish=reason[0], tool_calls=[tool_call("delete", arguments)])
     whole["choices"][0]["native_finish_reason"] = reason[1]
     message = read_message(to_json(whole))
-
     assert message.tool_calls == []
     assert [call["args"] for call in message.invalid_tool_calls] == [arguments]
 
@@ -186,7 +179,6 @@ def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
     end = spoil(arguments)
     deltas = tool_deltas("delete", [arguments, end])
     total = add_up(read_chunks(sse(*map(tools, deltas), *ending("tool_calls"))))
-
     assert total.tool_calls == []
     assert parse_arguments(arguments + end) is None
 
@@ -242,7 +234,6 @@ def test_nothing_is_lost_when_nothing_matches(
     text: str, sequences: list[str], cuts: list[int]
 ) -> None:
     passed, matched = scan(cut(text, cuts), sequences)
-
     assert matched is not None or passed == text
     assert text.startswith(passed)
 

@@ -187,7 +187,6 @@ def optional_fields() -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("change", [None, DELETE], ids=["null", "deleted"])
 def test_losing_any_one_optional_field_keeps_the_text(path: tuple[Any, ...], change: Any) -> None:
     data = stream_of(bend(STREAM, path, change))
-
     assert read_message(data).text == "Hello world"
     assert add_up(read_chunks(data)).text == "Hello world"
 

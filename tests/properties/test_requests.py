@@ -149,7 +149,6 @@ def texts_of(content: Any) -> list[str]:
 @given(messages=conversations(CONTENTS))
 def test_every_text_name_call_and_argument_is_on_the_wire(messages: list[BaseMessage]) -> None:
     wire = messages_to_wire(messages)
-
     assert len(wire) == len(messages)
     for message, sent in zip(messages, wire, strict=True):
         assert texts_of(sent.get("content", "")) == texts_of(message.content) or (
@@ -212,7 +211,6 @@ def test_an_answer_goes_back_as_it_came(answer: GeneratedAnswer, mode: str) -> N
         message = message_chunk_to_message(add_up(read_chunks(answer.stream())))  # type: ignore[assignment]
     before = message.model_copy(deep=True)
     sent = messages_to_wire([HumanMessage("hi"), message, *results_for(message)])[1]
-
     assert sent.get("reasoning_details") == said.get("reasoning_details")
     assert (sent.get("content") or None) == said["content"]
     assert sent.get("refusal") == said["refusal"]
@@ -232,6 +230,5 @@ def test_a_call_without_its_result_is_refused(
 ) -> None:
     numbers = count()
     made = [{"name": f"f{next(numbers)}", "args": args, "id": i} for i, args in calls]
-
     with pytest.raises(OpenRouterInputError, match=r"messages\[1\]"):
         messages_to_wire([HumanMessage("hi"), AIMessage("", tool_calls=made), *rest])

@@ -90,7 +90,6 @@ def attempt(schema: Schema) -> Schema | None:
 def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
     before = copy.deepcopy(schema)
     strict = attempt(schema)
-
     assert schema == before
     for node in nodes(strict):
         assert not node.keys() & {"default", "oneOf", "allOf", "examples", "prefixItems"}
@@ -103,7 +102,6 @@ def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
 @given(schema=ROOTS)
 def test_making_a_schema_strict_twice_changes_nothing_more(schema: Schema) -> None:
     strict = attempt(schema)
-
     assert strict is None or strict_schema(strict, "again") == strict
 
 
@@ -114,12 +112,7 @@ KEYS = [
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["object", "array", "x", "#"]),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(KEYS),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
     ),
     max_leaves=10,
 )
@@ -129,7 +122,6 @@ JSON = st.recursive(
 def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> None:
     root = {**(more if isinstance(more, dict) else {}), "type": "object", "properties": properties}
     strict = attempt(root)
-
     assert strict is None or strict["additionalProperties"] is False
 
 
@@ -137,7 +129,6 @@ def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> No
 def test_a_repaired_schema_is_the_same_schema_with_its_gaps_filled(schema: Schema) -> None:
     before = copy.deepcopy(schema)
     repaired = mend(schema, "test")
-
     assert schema == before
     assert mend(repaired, "again") == repaired
     for node in nodes(repaired):
@@ -196,6 +187,5 @@ def test_dropping_the_forced_nulls_gives_the_object_that_was_meant(
 ) -> None:
     schema, value, full = made
     before = copy.deepcopy(full)
-
     assert drop_absent(full, schema) == value
     assert full == before

@@ -23,11 +23,7 @@ _WORDS = (
 )
 _TEXT_PIECE = re.compile(r"\s*\S+|\s+$")
 _ARGUMENT_PIECE = re.compile(r"\s*\w+|[^\w\s]+|\s+")
-_PROMPTS = {
-    "text": "echo {}",
-    "tool": 'Call save_note with "{}"',
-    "object": 'Write a note "{}"',
-}
+_PROMPTS = {"text": "echo {}", "tool": 'Call save_note with "{}"', "object": 'Write a note "{}"'}
 _PATIENT = 120.0
 _IMPATIENT = 0.3
 

@@ -96,11 +96,7 @@ class Server:
         command = [sys.executable, "-m", "tests.soak.server", str(seed), str(rate)]
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `__exit__`
         self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
         stdout = self._process.stdout
         assert stdout is not None

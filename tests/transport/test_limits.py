@@ -153,10 +153,7 @@ def test_total_timeout_and_idle_timeout_end_what_comes_in_small_steps(  # noqa: 
     after: int,
 ) -> None:
     slow = Drip(after=after)
-    with (
-        RawServer(lambda peer: drip(slow, peer), tls=tls) as server,
-        build_once(server) as model,
-    ):
+    with RawServer(lambda peer: drip(slow, peer), tls=tls) as server, build_once(server) as model:
         world.run(assert_ended(world, slow, ask, model=model, limit=limit, after=after))
 
 

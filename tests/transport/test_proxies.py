@@ -112,8 +112,7 @@ def test_an_encrypted_proxy_is_trusted_as_servers_are(
 
 @both_worlds
 @pytest.mark.parametrize(
-    "status",
-    ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "301 Moved"],
+    "status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "301 Moved"]
 )
 def test_a_refused_tunnel_is_a_connection_error_that_names_the_proxy(
     monkeypatch: pytest.MonkeyPatch, status: str, mode: str

@@ -131,10 +131,7 @@ def test_a_call_that_meets_a_farewell_of_tls_is_answered(world: World) -> None:
         with just_before_sending(close_idle):
             assert await world.ask(model, "Second") == "Second"
 
-    with (
-        RawServer(handle) as server,
-        build_once(server, base_url=encrypted(server)) as model,
-    ):
+    with RawServer(handle) as server, build_once(server, base_url=encrypted(server)) as model:
         world.run(scenario())
         assert [len(peer.bodies) for peer in server.peers] == [1, 1]
 

@@ -226,8 +226,7 @@ def in_capitals(text: str) -> bytes:
 
 @every_usual_world
 @pytest.mark.parametrize(
-    "write",
-    [extended, with_trailer, framed_twice, in_lines_without_cr, of_http_1_0, in_capitals],
+    "write", [extended, with_trailer, framed_twice, in_lines_without_cr, of_http_1_0, in_capitals]
 )
 def test_surplus_behind_answers_in_odd_forms_costs_the_connection(
     world: World, write: Write

@@ -97,7 +97,6 @@ def test_a_failure_before_any_content_is_tried_again(
 ) -> None:
     performer = ScriptedPerformer(first, STREAM)
     (*_, last) = play(reader, performer)
-
     assert performer.slept == waits
     assert (performer.sent, performer.closed) == (2, 1)
     assert last is not None
@@ -127,14 +126,12 @@ def test_a_failure_that_a_retry_cannot_mend_is_raised_at_once(
     performer = ScriptedPerformer(first)
     with pytest.raises(expected):
         list(play(reader, performer))
-
     assert (performer.sent, performer.slept, performer.closed) == (1, [], 1)
 
 
 def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
     performer = ScriptedPerformer(in_body(503, retryable=True, retry_after=-5), GOOD)
     list(play(messages, performer))
-
     assert all(seconds >= 0 for seconds in performer.slept)
 
 
@@ -142,14 +139,12 @@ def test_everything_after_the_end_marker_is_drained_and_ignored() -> None:
     trailer = b"data: garbage\n\ndata: " + to_json(chunk("more")) + b"\n\n"
     performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), trailer, b"x" * 9]))
     received = list(play(chunks, performer))
-
     assert text_of(received) == "Hello"
     assert performer.unread == 0
 
 
 def test_a_connection_lost_after_the_end_marker_loses_nothing() -> None:
     performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), lost()]))
-
     assert text_of(list(play(chunks, performer))) == "Hello"
     assert performer.sent == 1
 
@@ -158,7 +153,6 @@ def test_a_stop_sequence_closes_the_stream_at_once() -> None:
     pieces = [sse(chunk("Hello E"), done=False), sse(chunk("ND more"), done=False)]
     performer = ScriptedPerformer(Response([*pieces, sse(chunk("unread"), *ending())]))
     received = list(play(stopping, performer))
-
     assert text_of(received) == "Hello "
     assert (performer.unread, performer.closed) == (1, 1)
     assert received[-1].message.response_metadata["stop_sequence"] == "END"
@@ -166,7 +160,6 @@ def test_a_stop_sequence_closes_the_stream_at_once() -> None:
 
 def test_a_stop_sequence_in_the_last_unfinished_event_is_honoured_too() -> None:
     data = sse(chunk("Hello END"), done=False).rstrip(b"\n")
-
     assert "".join(c.text for c in read_chunks(data, stop=["END"])) == "Hello "
 
 
@@ -175,7 +168,6 @@ def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int) 
     performer = ScriptedPerformer(Response([], status, {"location": "https://elsewhere.test"}))
     with pytest.raises(OpenRouterMalformedResponseError, match=r"redirect .* base_url") as caught:
         list(play(messages, performer))
-
     assert caught.value.status_code == status
     assert not caught.value.is_retryable
     assert performer.sent == 1
@@ -185,7 +177,6 @@ def test_an_error_body_is_read_only_up_to_a_limit() -> None:
     performer = ScriptedPerformer(Response([b"x" * (MAX_ERROR_BODY // 2)] * 9, 400))
     with pytest.raises(OpenRouterError):
         list(play(messages, performer))
-
     assert performer.unread > 0
 
 
@@ -209,7 +200,6 @@ def test_a_request_does_not_show_its_key_or_body() -> None:
 
 def test_chance_and_time_have_real_sources_by_default() -> None:
     sources = Sources()
-
     assert 0.0 <= sources.jitter() < 1.0
     assert sources.clock() > 1_700_000_000
 
@@ -245,7 +235,6 @@ async def test_both_drivers_deliver_the_same_and_close_the_performer(
             areceived.append(item)  # noqa: PERF401 - same
     except OpenRouterError as caught:
         afailure = caught
-
     assert received == areceived
     assert (type(failure), str(failure)) == (type(afailure), str(afailure))
     assert received or failure
@@ -263,7 +252,6 @@ async def test_a_consumer_that_stops_early_closes_the_performer() -> None:
     assert next(flow).text == (await anext(aflow)).text == "Hel"
     flow.close()
     await aflow.aclose()
-
     assert (performer.closed, aperformer.performer.closed) == (1, 1)
 
 
@@ -276,5 +264,4 @@ async def test_an_exception_of_the_consumer_closes_the_performer() -> None:
         flow.throw(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         await aflow.athrow(KeyboardInterrupt())
-
     assert (performer.closed, aperformer.performer.closed) == (1, 1)

@@ -57,7 +57,6 @@ def test_provider_preferences_leave_out_what_is_none_at_any_depth() -> None:
         preferred_max_latency=Percentiles(p90=3.5),
         preferred_min_throughput=10,
     )
-
     assert preferences.to_wire() == {
         "order": ["openai"],
         "allow_fallbacks": False,
@@ -78,7 +77,6 @@ def test_a_misspelt_preference_is_refused(arguments: dict[str, Any]) -> None:
 
 def test_settings_cannot_change_after_construction() -> None:
     reasoning = Reasoning(effort="low")
-
     with pytest.raises(ValidationError):
         reasoning.effort = "high"
     assert reasoning.effort == "low"
@@ -87,13 +85,11 @@ def test_settings_cannot_change_after_construction() -> None:
 def test_a_refused_value_is_not_echoed() -> None:
     with pytest.raises(ValidationError) as caught:
         Reasoning.model_validate({"effort": "sk-or-secret"})
-
     assert "sk-or-secret" not in str(caught.value)
 
 
 def test_o3_mini_is_as_openrouter_lists_it() -> None:
     facts = model_facts("openai/o3-mini")
-
     assert facts is not None
     assert (facts.prices.input, facts.prices.output, facts.prices.cached_input) == (1.1, 4.4, 0.55)
     assert (facts.max_input_tokens, facts.max_output_tokens) == (200_000, 100_000)
@@ -114,7 +110,6 @@ def test_a_routing_suffix_and_a_date_do_not_matter(slug: str) -> None:
 @pytest.mark.parametrize("slug", ["openai/o3-mini-high", "openai/o4-mini-high"])
 def test_a_high_model_has_one_effort(slug: str) -> None:
     facts = model_facts(slug)
-
     assert facts is not None
     assert (facts.efforts, facts.default_effort) == (("high",), "high")
 
@@ -127,7 +122,6 @@ def test_an_unknown_model_has_no_facts_and_no_profile(slug: str) -> None:
 
 def test_the_profile_lets_agents_choose_native_structured_output() -> None:
     profile = langchain_profile("openai/o3-mini")
-
     assert profile is not None
     assert profile["structured_output"] is True
     assert profile["tool_calling"] is True
@@ -141,12 +135,10 @@ def test_a_profile_is_made_anew_each_time() -> None:
     first = langchain_profile("openai/o3-mini")
     assert first is not None
     first["max_input_tokens"] = 1
-
     assert langchain_profile("openai/o3-mini") != first
 
 
 def test_what_openrouter_lists_as_supported_is_never_withheld() -> None:
     listed = {"reasoning", "seed", "max_tokens", "response_format", "tools", "tool_choice"}
-
     assert not listed & WITHHELD
     assert {"temperature", "top_p", "logprobs", "parallel_tool_calls"} <= WITHHELD

@@ -82,7 +82,6 @@ def called(args: Any = None, name: str = "City", **more: Any) -> AIMessage:
 @pytest.mark.parametrize("schema", FORMS)
 def test_every_form_of_schema_becomes_a_strict_envelope(schema: Any) -> None:
     sent = response_format_to_wire(schema)
-
     assert sent["type"] == "json_schema"
     assert sent["json_schema"]["strict"] is True
     inner = sent["json_schema"]["schema"]
@@ -93,7 +92,6 @@ def test_every_form_of_schema_becomes_a_strict_envelope(schema: Any) -> None:
 @pytest.mark.parametrize("schema", FORMS)
 def test_every_form_of_schema_makes_its_own_object(schema: Any) -> None:
     made = parser(schema).parse('{"name": "Oslo"}')
-
     assert (made["name"] if isinstance(made, dict) else made.name) == "Oslo"
     assert isinstance(schema, dict) or schema is DictCity or isinstance(made, schema)
 
@@ -112,7 +110,6 @@ def test_an_envelope_may_ask_not_to_be_strict() -> None:
     open_schema = {"type": "object", "properties": {"x": {}}}
     loose = {"name": "city", "strict": False, "schema": open_schema}
     sent = response_format_to_wire({"type": "json_schema", "json_schema": loose})
-
     assert sent["json_schema"]["strict"] is False
     assert sent["json_schema"]["schema"]["properties"] == {"x": {}}
 
@@ -153,7 +150,6 @@ def test_a_schema_that_cannot_be_strict_is_named_by_its_path() -> None:
 
 def test_the_tool_of_a_target_carries_its_description() -> None:
     function = build_output_schema(City).tool(strict=None)[0]["function"]
-
     assert (function["name"], function["description"]) == ("City", "A city.")
     assert "description" not in build_output_schema(OldCity).tool(strict=None)[0]["function"]
 
@@ -170,7 +166,6 @@ def test_an_answer_that_is_not_the_object_is_a_typed_error_with_the_answer(text:
     message = AIMessage(text, response_metadata={"id": "gen-1", "provider": "Azure"})
     with pytest.raises(OpenRouterOutputError) as caught:
         parser().parse_message(message)
-
     assert caught.value.partial is message
     assert caught.value.llm_output == text
     assert (caught.value.generation_id, caught.value.provider_name) == ("gen-1", "Azure")
@@ -225,7 +220,6 @@ def test_a_missing_doubled_or_broken_call_is_an_error(message: Any, match: str) 
 
 def test_without_raw_a_result_is_the_object() -> None:
     good = '{"name": "Oslo"}'
-
     assert parser().parse_result([Generation(text=good)]) == City(name="Oslo")
     assert parser().parse_result([ChatGeneration(message=AIMessage(good))]) == City(name="Oslo")
 
@@ -247,7 +241,6 @@ async def stream(reader: StructuredOutputParser, parts: list[Any]) -> list[Any]:
 
 async def test_an_instance_appears_once_it_is_valid() -> None:
     made = await stream(parser(), PIECES)
-
     assert all(isinstance(item, City) for item in made)
     assert made[-1] == City(name="Oslo", tag="x")
 
@@ -264,7 +257,6 @@ async def test_the_arguments_of_a_call_grow_too() -> None:
         for n, piece in enumerate(PIECES)
     ]  # fmt: skip
     made = await stream(parser(SCHEMA, "function_calling"), parts)
-
     assert made[-1] == {"name": "Oslo", "tag": "x"}
 
 
@@ -273,7 +265,6 @@ def test_a_stream_that_fails_with_raw_has_no_object_left() -> None:
     total: Any = None
     for item in list(parser(SCHEMA, include_raw=True).transform(iter(parts))):
         total = item if total is None else total + item
-
     assert total["parsed"] is None
     assert isinstance(total["parsing_error"], OpenRouterOutputError)
 

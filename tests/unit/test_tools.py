@@ -49,7 +49,6 @@ BARE = {"type": "function", "function": {"name": "ping"}}
 )
 def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name: str) -> None:
     (wire,) = tools_to_wire([made])
-
     assert wire["type"] == "function"
     assert tool_name(wire) == name
     assert wire["function"]["parameters"]["type"] == "object"
@@ -66,7 +65,6 @@ def test_a_server_tool_passes_verbatim_and_has_no_name() -> None:
 def test_a_strict_tool_is_complete(made: Any) -> None:
     (wire,) = tools_to_wire([made], strict=True)
     parameters = wire["function"]["parameters"]
-
     assert wire["function"]["strict"] is True
     assert parameters["required"] == list(parameters["properties"])
     assert parameters["additionalProperties"] is False
@@ -80,7 +78,6 @@ def test_a_tools_own_word_on_strictness_holds_unless_overruled(
 ) -> None:
     own = {**BARE, "function": {**BARE["function"], "strict": True}}  # type: ignore[dict-item]
     (wire,) = tools_to_wire([own], strict=asked)
-
     assert wire["function"]["strict"] is sent
 
 
@@ -89,7 +86,6 @@ def test_the_callers_dictionaries_are_not_changed() -> None:
     mine = {"type": "function", "function": {"name": "f", "parameters": parameters}}
     before = copy.deepcopy(mine)
     tools_to_wire([mine], strict=True)
-
     assert mine == before
 
 

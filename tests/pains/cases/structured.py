@@ -67,8 +67,7 @@ def an_object_is_cut(harness: Harness) -> Observation:
     kept = both.succeeded and both.value["parsing_error"] is not None and both.value["raw"].id
     told = "raw and error" if kept else "no error" if both.succeeded else both.kind
     return safe_if(
-        not plain.succeeded and kept,
-        f"{plain.kind if plain.error else plain}; include_raw: {told}",
+        not plain.succeeded and kept, f"{plain.kind if plain.error else plain}; include_raw: {told}"
     )
 
 

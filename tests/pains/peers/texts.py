@@ -16,7 +16,7 @@ UNMEASURED = {
     "P65": (
         "tests/pains/test_pains.py::test_no_generated_sdk_stands_in_between",
         "not measured: it is about future releases of a dependency, not about behaviour",
-    ),
+    )
 }
 """Of a pain without a case: its test, and why. An entry beside a case is an error."""
 
