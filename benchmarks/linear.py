@@ -12,8 +12,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._wire.response import MessageReader
-from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable

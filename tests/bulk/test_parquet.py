@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3._cli.bulk_rows import RowsOfFile
+from langchain_openrouter_o3._cli.bulk_command import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
 from tests.helpers.bulk import people
 

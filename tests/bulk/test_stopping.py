@@ -19,7 +19,7 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3.bulk import BulkInterrupted, abulk, bulk, engine
-from langchain_openrouter_o3.bulk.stopping import interruptible
+from langchain_openrouter_o3.bulk.run import interruptible
 from tests.helpers.bulk import by_prompt, model_of, paid, people, prompts
 from tests.helpers.bulk_script import WORKERS
 from tests.helpers.bulk_server import Plan, Server

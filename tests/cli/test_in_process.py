@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
 from langchain_openrouter_o3._cli import steps
 from langchain_openrouter_o3._cli.connection import model_source
-from langchain_openrouter_o3._cli.steps import Step
+from langchain_openrouter_o3._cli.tour import Step
 from langchain_openrouter_o3._cli.usage import Meter, Usage, table_rows
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers.commands import Screen

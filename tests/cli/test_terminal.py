@@ -12,12 +12,10 @@ from langchain_core.messages import HumanMessage
 from pydantic import BaseModel
 
 from langchain_openrouter_o3._cli.connection import EMULATED
-from langchain_openrouter_o3._cli.stage import Stage
+from langchain_openrouter_o3._cli.tour import Stage
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
-from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal
-from langchain_openrouter_o3._terminal.terminal import PlainTerminal
-from langchain_openrouter_o3._terminal.text import aligned, one_line, visible
-from langchain_openrouter_o3._terminal.wrap import WordWrap
+from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal, WordWrap
+from langchain_openrouter_o3._terminal.terminal import PlainTerminal, aligned, one_line, visible
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers.commands import SECONDS, OnTerminal, Screen, wait_until
 from tests.helpers.factories import STREAM

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_openrouter_o3._wire.output_schema import build_output_schema
+from langchain_openrouter_o3._wire.tools import tools_to_wire
 from pydantic import BaseModel, Field, create_model
 
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.output_schema import build_output_schema
-from langchain_openrouter_o3.tools import tools_to_wire
 from tests.helpers.schemas import strict_schema
 
 names = st.sampled_from(["alpha", "beta", "gamma", "delta", "omega"])

@@ -14,11 +14,10 @@ from langchain_core.messages import (
     ToolMessage,
     message_chunk_to_message,
 )
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._wire.messages import messages_to_wire
-from langchain_openrouter_o3._wire.response import MessageReader
-from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY
 from langchain_openrouter_o3.errors import (
     OpenRouterError,

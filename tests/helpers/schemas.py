@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_openrouter_o3._wire.optionals import OptionalsRestorer
-from langchain_openrouter_o3._wire.schema import Schema, read_schema, repair_schema
-from langchain_openrouter_o3._wire.strict_schema import compile_strict, schema_to_wire
+from langchain_openrouter_o3._wire.schemas.json_schema import Schema, read_schema, repair_schema
+from langchain_openrouter_o3._wire.schemas.optionals import OptionalsRestorer
+from langchain_openrouter_o3._wire.schemas.strict_schema import compile_strict, schema_to_wire
 
 
 def strict_schema(schema: Any, what: str, *, parsed_here: bool = True) -> Schema:

@@ -8,24 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk
-
-from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
-from langchain_openrouter_o3._http.exchange import (
+from langchain_openrouter_o3._http.steps import (
     IOStep,
-    Reader,
     Reply,
     Request,
     Send,
     Sleep,
-    Sources,
     StepResult,
     TransportFailure,
-    exchange,
 )
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
+
+from langchain_openrouter_o3._http.driver import AsyncDriver, SyncDriver
+from langchain_openrouter_o3._http.exchange import Reader, Sources, exchange
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._wire.response import MessageReader
-from langchain_openrouter_o3._wire.stream import ChunkReader
 
 T = TypeVar("T")
 

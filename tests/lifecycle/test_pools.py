@@ -20,10 +20,10 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from langchain_openrouter_o3._http.steps import Receive, Request, Send
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterNotFoundError
 from langchain_openrouter_o3._http import pool_manager, transport
-from langchain_openrouter_o3._http.exchange import Receive, Request, Send
 from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3.emulator import Canned, Emulator

@@ -19,9 +19,9 @@ from langchain_openrouter_o3._wire.chunks import (
     state_of,
     validated_delta,
 )
-from langchain_openrouter_o3._wire.stop import StopScanner
+from langchain_openrouter_o3._wire.text import StopScanner
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, spoil
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, make_unparseable
 from langchain_openrouter_o3.errors import OpenRouterStreamCutError
 from tests.helpers.answers import CUTS, GeneratedAnswer, argument_texts, cut_up, generated_answers
 from tests.helpers.scripted import add_up, read_chunks, read_message
@@ -176,7 +176,7 @@ def test_a_call_cut_by_the_end_of_the_stream_is_an_error_that_keeps_the_raw_text
 
 @given(arguments=cut_calls())
 def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
-    end = spoil(arguments)
+    end = make_unparseable(arguments)
     deltas = tool_deltas("delete", [arguments, end])
     total = add_up(read_chunks(sse(*map(tools, deltas), *ending("tool_calls"))))
     assert total.tool_calls == []
@@ -185,7 +185,7 @@ def test_a_spoiled_text_is_never_completed(arguments: str) -> None:
 
 @given(text=st.text(st.sampled_from('{}[]":,\\ atru1e\n'), max_size=14))
 def test_any_text_can_be_spoiled(text: str) -> None:
-    assert not _completed(text + spoil(text))
+    assert not _completed(text + make_unparseable(text))
 
 
 def _completed(arguments: str) -> bool:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
-from langchain_openrouter_o3._wire.error_payloads import error_from_payload
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 from tests.helpers import wire

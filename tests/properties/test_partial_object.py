@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
+from langchain_openrouter_o3._wire.output_schema import build_output_schema
 
-from langchain_openrouter_o3.output_schema import build_output_schema
 from langchain_openrouter_o3.structured_output import build_parser
 
 SCHEMA = {"title": "found", "type": "object", "properties": {"another": {"type": "array"}}}

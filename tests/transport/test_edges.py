@@ -13,6 +13,7 @@ import certifi
 import httpcore
 import httpx
 import pytest
+from langchain_openrouter_o3._http.httpx_bodies import RequestBody
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -22,7 +23,6 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3._http import performer
-from langchain_openrouter_o3._http.request_body import RequestBody
 from langchain_openrouter_o3._http.shared_clients import (
     SharedAsyncClient,
     SharedClient,

@@ -12,11 +12,11 @@ from typing import Any
 import anyio
 import httpcore
 import pytest
+from langchain_openrouter_o3._http.time_limits import StepLimit, limited
 
 from langchain_openrouter_o3._http.async_sockets import SocketStream, connect
 from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient, SharedClient
 from langchain_openrouter_o3._http.stream import Backend, socket_options
-from langchain_openrouter_o3._http.timeouts import StepLimit, limited
 from tests.helpers.backends import World, answer, client_sockets, every_world
 from tests.helpers.factories import build_once
 from tests.helpers.raw_server import Peer, RawServer, encrypt, response

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from langchain_core import exceptions as core
 from langchain_core.messages import AIMessage
+from langchain_openrouter_o3.errors.from_payload import MAX_MESSAGE_CHARS, error_from_payload
 
 from langchain_openrouter_o3 import errors
-from langchain_openrouter_o3._wire.error_payloads import MAX_MESSAGE_CHARS, error_from_payload
 from langchain_openrouter_o3.errors import (
     ErrorResponse,
     OpenRouterAPIError,

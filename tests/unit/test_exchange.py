@@ -5,17 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_openrouter_o3._http.steps import Reply, Request, TransportFailure
+from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 
-from langchain_openrouter_o3._http.exchange import (
-    MAX_ERROR_BODY,
-    Reply,
-    Request,
-    Sources,
-    TransportFailure,
-)
+from langchain_openrouter_o3._http.exchange import MAX_ERROR_BODY, Sources
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
-from langchain_openrouter_o3._wire.response import MessageReader
-from langchain_openrouter_o3._wire.stream import ChunkReader
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterConnectionError,

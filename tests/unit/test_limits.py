@@ -6,26 +6,26 @@ from typing import Any
 
 import httpx
 import pytest
-
-from langchain_openrouter_o3._http.deadlines import Deadlines, TimeLimits
-from langchain_openrouter_o3._http.exchange import (
+from langchain_openrouter_o3._http.steps import (
     Deliver,
     Receive,
     Reply,
     Send,
     Sleep,
-    Sources,
     TransportFailure,
-    exchange,
 )
-from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._http.timeouts import (
+from langchain_openrouter_o3._http.time_limits import (
+    Deadlines,
+    TimeLimits,
     check_limit,
     check_timeout,
     default_timeout,
     to_timeout,
 )
-from langchain_openrouter_o3._wire.stream import ChunkReader
+from langchain_openrouter_o3._wire.readers import ChunkReader
+
+from langchain_openrouter_o3._http.exchange import Sources, exchange
+from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
     OpenRouterIdleTimeoutError,

@@ -6,9 +6,9 @@ import copy
 from typing import Any, Optional
 
 import pytest
+from langchain_openrouter_o3._wire.schemas.json_schema import resolve_ref, without_invented_words
 from pydantic import BaseModel
 
-from langchain_openrouter_o3._wire.schema import resolve_ref, without_invented_words
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from tests.helpers.schemas import drop_absent, mend, strict_schema
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
-
-from langchain_openrouter_o3._arguments.fields import WITHHELD
-from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
-from langchain_openrouter_o3.settings import (
+from langchain_openrouter_o3._arguments.settings import (
     MaxPrice,
     Percentiles,
     ProviderPreferences,
     Reasoning,
     SortConfig,
 )
+from pydantic import ValidationError
+
+from langchain_openrouter_o3._arguments.fields import WITHHELD
+from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_openrouter_o3._wire.output_schema import build_output_schema, response_format_to_wire
 from pydantic import BaseModel, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
@@ -19,7 +20,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterOutputError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.output_schema import build_output_schema, response_format_to_wire
 from langchain_openrouter_o3.structured_output import StructuredOutputParser
 
 

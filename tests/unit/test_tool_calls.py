@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, message_chunk_to_message
 
 from langchain_openrouter_o3._wire.parsing import LenientParser
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
-from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls, spoil
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls, make_unparseable
 from tests.helpers.scripted import add_up, read_chunks, read_message
 from tests.helpers.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
 
@@ -165,5 +165,5 @@ def test_nothing_is_an_answer_only_when_nothing_more_was_to_come() -> None:
 
 @pytest.mark.parametrize("hopeless", ["nonsense", "]", "{]", "[" * 100_000, '{"a":' + "9" * 5_000])
 def test_what_core_cannot_complete_needs_no_spoiling(hopeless: str) -> None:
-    assert spoil(hopeless) in ("", "]", "}")
-    assert parse_arguments(hopeless + spoil(hopeless)) is None
+    assert make_unparseable(hopeless) in ("", "]", "}")
+    assert parse_arguments(hopeless + make_unparseable(hopeless)) is None

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import tool
+from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tool_name, tools_to_wire
 from pydantic import BaseModel
 
 from langchain_openrouter_o3 import OpenRouterInputError
-from langchain_openrouter_o3._wire.remembered import remembered
-from langchain_openrouter_o3.tools import tool_choice_to_wire, tool_name, tools_to_wire
+from langchain_openrouter_o3._json import memoize_json
 
 
 @tool
@@ -160,7 +160,7 @@ def test_a_choice_of_no_bound_tool_is_refused_with_those_that_are(choice: Any) -
 seen: list[Any] = []
 
 
-@remembered
+@memoize_json
 def wrap(value: Any, strict: bool | None = None) -> dict[str, Any]:  # noqa: FBT001 - by position
     seen.append(value)
     return {"value": value, "strict": strict}

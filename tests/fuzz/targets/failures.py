@@ -5,13 +5,15 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+from langchain_openrouter_o3._http.steps import Request
+from langchain_openrouter_o3._wire.readers import MessageReader
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
+
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.driver import SyncDriver
-from langchain_openrouter_o3._http.exchange import Request, exchange
+from langchain_openrouter_o3._http.exchange import exchange
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
-from langchain_openrouter_o3._wire.error_payloads import error_from_payload
-from langchain_openrouter_o3._wire.response import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError
 from tests.fuzz.source import ByteSource
 from tests.helpers.scripted import SOURCES, Response, ScriptedPerformer

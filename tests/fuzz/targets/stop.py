@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from langchain_openrouter_o3._wire.stop import StopScanner
+from langchain_openrouter_o3._wire.text import StopScanner
 from tests.fuzz.source import ByteSource
 
 
