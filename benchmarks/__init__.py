@@ -1,6 +1,6 @@
 """What the client costs, measured side by side with a floor and with its peers.
 
 `python -m benchmarks` runs everything, `python -m benchmarks stream --rounds 5` a selection,
-`python -m benchmarks.plot` draws a saved run, `python -m benchmarks.guard` is the quick check of
-CI. README.md in this folder says what is measured and how.
+`python -m benchmarks.guard` is the quick check of CI. README.md in this folder says what is
+measured and how.
 """

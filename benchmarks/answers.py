@@ -5,7 +5,7 @@ A name is a kind, a size and options: `text-2000` is a stream of 2,000 pieces of
 whose chunks come one by one, so that a client waits for each. Server and clients build
 the same answer from the name, so that nothing has to be sent between them.
 
-The payloads are those of `tests/wire.py`: OpenRouter's shapes of 2026.
+The payloads are those of `tests/helpers/wire.py`: OpenRouter's shapes of 2026.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal
 
-from tests import wire
+from tests.helpers import wire
 
 Kind = Literal["whole", "text", "tools", "reasoning", "object", "objects", "bulk", "busy"]
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks.bulk`: what docs/bulk.md promises of many rows, measured.
 
-Each figure is printed beside its target. The server is `tests/bulk/server.py`, in a process of its
-own, with 2 % faults where money and keys are counted.
+Each figure is printed beside its target. The server is `tests/helpers/bulk_server.py`, in a
+process of its own, with 2 % faults where money and keys are counted.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from langchain_core.runnables import RunnableLambda
 from benchmarks import bulk_plots
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import abulk, bulk
-from tests.bulk.script import WORKERS
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import Person, by_prompt
+from tests.helpers.bulk import Person, by_prompt
+from tests.helpers.bulk_script import WORKERS
+from tests.helpers.bulk_server import Plan, Server
 
 _WORKERS = 100
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
@@ -239,7 +239,7 @@ def peers(rows: int) -> list[Figure]:
 
 
 def _start(server: Server, journal: Path, rows: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.bulk.script", server.base_url, str(journal)]
+    command = [sys.executable, "-m", "tests.helpers.bulk_script", server.base_url, str(journal)]
     return subprocess.Popen(
         [*command, str(rows), "abulk"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -18,7 +18,7 @@ from typing import Any
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import bulk
-from tests.bulk.server import Plan, Server
+from tests.helpers.bulk_server import Plan, Server
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
 WAYS = {"abulk": "#0b8a83", "abatch": "#9a8fd1", "ChatOpenAI abatch": "#d17b0f"}

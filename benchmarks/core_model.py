@@ -14,7 +14,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import PrivateAttr
 
 from benchmarks.answers import CALL_ID, PROMPT_TOKENS, TOOL, Answer, find_answer
-from tests import wire
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

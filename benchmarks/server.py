@@ -21,7 +21,7 @@ import time
 
 from benchmarks import machine
 from benchmarks.answers import Answer, find_answer
-from tests import wire
+from tests.helpers import wire
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _BLOCK = 256 * 1024

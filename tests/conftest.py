@@ -2,28 +2,85 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
 import ssl
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Emulator
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell that starts the tests in the background lets them, and their children, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ("pytester",)
+THOROUGH = bool(os.environ.get("THOROUGH"))
+"""Whether everything is crossed with everything, and more examples are made; takes an hour."""
+
+# Without deadlines: a slow machine is not a failing test.
+settings.register_profile(
+    "project",
+    max_examples=400 if THOROUGH else 40,
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+settings.load_profile("project")
 
 PACKAGE = "langchain_openrouter_o3"
 KEY = "sk-or-v1-test-key-that-must-never-show"
+
+
+# Each pair has a whole answer and a stream, a blocking call and an asynchronous one.
+_PAIRS = (("invoke", "astream"), ("ainvoke", "stream"))
+_MODES = {mode for pair in _PAIRS for mode in pair}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each case of a test that is crossed with all modes run in a pair of them, in turn.
+
+    The modes have one implementation below LangChain's hooks, so what else a test varies does not
+    depend on them. A test without other cases runs in all four, and so does every test with
+    THOROUGH=1.
+    """
+    if THOROUGH:
+        return
+    families: dict[str, dict[str, list[tuple[str, pytest.Item]]]] = {}
+    for item in items:
+        name, _, parameters = item.nodeid.partition("[")
+        parts = parameters.removesuffix("]").split("-")
+        modes = [part for part in parts if part in _MODES]
+        if len(modes) == 1 and len(parts) > 1:
+            case = "-".join(part for part in parts if part not in _MODES)
+            families.setdefault(name, {}).setdefault(case, []).append((modes[0], item))
+    left_out = {
+        id(item)
+        for cases in families.values()
+        for turn, runs in enumerate(cases.values())
+        for mode, item in runs
+        if len(runs) == len(_MODES) and mode not in _PAIRS[turn % 2]
+    }
+    config.hook.pytest_deselected(items=[item for item in items if id(item) in left_out])
+    items[:] = [item for item in items if id(item) not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported and collected out of the garbage collector's rounds.
+
+    Hundreds of tests collect garbage, and would look at a million objects that stay anyway.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

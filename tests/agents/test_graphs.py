@@ -7,7 +7,8 @@ import operator
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
@@ -22,10 +23,14 @@ from langgraph.prebuilt import InjectedState, ToolNode, tools_condition
 from langgraph.types import Command, Send, interrupt
 from typing_extensions import TypedDict
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING, Order
-from tests.agents.script import (
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
     RUNS,
+    WARNING,
+    Order,
     answer_by,
     bodies,
     call,
@@ -34,12 +39,7 @@ from tests.agents.script import (
     say,
     tool_names,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.factories import get_weather
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph"),
@@ -59,11 +59,6 @@ DETAILS = details("rs_1")
 
 def ask(text: str) -> dict[str, Any]:
     return {"messages": [HumanMessage(text)]}
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def sent(emulator: Emulator) -> list[dict[str, Any]]:

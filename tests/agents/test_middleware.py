@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent, middleware
@@ -37,11 +38,15 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterPermissionError
-from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.agents.orders import FORMS, PAID, WARNING, Order
-from tests.agents.script import (
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.conftest import KEY
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
+    PAID,
     RUNS,
+    WARNING,
+    Order,
     Run,
     Turn,
     answer_by,
@@ -52,12 +57,6 @@ from tests.agents.script import (
     say,
     tool_names,
 )
-from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph"),
@@ -149,8 +148,7 @@ REJECT = {"type": "reject", "message": "Not now."}
 
 
 @pytest.mark.parametrize(
-    "decision",
-    [(APPROVE, "Sunny in Rome"), (EDIT, "Sunny in Oslo"), (REJECT, "Not now.")],
+    "decision", [(APPROVE, "Sunny in Rome"), (EDIT, "Sunny in Oslo"), (REJECT, "Not now.")]
 )
 @every_form
 @every_run
@@ -455,11 +453,7 @@ def test_a_router_chooses_the_model(
 @every_form
 @every_run
 def test_a_risky_call_is_blocked(
-    emulator: Emulator,
-    build: Any,
-    run: Any,
-    form: Form,
-    risk: tuple[float, str],
+    emulator: Emulator, build: Any, run: Any, form: Form, risk: tuple[float, str]
 ) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
     new: Any = middleware

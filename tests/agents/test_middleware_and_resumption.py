@@ -9,7 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -26,14 +27,9 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 

@@ -20,6 +20,7 @@ from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3.batch import (
     BatchFailedError,
     BatchJob,
+    BatchLostError,
     BatchPendingError,
     client,
     submission,
@@ -27,8 +28,8 @@ from langchain_openrouter_o3.batch import (
 )
 from langchain_openrouter_o3.bulk import JournalError
 from langchain_openrouter_o3.emulator import Canned, faults
-from tests import wire
 from tests.batch.ways import FAST, people, rows_of
+from tests.helpers import wire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,7 +131,7 @@ def test_a_later_run_looks_for_a_while_before_it_sends_again(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
     emulator.play_batches(Canned(status=None))
-    with pytest.raises(submission.BatchLostError):
+    with pytest.raises(BatchLostError):
         submit_batch(model, ["echo a"], store=store)
     submit_batch(model, ["echo a"], store=store)
     assert len(emulator.batches.stored) == 1

@@ -27,8 +27,8 @@ from langchain_openrouter_o3.bulk import DuplicateKeyError, JournalError, Storag
 from langchain_openrouter_o3.bulk.database import Database
 from tests.batch.ways import FAST, WAYS, people, rows_of
 from tests.conftest import KEY
-from tests.replay.players import comparable, outcome, split_model
-from tests.replay.recordings import Recording, load
+from tests.helpers.modes import comparable, outcome
+from tests.helpers.recordings import Recording, load, split_model
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -12,14 +14,8 @@ from langchain_core.outputs import Generation
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import JournalCache, bulk
-from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers.bulk import WAYS, Person
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
 

@@ -8,10 +8,12 @@ import heapq
 import os
 import random
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -21,17 +23,10 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3._http.gate import GATES, LONGEST_HOLD, NO_GATE, Gate, Gates, Pass
 from langchain_openrouter_o3.bulk import bulk
-from langchain_openrouter_o3.emulator import faults
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import model_of, prompts
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_core.messages import AIMessage
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers.bulk import model_of, prompts
+from tests.helpers.bulk_server import Plan, Server
+from tests.helpers.modes import MODES
 
 
 @pytest.fixture(params=[*MODES.values()], ids=[*MODES])
@@ -268,7 +263,7 @@ def test_a_server_that_takes_so_many_a_second_is_used_and_not_flooded(clock: Clo
     assert asked <= 10 * rows, asked
 
 
-def test_no_gate_does_nothing() -> None:
+def test_rate_gate_false_does_nothing() -> None:
     NO_GATE.leave()
     NO_GATE.accept()
     NO_GATE.throttle(5)
@@ -389,7 +384,7 @@ async def test_a_call_within_a_stream_is_not_held_up_by_it(emulator: Emulator) -
     assert gate.figures().in_flight == 0
 
 
-def test_threads_and_loops_share_a_gate(emulator: Emulator) -> None:
+def test_threads_and_loops_share_a_rate_gate(emulator: Emulator) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
     gate = GATES.of(emulator.base_url, "Bearer any", model.model)
     refuse(gate, 5)

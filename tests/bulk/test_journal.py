@@ -14,7 +14,7 @@ from contextlib import closing
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -35,17 +35,14 @@ from langchain_openrouter_o3.bulk import (
     JournalCache,
     JournalError,
     RecordedError,
+    Row,
     StorageError,
     bulk,
     export,
 )
 from langchain_openrouter_o3.bulk.values import dump, load, plain
-from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person, people
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.bulk import Row
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers.bulk import WAYS, Person, people
 
 
 @pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])

@@ -1,13 +1,17 @@
-"""What a run costs is what the server charges, and never more than it may."""
+"""What many rows cost."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 
+from benchmarks import bulk as benchmark
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterAuthenticationError,
@@ -15,19 +19,12 @@ from langchain_openrouter_o3 import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.bulk import BudgetError, JournalError, bulk, settle
-from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import WAYS, by_prompt, model_of, paid, people, prompts
-from tests.transport.raw_server import Peer, RawServer, response
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from langchain_openrouter_o3.bulk import Row
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.bulk import BudgetError, JournalError, Row, bulk, settle
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers import wire
+from tests.helpers.bulk import WAYS, by_prompt, model_of, paid, people, prompts
+from tests.helpers.bulk_server import Plan, Server
+from tests.helpers.raw_server import Peer, RawServer, response
 
 
 @pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
@@ -274,3 +271,9 @@ def test_settling_goes_through_the_callers_own_client(rough: Server, tmp_path: P
     with httpx.Client() as client:
         assert settle(file, model_of(rough, http_client=client)).found > 0
         assert not client.is_closed
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_keys_and_money_of_five_thousand_rows() -> None:
+    missed = [figure for figure in benchmark.memory(5000) if not figure.is_met]
+    assert [figure for figure in missed if not figure.name.startswith("tasks")] == []

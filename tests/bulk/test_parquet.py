@@ -13,7 +13,7 @@ from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._cli.bulk_command import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
 from langchain_openrouter_o3.emulator import Emulator, faults
-from tests.bulk.ways import people
+from tests.helpers.bulk import people
 
 
 def test_a_journal_is_exported_as_parquet_exactly(

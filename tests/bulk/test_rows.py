@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -19,15 +21,9 @@ from langchain_openrouter_o3 import (
     OpenRouterInvalidRequestError,
 )
 from langchain_openrouter_o3.bulk import DuplicateKeyError, abulk, bulk
-from langchain_openrouter_o3.emulator import faults
-from tests.bulk.ways import WAYS, Person, people
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
-    from langchain_openrouter_o3.emulator.faults import Fault
+from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest, faults
+from langchain_openrouter_o3.emulator.faults import Fault
+from tests.helpers.bulk import WAYS, Person, people
 
 
 @pytest.fixture(params=[*WAYS.values()], ids=[*WAYS])
@@ -95,15 +91,10 @@ def test_an_error_can_end_the_run(run: Any, model: ChatOpenRouterO3, emulator: E
 
 
 @pytest.mark.parametrize(
-    ("status", "error"),
-    [(401, OpenRouterAuthenticationError), (402, OpenRouterCreditsError)],
+    ("status", "error"), [(401, OpenRouterAuthenticationError), (402, OpenRouterCreditsError)]
 )
 def test_want_of_credit_or_a_key_ends_the_run(
-    run: Any,
-    model: ChatOpenRouterO3,
-    emulator: Emulator,
-    status: int,
-    error: type[OpenRouterError],
+    run: Any, model: ChatOpenRouterO3, emulator: Emulator, status: int, error: type[OpenRouterError]
 ) -> None:
     emulator.disturb(lambda _: faults.status(status))
     with pytest.raises(error):

@@ -16,9 +16,9 @@ from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3.bulk import BudgetError, JournalError, SharedJournal, bulk
 from langchain_openrouter_o3.bulk.budget import Share
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.script import WORKERS
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import WAYS, by_prompt, model_of, people, prompts
+from tests.helpers.bulk import WAYS, by_prompt, model_of, people, prompts
+from tests.helpers.bulk_script import WORKERS
+from tests.helpers.bulk_server import Plan, Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_errors_are_tried_again_and_their_costs_add_up(
 
 def test_a_process_that_is_killed_leaves_what_it_has_done(tmp_path: Path) -> None:
     with Server(Plan(think=0.02)) as server:
-        command = [sys.executable, "-m", "tests.bulk.script", server.base_url]
+        command = [sys.executable, "-m", "tests.helpers.bulk_script", server.base_url]
         process = subprocess.Popen(
             [*command, (tmp_path / "all").as_uri(), "1000", "abulk"],
             stdout=subprocess.PIPE,

@@ -10,21 +10,19 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3.bulk import BulkInterrupted, abulk, bulk, engine
 from langchain_openrouter_o3.bulk.run import interruptible
-from tests.bulk.script import WORKERS
-from tests.bulk.server import Plan, Server
-from tests.bulk.ways import by_prompt, model_of, paid, people, prompts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.bulk import by_prompt, model_of, paid, people, prompts
+from tests.helpers.bulk_script import WORKERS
+from tests.helpers.bulk_server import Plan, Server
 
 WAYS = ["bulk", "abulk"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
@@ -38,7 +36,15 @@ def slow() -> Iterator[Server]:
 
 def begin(server: Server, journal: Path, rows: int, way: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.bulk.script", server.base_url, str(journal), str(rows), way],
+        [
+            sys.executable,
+            "-m",
+            "tests.helpers.bulk_script",
+            server.base_url,
+            str(journal),
+            str(rows),
+            way,
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

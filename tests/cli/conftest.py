@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .screen import Screen
+from tests.helpers.commands import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3.__main__ import main
+from langchain_openrouter_o3._cli.main import main
 from langchain_openrouter_o3.batch import submit_batch
-from tests.cli.command import run
+from tests.helpers.commands import run
 
 if TYPE_CHECKING:
     from pathlib import Path

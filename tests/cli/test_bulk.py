@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3.emulator import faults
-from tests.bulk.server import Plan, Server
-from tests.cli.command import COMMAND, OnTerminal, run
+from tests.helpers.bulk_server import Plan, Server
+from tests.helpers.commands import COMMAND, OnTerminal, run
 
 if TYPE_CHECKING:
     from pathlib import Path

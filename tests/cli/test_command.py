@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3._cli.connection import EMULATED
-
-from .command import COMMAND, SECONDS, run
+from tests.helpers.commands import COMMAND, SECONDS, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +28,7 @@ def test_what_is_piped_in_is_joined_to_the_words(server: Emulator) -> None:
 
 
 def test_the_tour_shows_code_results_and_cost() -> None:
-    done = run("tour", stderr=subprocess.STDOUT)
+    done = run("tour", merged=True)
     assert done.returncode == 0
     assert {character for character in done.stdout if not character.isprintable()} == {"\n"}
     for title in ("1. Chain", "2. Stream", "3. Agent", "4. Extract"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .command import SECONDS
+from tests.helpers.commands import SECONDS
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import Emulator

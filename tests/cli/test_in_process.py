@@ -20,11 +20,10 @@ from langchain_openrouter_o3._cli.answer import CUT
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3._cli.options import SUBCOMMANDS
 from langchain_openrouter_o3.emulator import Canned, faults
-from tests.transport.raw_server import Peer, RawServer
-from tests.wire import chunk, ending, error, sse, to_json, usage
-
-from .conftest import KEY
-from .screen import Screen
+from tests.cli.conftest import KEY
+from tests.helpers.commands import Screen
+from tests.helpers.raw_server import Peer, RawServer
+from tests.helpers.wire import chunk, ending, error, sse, to_json, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

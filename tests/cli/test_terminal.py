@@ -14,8 +14,7 @@ from langchain_openrouter_o3._terminal.markdown import MarkdownBlocks
 from langchain_openrouter_o3._terminal.open_terminal import open_terminal
 from langchain_openrouter_o3._terminal.rich_terminal import RichTerminal, WordWrap
 from langchain_openrouter_o3._terminal.terminal import PlainTerminal, aligned, one_line, visible
-
-from .screen import Screen
+from tests.helpers.commands import Screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3._cli.connection import EMULATED
 from langchain_openrouter_o3.emulator import Canned
-from tests.wire import chunk, ending, sse
-
-from .command import SECONDS, OnTerminal, wait_until
+from tests.helpers.commands import SECONDS, OnTerminal, wait_until
+from tests.helpers.wire import chunk, ending, sse
 
 if TYPE_CHECKING:
     from pathlib import Path

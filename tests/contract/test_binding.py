@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel, model_validator
 from typing_extensions import NotRequired, TypedDict
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    OpenRouterInputError,
-    OpenRouterOutputError,
-)
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterOutputError
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.factories import get_weather
 
 
 class Person(BaseModel):
@@ -25,11 +19,6 @@ class Person(BaseModel):
 
     name: str
     born: int | None = None
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return city
 
 
 def bound(runnable: Any) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import asyncio
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -18,17 +19,11 @@ from langgraph.prebuilt import create_react_agent
 from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, Reasoning
-from langchain_openrouter_o3.emulator import Canned, faults
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator, faults
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
+from tests.helpers import wire
+from tests.helpers.factories import sent
+from tests.helpers.modes import MODES, every_mode
 
 
 class Person(BaseModel):
@@ -46,12 +41,6 @@ def get_weather(city: str) -> str:
 def add(a: int, b: int) -> int:
     """Add two numbers."""
     return a + b
-
-
-def sent(emulator: Emulator) -> dict[str, Any]:
-    body = emulator.requests[-1].body
-    assert body is not None
-    return body
 
 
 def names_of(body: dict[str, Any]) -> list[str]:
@@ -264,7 +253,9 @@ def test_a_calls_stop_sequences_win(emulator: Emulator, model: ChatOpenRouterO3,
         assert MODES[mode](bound).response_metadata["stop_sequence"] == "two"
 
 
-def test_a_calls_headers_win(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+def test_default_headers_of_a_call_win_over_bound_extra_headers(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
     model.bind(extra_headers={"X-A": "1"}).invoke("Hello", default_headers={"X-B": "2"})
     headers = emulator.requests[-1].headers
     assert headers["x-b"] == "2"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache, InMemoryCache
@@ -11,10 +11,8 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 SECRET = "s3cret-in-header"
 NAMES = ["extra_headers", "default_headers"]

@@ -8,7 +8,8 @@ import pickle
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -21,21 +22,13 @@ from langchain_openrouter_o3 import (
     OpenRouterError,
     OpenRouterInputError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import sent
+from tests.helpers.modes import MODES
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
-
-
-def sent(emulator: Emulator) -> dict[str, Any]:
-    body = emulator.requests[-1].body
-    assert body is not None
-    return body
+PING = {"type": "function", "function": {"name": "ping"}}
 
 
 def built(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:
@@ -90,6 +83,21 @@ def test_a_bare_call_sends_model_and_messages_only(
             {"effort": "low"},
         ),
         ({"include_reasoning": False}, {}, "reasoning", {"exclude": True}),
+        ({"include_reasoning": True}, {}, "reasoning", {"exclude": False}),
+        ({"reasoning": {"effort": "low"}}, {"reasoning": None}, "reasoning", None),
+        (
+            {"reasoning": {"effort": "low"}},
+            {"include_reasoning": False},
+            "reasoning",
+            {"effort": "low", "exclude": True},
+        ),
+        (
+            {"reasoning": {"effort": "low"}, "reasoning_effort": "low"},
+            {},
+            "reasoning",
+            {"effort": "low"},
+        ),
+        ({}, {"stop": []}, "stop", None),
         (
             {"provider": {"order": ["OpenAI"]}},
             {"openrouter_provider": {"zdr": True}},
@@ -107,11 +115,7 @@ def test_a_bare_call_sends_model_and_messages_only(
     ],
 )
 def test_the_call_wins_over_the_constructor(
-    emulator: Emulator,
-    constructor: dict[str, Any],
-    call: dict[str, Any],
-    key: str,
-    expected: Any,
+    emulator: Emulator, constructor: dict[str, Any], call: dict[str, Any], key: str, expected: Any
 ) -> None:
     model = built(emulator, **constructor)
     model.invoke("Hello", **call)
@@ -153,7 +157,7 @@ def test_no_model_means_the_constructors(emulator: Emulator) -> None:
     assert sent(emulator)["model"] == "openai/o4-mini"
 
 
-def test_a_call_can_take_the_effort_out(emulator: Emulator) -> None:
+def test_a_call_can_take_reasoning_effort_out(emulator: Emulator) -> None:
     model = built(emulator, reasoning_effort="low", reasoning={"summary": "auto"})
     model.invoke("Hello", reasoning_effort=None)
     assert sent(emulator)["reasoning"] == {"summary": "auto"}
@@ -200,7 +204,7 @@ def test_an_unknown_model_gets_every_parameter(emulator: Emulator) -> None:
     assert (sent(emulator)["temperature"], sent(emulator)["max_tokens"]) == (0.5, 50)
 
 
-def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> None:
+def test_default_headers_win_over_app_title_whatever_their_case(emulator: Emulator) -> None:
     model = built(
         emulator,
         app_url="https://sheep.example",
@@ -229,6 +233,23 @@ def test_headers_of_the_caller_win_whatever_their_case(emulator: Emulator) -> No
         ({"reasoning": {"newkey": 1}}, "newkey"),
         ({"reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "drop one"),
         ({"tool_choice": "required"}, "without tools"),
+        ({"reasoning": {"max_tokens": 50}, "reasoning_effort": "high"}, "drop one"),
+        ({"reasoning": {"exclude": True}, "include_reasoning": True}, "drop one"),
+        ({"reasoning": {"exclude": False}, "include_reasoning": False}, "drop one"),
+        ({"reasoning": {"effort": "none"}}, "accepts low, medium, high"),
+        ({"reasoning": {"enabled": False}}, "always reasons"),
+        ({"model": "openai/o3-mini-high", "reasoning": {"effort": "low"}}, "accepts high"),
+        ({"tools": [PING, {"type": "openrouter:web_search"}, PING]}, "bound more than once"),
+        ({"user": "\ud83d"}, "user"),
+        ({"trace": {"a": object()}}, "JSON"),
+        ({"extra_headers": {"x-a": "one\r\nx-injected: two"}}, "x-a"),
+        ({"extra_headers": {"x-a": "\x00"}}, "x-a"),
+        ({"extra_headers": {"x-a": "snow ☃"}}, "x-a"),
+        ({"extra_headers": {"x-a": 5}}, "x-a"),
+        ({"extra_headers": {"x-a": None}}, "x-a"),
+        ({"extra_headers": {"": "x"}}, "is not a header name"),
+        ({"extra_headers": {"a b": "x"}}, "is not a header name"),
+        ({"extra_headers": {"é": "x"}}, "is not a header name"),
         ({"response_format": {"type": "json_object"}}, "json"),
         ({"extra_headers": {"A": "\n"}}, "extra_headers"),
         ({"extra_body": {"x": float("nan")}}, "JSON"),
@@ -248,14 +269,14 @@ def test_bad_call_arguments_are_refused_before_sending(
     assert emulator.requests == []
 
 
-def test_without_a_key_the_error_says_where_to_get_one(emulator: Emulator) -> None:
+def test_without_an_api_key_the_error_says_where_to_get_one(emulator: Emulator) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url)
     with pytest.raises(OpenRouterAuthenticationError, match="OPENROUTER_API_KEY"):
         model.invoke("Hello")
     assert emulator.requests == []
 
 
-def test_ones_own_authorization_header_replaces_the_key(emulator: Emulator) -> None:
+def test_an_authorization_in_default_headers_replaces_api_key(emulator: Emulator) -> None:
     headers = {"Authorization": "Bearer mine"}
     ChatOpenRouterO3(base_url=emulator.base_url, default_headers=headers).invoke("Hello")
     assert emulator.requests[-1].headers["authorization"] == "Bearer mine"

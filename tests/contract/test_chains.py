@@ -7,7 +7,8 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache, InMemoryCache
@@ -34,16 +35,21 @@ from langchain_core.runnables import (
 )
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterOutputError
-from langchain_openrouter_o3.emulator import faults
-from tests import wire
-from tests.agents.orders import FORMS, PAID, WARNING, Order
-from tests.agents.script import Turn, answer_by, bodies, call, play, say
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.agents import (
+    FORMS,
+    PAID,
+    WARNING,
+    Order,
+    Turn,
+    answer_by,
+    bodies,
+    call,
+    play,
+    say,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings(WARNING),

@@ -8,7 +8,7 @@ import json
 import pickle
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -23,25 +23,27 @@ from langchain_core.runnables.utils import ConfigurableFieldSingleOption
 from pydantic import BaseModel, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.emulator import faults
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import Turn, answer_by, bodies, call, play, say, tool_names
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 from tests.contract.test_bound_models import WAYS as CALLS
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.agents import (
+    FORMS,
+    WARNING,
+    Turn,
+    answer_by,
+    bodies,
+    call,
+    play,
+    say,
+    tool_names,
+)
+from tests.helpers.factories import get_weather
 
 pytestmark = pytest.mark.filterwarnings(WARNING)
 METHODS = ["json_schema", "function_calling", "json_mode"]
 every_method = pytest.mark.parametrize("method", METHODS)
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 Configure = Callable[[Any, dict[str, Any]], Any]
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 async def last_of(chunks: Any) -> Any:
@@ -101,13 +103,7 @@ CHOICE = {"model": "openai/o4-mini", "limit": 900, "effort": "low"}
 def check_choice(body: dict[str, Any], *, chosen: bool = True) -> None:
     found = (body["model"], body.get("max_tokens"), body.get("reasoning"))
     expected = (
-        ("openai/o4-mini", 900, {"effort": "low"})
-        if chosen
-        else (
-            "openai/o3-mini",
-            None,
-            None,
-        )
+        ("openai/o4-mini", 900, {"effort": "low"}) if chosen else ("openai/o3-mini", None, None)
     )
     assert found == expected
 

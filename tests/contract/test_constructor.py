@@ -10,11 +10,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    ProviderPreferences,
-    Reasoning,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, ProviderPreferences, Reasoning
 from tests.conftest import KEY
 
 
@@ -33,7 +29,7 @@ def test_everything_has_a_working_default(monkeypatch: pytest.MonkeyPatch) -> No
     assert model.max_retries == 2
 
 
-def test_environment_variables_set_key_base_url_and_attribution(
+def test_environment_variables_set_api_key_base_url_app_url_and_app_title(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
@@ -61,8 +57,7 @@ def test_aliases_set_the_same_field(alias: str, field: str, value: Any) -> None:
 
 def test_the_keys_alias_and_the_providers_alias() -> None:
     model = ChatOpenRouterO3(
-        openrouter_api_key=f" {KEY}\n",
-        openrouter_provider={"order": ["OpenAI"], "zdr": True},
+        openrouter_api_key=f" {KEY}\n", openrouter_provider={"order": ["OpenAI"], "zdr": True}
     )
     assert model.api_key is not None
     assert model.api_key.get_secret_value() == KEY
@@ -123,7 +118,7 @@ def test_bad_arguments_are_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("key", ["sk or", "sk-\x00", "sk-é", "", "  ", "a\nb"])
-def test_an_unusable_key_is_refused_without_echo(key: str) -> None:
+def test_an_unusable_api_key_is_refused_without_echo(key: str) -> None:
     with pytest.raises(ValidationError) as caught:
         ChatOpenRouterO3(api_key=key)
     assert "api_key" in str(caught.value)
@@ -137,7 +132,7 @@ def test_timeouts_are_seconds_or_httpx_objects(timeout: Any) -> None:
     assert build(timeout=timeout).timeout == timeout
 
 
-def test_what_the_model_lacks_is_named_in_one_warning() -> None:
+def test_temperature_and_all_that_the_model_lacks_is_named_in_one_warning() -> None:
     with pytest.warns(UserWarning, match="temperature, top_p") as caught:
         build(temperature=0, top_p=0.5)
     assert len(caught) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -18,13 +18,10 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.modes import MODES
 
 CACHED: Any = {"cache_control": {"type": "ephemeral"}}
 PDF = "data:application/pdf;base64,AAAA"
@@ -306,10 +303,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "exactly one of url, base64",
     ),
     "image by id": (create_image_block(file_id="1"), "exactly one of url, base64"),
-    "image of two sources": (
-        {"type": "image", "url": URL, "base64": "AAAA"},
-        "it has url, base64",
-    ),
+    "image of two sources": ({"type": "image", "url": URL, "base64": "AAAA"}, "it has url, base64"),
     "image of no source": ({"type": "image"}, "it has none"),
     "image of no text": ({"type": "image", "url": {"x": 1}}, "as text"),
     "image without a type": ({"type": "image", "base64": "AAAA"}, "mime_type"),

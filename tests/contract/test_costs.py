@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -22,19 +22,13 @@ from langchain_openrouter_o3 import (
     OpenRouterTruncatedError,
     track_costs,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
-PRICE = 0.000198  # of every answer of tests/wire.py
-
-every_mode = pytest.mark.parametrize("mode", MODES)
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
+PRICE = 0.000198  # of every answer of tests/helpers/wire.py
 
 
 def answer(mode: str, counts: wire.Json | None = None) -> Canned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,17 +12,12 @@ from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, merge_message_runs
 from langchain_core.tools import Tool
 
-from langchain_openrouter_o3 import OpenRouterInputError, OpenRouterStreamCutError
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.replay.players import MODES
-from tests.scripted import add_up, read_chunks, read_message
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterStreamCutError
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 INPUT = 'print("Grüße, 🐑")\n\\d+ {"a": 1}'
 CODE: dict[str, Any] = {"type": "custom", "custom": {"name": "run", "format": {"type": "text"}}}
 

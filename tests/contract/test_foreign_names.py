@@ -1,31 +1,56 @@
-"""Arguments of other packages work here, or are refused with what to write instead."""
+"""Names of other packages' arguments work, or the page says what to write."""
 
 from __future__ import annotations
 
 import pickle
 import re
+from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import RunnableBinding
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._arguments.fields import ALIASES
 from langchain_openrouter_o3._arguments.foreign_names import FOREIGN_NAMES, MODEL_ARGUMENTS
-from tests import wire
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.contract.foreign_fields import CHAT_OPENROUTER, CLASSES, installed_fields, is_installed
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+CLASSES = {"ChatOpenAI": "langchain_openai", "ChatOpenRouter": "langchain_openrouter"}
 
-    from langchain_openrouter_o3.emulator import Emulator
+# langchain-openrouter 0.2.9, which the tests do not need: of its extra `peers`.
+CHAT_OPENROUTER = frozenset(
+    """
+    api_key app_categories app_title app_url base_url client default_headers frequency_penalty
+    max_completion_tokens max_retries max_tokens model model_kwargs model_name n
+    openrouter_api_base openrouter_api_key openrouter_provider plugins presence_penalty reasoning
+    request_timeout route seed session_id stop stop_sequences stream_usage streaming temperature
+    timeout top_p trace
+    """.split()  # noqa: SIM905 - thirty words on as many lines
+)
+
+
+def is_installed(name: str) -> bool:
+    """Whether the package of a class is here."""
+    return find_spec(CLASSES[name]) is not None
+
+
+def installed_fields(name: str) -> set[str]:
+    """Read the names and aliases of a class."""
+    fields = getattr(import_module(CLASSES[name]), name).model_fields
+    own = {field: info for field, info in fields.items() if field not in BaseChatModel.model_fields}
+    return {*own, *(info.alias for info in own.values() if info.alias)}
+
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "moving.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `(\w+)`(?:, of the constructor)? \| (.+) \|$", re.MULTILINE)
@@ -245,7 +270,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("argument", ["extra_body", "model_kwargs"])
 @pytest.mark.parametrize(("key", "remedy"), OPTIONS)
-def test_an_option_in_the_body_is_refused_by_name(
+def test_an_option_in_extra_body_or_model_kwargs_is_refused_by_name(
     emulator: Emulator, argument: str, key: str, remedy: str
 ) -> None:
     wrong: Any = {argument: {"future": 1, key: {"Authorization": SECRET}}}
@@ -297,7 +322,7 @@ def test_no_tracer_sees_a_header_in_the_body(emulator: Emulator, mode: str) -> N
     assert SECRET not in "".join(seen)
 
 
-def test_whatever_comes_next_goes_through_the_body(emulator: Emulator) -> None:
+def test_whatever_comes_next_goes_through_extra_body(emulator: Emulator) -> None:
     future = {
         "cache": True,
         "name": "x",
@@ -324,7 +349,7 @@ HOURS: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("limits", "expected"), HOURS)
-def test_hours_of_patience_are_warned_of_once(
+def test_a_timeout_of_hours_is_warned_of_once(
     emulator: Emulator, limits: dict[str, Any], expected: str
 ) -> None:
     with pytest.warns(UserWarning, match=expected) as warned:
@@ -336,7 +361,7 @@ def test_hours_of_patience_are_warned_of_once(
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("limits", "expected"), HOURS)
-def test_a_call_warns_of_hours_too(
+def test_a_call_warns_of_a_timeout_of_hours_too(
     emulator: Emulator, limits: dict[str, Any], expected: str, mode: str
 ) -> None:
     bound: Any = built(emulator).bind(**limits)

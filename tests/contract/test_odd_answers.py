@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
@@ -15,17 +15,12 @@ from langchain_openrouter_o3 import (
     OpenRouterConnectionError,
     OpenRouterError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import odd_fields, wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES, comparable
-from tests.scripted import add_up, read_chunks, read_message
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
+from tests.helpers import odd_fields, wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, comparable, every_mode
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
 
 def stream_of(*payloads: Any, done: bool = True) -> Canned:
@@ -172,7 +167,6 @@ def test_a_stream_in_which_nothing_comes_is_repeated(
     empty = Canned(headers=STREAM, pieces=NOTHING[nothing])
     emulator.play(empty, stream_of(wire.chunk("Hi"), *wire.ending()))
     assert MODES[mode](model).text == "Hi"
-
     emulator.play(empty, empty)
     with pytest.raises((OpenRouterAPIError, OpenRouterConnectionError)) as caught:
         MODES[mode](model)

@@ -6,8 +6,9 @@ import ast
 import inspect
 import pydoc
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -16,13 +17,9 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, ProviderPreferences
 from langchain_openrouter_o3._arguments import signature
 from langchain_openrouter_o3._arguments.fields import ALIASES, ARGUMENTS
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.modes import MODES
 
 OTHER = "openai/gpt-4.1-mini"
 """A model that this package does not know: everything is sent to it."""
@@ -99,10 +96,7 @@ HEADERS: dict[str, tuple[Any, dict[str, str]]] = {
     "app_categories": (["a", "b"], {"x-openrouter-categories": "a,b"}),
     "app_title": ("Sheep", {"x-title": "Sheep", "x-openrouter-title": "Sheep"}),
     "app_url": ("https://sheep.example", {"http-referer": "https://sheep.example"}),
-    "response_cache": (
-        60,
-        {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": "60"},
-    ),
+    "response_cache": (60, {"x-openrouter-cache": "true", "x-openrouter-cache-ttl": "60"}),
     "response_cache_clear": (True, {"x-openrouter-cache-clear": "true"}),
     "router_metadata": (True, {"x-openrouter-metadata": "enabled"}),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent, middleware
@@ -19,15 +19,11 @@ from langchain_openrouter_o3 import (
     OpenRouterOutputError,
     OpenRouterRefusalError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 BLOCK = {"type": "refusal", "refusal": "I can not help."}
 STREAM = wire.sse(*(wire.chunk(refusal=piece) for piece in ("I can", " not help.")), *wire.ending())
 BODY = wire.to_json(wire.body(None, refusal="I can not help."))

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, track_costs
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES, comparable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_core.messages import AIMessage
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, comparable, every_mode
 
 
 class Clock:
@@ -57,7 +52,9 @@ def told(message: AIMessage) -> Any:
 
 
 @every_mode
-def test_the_second_of_two_equal_calls_is_a_hit_and_free(emulator: Emulator, mode: str) -> None:
+def test_response_cache_makes_the_second_of_two_equal_calls_a_hit_and_free(
+    emulator: Emulator, mode: str
+) -> None:
     model = built(emulator, response_cache=600)
     first = MODES[mode](model)
     CLOCK.now += 42

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -26,18 +27,11 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3._http.exchange import Sources
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
-every_mode = pytest.mark.parametrize("mode", MODES)
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode
 
 
 @pytest.fixture
@@ -108,7 +102,7 @@ def test_lasting_failures_are_sent_once(  # noqa: PLR0913, PLR0917 - fixtures an
 
 
 @every_mode
-def test_attempts_are_counted_exactly(emulator: Emulator, mode: str) -> None:
+def test_max_retries_counts_extra_attempts_exactly(emulator: Emulator, mode: str) -> None:
     for retries in (0, 1, 3):
         emulator.requests.clear()
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, max_retries=retries)
@@ -131,31 +125,6 @@ def test_an_error_inside_a_200_is_treated_like_the_status(
     emulator.play(Canned(headers=headers, pieces=body), good(mode))
     assert MODES[mode](patient).content == "Hello"
     assert len(emulator.requests) == 2
-
-
-@every_mode
-def test_the_servers_word_beats_the_status(
-    emulator: Emulator, patient: ChatOpenRouterO3, mode: str
-) -> None:
-    payload = wire.error(503, "No endpoints")
-    payload["error"]["availability"] = {"retryable": False}
-    emulator.play(Canned(status=503, pieces=wire.to_json(payload)))
-    with pytest.raises(OpenRouterAPIError) as caught:
-        MODES[mode](patient)
-    assert len(emulator.requests) == 1
-    assert caught.value.is_retryable is False
-
-
-@every_mode
-def test_an_absurd_wait_is_refused_and_reported(
-    emulator: Emulator, patient: ChatOpenRouterO3, mode: str
-) -> None:
-    headers = {"content-type": "application/json", "retry-after": "7200"}
-    emulator.play(Canned(status=429, headers=headers, pieces=wire.to_json(wire.error(429))))
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        MODES[mode](patient)
-    assert len(emulator.requests) == 1
-    assert caught.value.retry_after == 7200
 
 
 @pytest.mark.parametrize("mode", ["stream", "astream"])
@@ -318,33 +287,6 @@ def test_what_is_no_answer_is_a_typed_error(
     emulator.play(canned)
     with pytest.raises(kind):
         MODES[mode](model)
-
-
-def test_a_whole_body_answers_a_stream_and_a_stream_answers_a_whole_call(
-    emulator: Emulator, model: ChatOpenRouterO3
-) -> None:
-    for mode in ("stream", "astream"):
-        emulator.play(good("invoke"))
-        assert MODES[mode](model).content == "Hello"
-    for mode in ("invoke", "ainvoke"):
-        emulator.play(good("stream"))
-        assert MODES[mode](model).content == "Hello"
-
-
-@every_mode
-def test_the_key_shows_in_no_error(
-    emulator: Emulator, mode: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import traceback
-
-    headers = {"content-type": "application/json"}
-    echo = wire.to_json(wire.error(401, f"Bad key {KEY}", raw=f"Authorization: Bearer {KEY}"))
-    emulator.play(Canned(status=401, headers=headers, pieces=echo))
-    with pytest.raises(OpenRouterAuthenticationError) as caught:
-        MODES[mode](ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY))
-    traceback.print_exception(caught.value)
-    shown = f"{caught.value!r} {caught.value.body} {capsys.readouterr()}"
-    assert KEY not in shown
 
 
 def test_waiting_does_not_block_the_event_loop(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,16 +14,13 @@ from langchain_openrouter_o3 import (
     OpenRouterInvalidRequestError,
     OpenRouterPermissionError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.profiles import langchain_profile, model_facts
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
 ROUTED = {
     "requested": "openai/o3-mini",
     "strategy": "direct",
@@ -37,7 +34,6 @@ ROUTED = {
     },
     "attempts": [{"provider": "OpenAI", "model": "openai/o3-mini", "status": 200}],
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def built(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal, Optional
 
 import pytest
 from langchain_core.tools import tool
@@ -27,14 +27,12 @@ from langchain_openrouter_o3 import (
     OpenRouterOutputError,
     OpenRouterRefusalError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.contract.test_structured_output import MODES, every_method
+from tests.helpers import wire
 
 Run = Callable[[Any, str], Any]
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 PROMPT = "Answer as JSON."
 
@@ -232,11 +230,7 @@ class Shape(BaseModel):
 
 
 UNIONS: list[tuple[Any, Any, Any]] = [
-    (
-        Payment,
-        {"parts": [{"iban": "DE00", "bic": None}]},
-        Payment(parts=[Bank(iban="DE00")]),
-    ),
+    (Payment, {"parts": [{"iban": "DE00", "bic": None}]}, Payment(parts=[Bank(iban="DE00")])),
     (Payment, {"parts": [{"number": None}]}, Payment(parts=[Card()])),
     (
         Basket,
@@ -660,8 +654,7 @@ def test_older_dialects_are_read(
 
 
 @pytest.mark.parametrize(
-    "parameters",
-    [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None],
+    "parameters", [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None]
 )
 def test_a_root_without_a_plain_type_is_an_object(
     emulator: Emulator, model: ChatOpenRouterO3, parameters: Any
@@ -783,8 +776,7 @@ def test_a_number_is_shown_when_it_has_ended(
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"],
+    "text", ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"]
 )
 def test_an_object_in_a_fence_is_read(
     emulator: Emulator, model: ChatOpenRouterO3, text: str, run: Run

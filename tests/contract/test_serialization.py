@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -13,10 +13,8 @@ from langchain_core.load import dumpd, dumps, load
 from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterAuthenticationError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
 
 
 class Person(BaseModel):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -17,13 +18,9 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.modes import every_mode
 
 
 class Person(BaseModel):
@@ -89,7 +86,6 @@ MODES: dict[str, Callable[[Any, str], Any]] = {
     "stream": last_of_stream,
     "astream": last_of_astream,
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 every_method = pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -15,20 +15,14 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
+from tests.helpers import wire
+from tests.helpers.factories import STREAM
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-STREAM = {"content-type": "text/event-stream"}
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 A_LONG_TIME = 60.0
-
-every_mode = pytest.mark.parametrize("mode", MODES)
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
 
 
 def build(emulator: Emulator, **arguments: Any) -> ChatOpenRouterO3:
@@ -47,7 +41,7 @@ def kept_alive(mode: str, *texts: str) -> Canned:
 
 
 @every_mode
-def test_signs_of_life_do_not_outlast_the_idle_limit(emulator: Emulator, mode: str) -> None:
+def test_signs_of_life_do_not_outlast_idle_timeout(emulator: Emulator, mode: str) -> None:
     emulator.play(kept_alive(mode))
     with pytest.raises(OpenRouterIdleTimeoutError, match=r"idle_timeout=0\.3 s"):
         MODES[mode](build(emulator, idle_timeout=0.3))
@@ -56,7 +50,7 @@ def test_signs_of_life_do_not_outlast_the_idle_limit(emulator: Emulator, mode: s
 
 
 @streamed_modes
-def test_what_came_before_the_silence_is_kept(emulator: Emulator, mode: str) -> None:
+def test_idle_timeout_keeps_what_came_before_the_silence(emulator: Emulator, mode: str) -> None:
     emulator.play(kept_alive(mode, "Hel", "lo"))
     with pytest.raises(OpenRouterIdleTimeoutError) as caught:
         MODES[mode](build(emulator, idle_timeout=1.5))  # the words come long before
@@ -70,7 +64,7 @@ def test_what_came_before_the_silence_is_kept(emulator: Emulator, mode: str) -> 
     ("limit", "kind"),
     [("idle_timeout", OpenRouterIdleTimeoutError), ("total_timeout", OpenRouterTotalTimeoutError)],
 )
-def test_a_silent_server_meets_the_limits(
+def test_a_silent_server_meets_idle_timeout_and_total_timeout(
     emulator: Emulator, mode: str, limit: str, kind: type[OpenRouterTimeoutError]
 ) -> None:
     emulator.play(Canned(delay=A_LONG_TIME))
@@ -80,7 +74,7 @@ def test_a_silent_server_meets_the_limits(
 
 
 @streamed_modes
-def test_a_silence_in_the_middle_of_an_event_meets_the_idle_limit(
+def test_a_silence_in_the_middle_of_an_event_meets_idle_timeout(
     emulator: Emulator, mode: str
 ) -> None:
     emulator.play(Canned(headers=STREAM, pieces=[b"data: {", b"}"], pause=A_LONG_TIME))
@@ -89,7 +83,7 @@ def test_a_silence_in_the_middle_of_an_event_meets_the_idle_limit(
 
 
 @streamed_modes
-def test_a_busy_stream_meets_the_total_limit(emulator: Emulator, mode: str) -> None:
+def test_a_busy_stream_meets_total_timeout(emulator: Emulator, mode: str) -> None:
     emulator.play(Canned(headers=STREAM, pieces=words(*["a "] * 1_000), pause=0.02))
     with pytest.raises(OpenRouterTotalTimeoutError, match=r"total_timeout=2 s") as caught:
         MODES[mode](build(emulator, total_timeout=2))
@@ -99,7 +93,7 @@ def test_a_busy_stream_meets_the_total_limit(emulator: Emulator, mode: str) -> N
 
 
 @every_mode
-def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> None:
+def test_total_timeout_spans_all_attempts(emulator: Emulator, mode: str) -> None:
     busy = Canned(
         status=503, headers={"retry-after-ms": "50"}, pieces=wire.to_json(wire.error(503, "Busy"))
     )
@@ -114,7 +108,9 @@ def test_the_total_limit_spans_all_attempts(emulator: Emulator, mode: str) -> No
 
 
 @every_mode
-def test_a_call_within_its_limits_is_left_alone(emulator: Emulator, mode: str) -> None:
+def test_a_call_within_idle_timeout_and_total_timeout_is_left_alone(
+    emulator: Emulator, mode: str
+) -> None:
     model = build(emulator, idle_timeout=30, total_timeout=60)
     assert MODES[mode](model).text
     assert MODES[mode](model).text
@@ -128,7 +124,7 @@ def test_a_slow_reader_is_not_taken_for_a_slow_server(emulator: Emulator) -> Non
     assert first.text + "".join(chunk.text for chunk in stream) == "ab"
 
 
-def test_a_call_brings_its_own_limits(emulator: Emulator) -> None:
+def test_a_call_brings_its_own_idle_timeout_and_total_timeout(emulator: Emulator) -> None:
     emulator.play(Canned(delay=A_LONG_TIME), Canned(delay=A_LONG_TIME))
     model = build(emulator, idle_timeout=50, total_timeout=50)
     with pytest.raises(OpenRouterIdleTimeoutError):
@@ -162,7 +158,9 @@ def test_limits_are_checked_between_the_pieces_of_a_transport_without_sockets() 
 
 @pytest.mark.parametrize("name", ["idle_timeout", "total_timeout"])
 @pytest.mark.parametrize("value", [0, -1, True, "soon", float("inf")])
-def test_limits_are_positive_numbers_of_seconds(emulator: Emulator, name: str, value: Any) -> None:
+def test_idle_timeout_and_total_timeout_are_positive_seconds(
+    emulator: Emulator, name: str, value: Any
+) -> None:
     with pytest.raises(ValidationError, match=f"{name} is in seconds"):
         ChatOpenRouterO3(**{name: value})
     with pytest.raises(OpenRouterInputError, match=f"{name} is in seconds"):

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import textwrap
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import tiktoken
 import tiktoken.registry
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -30,9 +31,7 @@ from langchain_core.messages import (
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.helpers.factories import get_weather
 
 URL = "https://openaipublic.blob.core.windows.net/encodings/o200k_base.tiktoken"
 CORPUS = [
@@ -86,7 +85,6 @@ def test_any_text_has_the_tokens_that_tiktoken_gives_it(
     assert model.get_num_tokens(text) == len(expected)
 
 
-@settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=60) | st.text("aA'sS \n\r/<|>1é\u0301日👍", max_size=40))
 def test_generated_texts_have_them_too(official: tiktoken.Encoding, text: str) -> None:
     assert ChatOpenRouterO3(api_key=KEY).get_token_ids(text) == official.encode_ordinary(text)
@@ -132,11 +130,6 @@ def test_counting_needs_no_network_and_loads_no_sdk(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.stdout.split() == ["2", "9"]
     assert list(tmp_path.iterdir()) == []
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return city
 
 
 CALLS: Any = [{"name": "get_weather", "args": {}, "id": "call_1"}]

@@ -6,7 +6,7 @@ import asyncio
 import json
 import pickle
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.load import dumpd, dumps, load, loads
@@ -29,18 +29,13 @@ from langchain_core.prompts import ChatPromptTemplate
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import TypeAdapter
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import Turn, call, play, say
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.agents import FORMS, WARNING, Turn, call, play, say
+from tests.helpers.modes import every_mode
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*`load"),
-    pytest.mark.filterwarnings(WARNING),
-]
+pytestmark = [pytest.mark.filterwarnings("ignore:.*`load"), pytest.mark.filterwarnings(WARNING)]
 KINDS: list[Any] = [AIMessage, AIMessageChunk, HumanMessage, SystemMessage, ToolMessage]
 Messages = list[BaseMessage]
 
@@ -137,7 +132,6 @@ MODES: dict[str, Callable[[Any, Messages], Any]] = {
     "stream": streamed,
     "astream": lambda model, messages: asyncio.run(added(model, messages)),
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 every_version = pytest.mark.parametrize("version", [None, "v1"])
 
 

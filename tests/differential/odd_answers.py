@@ -5,21 +5,18 @@ from __future__ import annotations
 import sys
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests import odd_fields
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from langchain_core.language_models import BaseChatModel
+from tests.helpers import odd_fields
 
 Counts = Counter[tuple[str, str]]
 PLACES = ("top", "choice", "message", "usage")

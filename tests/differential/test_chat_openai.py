@@ -9,21 +9,19 @@ content list (theirs are not valid parts), and the names of the token limit.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from pydantic import BaseModel, Field
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers import wire
 
 MODEL = "openai/gpt-4.1-mini"  # a model to which neither client withholds anything
 ANSWER = Canned(pieces=wire.to_json(wire.body("ok")))
@@ -102,12 +100,6 @@ def clients() -> Iterator[Clients]:
         pair.oracle.root_client.close()
 
 
-examples = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
-@examples
 @given(messages=conversations())
 def test_conversations_are_written_the_same(clients: Clients, messages: list[BaseMessage]) -> None:
     ours, theirs = clients.bodies(messages)
@@ -160,7 +152,6 @@ tool_lists = st.lists(
 choices = st.sampled_from([None, "any", "required", "auto", "none", True])
 
 
-@examples
 @given(tools=tool_lists, choice=choices, seed=st.none() | st.integers(0, 99))
 def test_tools_and_their_choice_are_written_the_same(
     clients: Clients, tools: list[Any], choice: Any, seed: int | None

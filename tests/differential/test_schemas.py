@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import openai
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, create_model
 from langchain_openrouter_o3._wire.output_schema import build_output_schema
 from langchain_openrouter_o3._wire.tools import tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.schemas import strict_schema
+from tests.helpers.schemas import strict_schema
 
 names = st.sampled_from(["alpha", "beta", "gamma", "delta", "omega"])
 scalars: Any = st.sampled_from([int, str, float, bool, Literal["a", "b"], int | None])
@@ -39,9 +39,7 @@ def models(children: Any) -> Any:
 
 
 types: Any = st.recursive(
-    scalars,
-    lambda inner: inner.map(list.__class_getitem__) | models(inner),
-    max_leaves=6,
+    scalars, lambda inner: inner.map(list.__class_getitem__) | models(inner), max_leaves=6
 )
 
 
@@ -66,7 +64,6 @@ def plain(schema: Any) -> Any:
     return walk(schema, schema.get("$defs", {}))
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=models(types))
 def test_a_strict_schema_binds_the_model_as_openais_own_does(model: type[BaseModel]) -> None:
     ours = strict_schema(model.model_json_schema(), model.__name__)
@@ -75,7 +72,6 @@ def test_a_strict_schema_binds_the_model_as_openais_own_does(model: type[BaseMod
     Draft202012Validator.check_schema(ours)
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=models(types))
 def test_tools_are_langchain_cores_with_what_openai_needs_added(model: type[BaseModel]) -> None:
     (ours,) = tools_to_wire([model])
@@ -88,13 +84,7 @@ def optional_models(draw: st.DrawFn) -> type[BaseModel]:
     for name in draw(st.lists(names, min_size=1, max_size=4, unique=True)):
         kind, default = draw(
             st.sampled_from(
-                [
-                    (int, 5),
-                    (str, "x"),
-                    (int | None, None),
-                    (str | None, "y"),
-                    (list[int], [1]),
-                ]
+                [(int, 5), (str, "x"), (int | None, None), (str | None, "y"), (list[int], [1])]
             )
         )
         fields[name] = (kind, default) if draw(st.booleans()) else (kind, ...)
@@ -103,7 +93,6 @@ def optional_models(draw: st.DrawFn) -> type[BaseModel]:
     return create_model("Optionals", **fields)
 
 
-@settings(max_examples=150, deadline=None)
 @given(model=optional_models(), data=st.data())
 def test_an_answer_with_null_for_every_optional_is_the_model_with_its_defaults(
     model: type[BaseModel], data: st.DataObject

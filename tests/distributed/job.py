@@ -17,7 +17,7 @@ from langchain_core.runnables import Runnable
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.ray import Invoke
-from tests.bulk.ways import Person
+from tests.helpers.bulk import Person
 
 ACTORS = 2
 FOLDER = "DISTRIBUTED_FOLDER"

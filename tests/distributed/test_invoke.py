@@ -18,7 +18,7 @@ from langchain_openrouter_o3.bulk import BudgetError
 from langchain_openrouter_o3.bulk.arrow import column_of, load_extra
 from langchain_openrouter_o3.emulator import faults
 from langchain_openrouter_o3.ray import Invoke, InvokeActor, schema_of
-from tests.bulk.ways import Person
+from tests.helpers.bulk import Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.bulk.server import Plan, Server
 from tests.conftest import KEY
 from tests.distributed.job import ACTORS
+from tests.helpers.bulk_server import Plan, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,15 +11,15 @@ import re
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+RELIABILITY = ROOT / "docs" / "reliability.md"
 FENCE = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 NEEDS = re.compile(r"\A<!-- needs: ([\w, ]+) -->")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -78,6 +78,19 @@ def test_every_test_that_a_page_names_exists() -> None:
     ]
     assert len(named) > 50
     assert missing == []
+
+
+def test_every_promise_of_the_readme_is_shown_by_a_test() -> None:
+    readme = (ROOT / "README.md").read_text()
+    introduction, _, rest = readme.partition("\n## ")
+    bullets = re.findall(r"^- (.*(?:\n  .*)*)", introduction, re.MULTILINE)
+    others = re.findall(r"^Extract an object;[^:]*:", rest, re.MULTILINE)
+    promises = [" ".join(each.split()) for each in [*bullets, *others]]
+    sentences = [each for promise in promises for each in re.split(r"(?<=\.) ", promise)]
+    rows = re.findall(r"^\| (.*?) \| (.*) \|$", RELIABILITY.read_text(), re.MULTILINE)
+    shown = {sentence for sentence, tests in rows if TEST.search(tests)}
+    assert len(sentences) > 8
+    assert [sentence for sentence in sentences if sentence not in shown] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=by_name)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents.middleware import TodoListMiddleware
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import RUNS, bodies, call, play, say, tool_names
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.agents import FORMS, RUNS, WARNING, bodies, call, play, say, tool_names
+from tests.helpers.factories import get_weather
 
 deepagents: Any = pytest.importorskip("deepagents")
 
@@ -28,11 +26,6 @@ every_run = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 THREAD: dict[str, Any] = {"configurable": {"thread_id": "1"}}
 DETAILS = [wire.encrypted("gAAAAcipher", "rs_1", 0)]
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 def built(model: ChatOpenRouterO3, form: Any, **options: Any) -> Any:

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import KINDS, bodies, call, play, say, tool_names
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.agents import FORMS, KINDS, WARNING, bodies, call, play, say, tool_names
 
 pytest.importorskip("mcp")
 adapters: Any = pytest.importorskip("langchain_mcp_adapters.client")
@@ -38,12 +35,7 @@ LABELS: dict[str, Any] = {
     "labels": {"a b": "ü"},
     "tree": {"name": "x", "below": [{"name": "y", "below": []}]},
 }
-ARGUMENTS = {
-    "file_ticket": TICKET,
-    "label_ticket": LABELS,
-    "list_tickets": {},
-    "count_tickets": {},
-}
+ARGUMENTS = {"file_ticket": TICKET, "label_ticket": LABELS, "list_tickets": {}, "count_tickets": {}}
 
 
 def client() -> Any:

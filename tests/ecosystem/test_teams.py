@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from tests import wire
-from tests.agents.orders import FORMS, WARNING
-from tests.agents.script import RUNS, bodies, call, play, say, tool_names
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.agents import FORMS, RUNS, WARNING, bodies, call, play, say, tool_names
+from tests.helpers.factories import get_weather
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
@@ -27,11 +25,6 @@ every_form = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 THREAD: dict[str, Any] = {"configurable": {"thread_id": "1"}}
 DETAILS = {"reasoning_details": [wire.encrypted("gAAAAcipher", "rs_1", 0)]}
 ASK = {"messages": [HumanMessage("Order, as JSON.")]}
-
-
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Sunny in {city}."
 
 
 @pytest.mark.parametrize("mode", ["full_history", "last_message"])

@@ -61,10 +61,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
                 "additionalProperties": {"type": "string"},
             },
             "tree": {"$ref": "#/$defs/__schema0"},
-            "place": {
-                "type": "array",
-                "prefixItems": [{"type": "number"}, {"type": "number"}],
-            },
+            "place": {"type": "array", "prefixItems": [{"type": "number"}, {"type": "number"}]},
         },
         "required": ["labels"],
         "additionalProperties": False,

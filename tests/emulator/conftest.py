@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .chat import Chat
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.emulator_client import Chat
 
 
 @pytest.fixture

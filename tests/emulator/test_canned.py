@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator
-
-from .chat import user
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.emulator_client import user
 
 KEY = {"authorization": "Bearer k"}
 HELLO = {"model": "openai/o3-mini", "messages": [user("Hello")]}
@@ -43,8 +39,7 @@ def raw_answer(emulator: Emulator) -> bytes:
 
 
 def test_answers_are_played_in_order_then_the_rules_apply(
-    emulator: Emulator,
-    client: httpx.Client,
+    emulator: Emulator, client: httpx.Client
 ) -> None:
     emulator.play(Canned(503, pieces=b"one"), Canned(pieces=[b"t", b"wo"]))
     emulator.play(Canned(429, headers={"retry-after": "3", "x-a": "b"}))
@@ -104,8 +99,7 @@ def test_delays_and_pauses_are_kept(emulator: Emulator, client: httpx.Client) ->
 
 
 def test_a_client_that_leaves_a_long_stream_is_noticed(
-    emulator: Emulator,
-    client: httpx.Client,
+    emulator: Emulator, client: httpx.Client
 ) -> None:
     body = HELLO | {"messages": [user("repeat 900000 words")], "stream": True}
     with client.stream("POST", "/chat/completions", json=body) as answer:

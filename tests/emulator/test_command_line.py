@@ -6,18 +6,14 @@ import contextlib
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator
-
-from .chat import user
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from tests.helpers.emulator_client import user
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3.emulator"]
 
@@ -41,8 +37,7 @@ def process() -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_listens_until_it_is_interrupted(
-    process: subprocess.Popen[str],
-    number: signal.Signals,
+    process: subprocess.Popen[str], number: signal.Signals
 ) -> None:
     line, settings = settings_of(process)
     assert "no language model" in line

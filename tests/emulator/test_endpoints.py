@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from .chat import Chat, user
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.emulator_client import Chat, user
 
 
 def test_models_have_openrouters_shape(chat: Chat) -> None:

@@ -6,21 +6,15 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Fault, faults
 from langchain_openrouter_o3.emulator.fault_syntax import fault_makers, parse_fault
-
-from .raw import RawAnswer, ask_at
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Fault
+from tests.helpers.emulator_client import RawAnswer, ask_at
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3.emulator"]
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import Fault, faults
-
-from .chat import user
-from .raw import ask
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-    from langchain_openrouter_o3.emulator.faults.bodies import Encoding
+from langchain_openrouter_o3.emulator import Emulator, Fault, faults
+from langchain_openrouter_o3.emulator.faults.bodies import Encoding
+from tests.helpers.emulator_client import ask, user
 
 WORDS = ["a", "b", "c", "d"]
 COMMENT = ": OPENROUTER PROCESSING"

@@ -14,8 +14,7 @@ import pytest
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.place import Where
 from langchain_openrouter_o3.emulator.tls import TLS_FAILURES, TlsFailure
-
-from .raw import address, ask
+from tests.helpers.emulator_client import address, ask
 
 BREAKS = {"reset": faults.reset, "close": faults.close, "end": faults.end}
 # What has arrived of the prompt `echo a b c d` when the answer breaks off after two events.
@@ -110,10 +109,7 @@ def test_the_port_can_be_closed_and_opened_again(emulator: Emulator) -> None:
         with emulator.refusing_connections():
             with pytest.raises(httpx.ConnectError):
                 client.get(f"{emulator.base_url}/models")
-            with (
-                emulator.refusing_connections(),
-                pytest.raises(ConnectionRefusedError),
-            ):
+            with emulator.refusing_connections(), pytest.raises(ConnectionRefusedError):
                 socket.create_connection(address(emulator), timeout=30)
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(address(emulator), timeout=30)

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults
+from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, ReceivedRequest, faults
 from langchain_openrouter_o3.emulator.steps import Step, Write
-
-from .chat import STRING, tool, user
-from .raw import ask
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from langchain_openrouter_o3.emulator import ReceivedRequest
-
-    from .chat import Chat
+from tests.helpers.emulator_client import STRING, Chat, ask, tool, user
 
 
 def test_faults_and_canned_answers_are_played_in_order_then_the_rules_apply(
@@ -153,7 +145,7 @@ def test_a_prompt_is_echoed_word_by_word(chat: Chat) -> None:
 def test_a_quoted_tag_is_an_argument_of_a_tool_call(chat: Chat) -> None:
     note = tool("save_note", "Save a note.", text=STRING)
     assert chat.calls('Call save_note with "tag-7"', tools=[note]) == [
-        ("save_note", {"text": "tag-7"}),
+        ("save_note", {"text": "tag-7"})
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Iterator
+from typing import get_args
 
 import httpx
 import pytest
@@ -14,10 +15,7 @@ from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.place import Where
 from langchain_openrouter_o3.emulator.faults.stream_errors import Shape
 from langchain_openrouter_o3.emulator.tls import TLS_FAILURES, TlsFailure
-from tests.replay.players import MODES, outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.modes import every_mode, outcome
 
 PLACES = get_args(Where)
 PATIENT_SECONDS, HASTY_SECONDS = 30, 0.3
@@ -81,7 +79,6 @@ EITHER: dict[str, Fault] = {
     "close before-done": faults.close("before-done"),
     "event too large": faults.huge_event(34_000_000),
 }
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture(scope="module")

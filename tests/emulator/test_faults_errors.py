@@ -10,8 +10,7 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
 from langchain_openrouter_o3.emulator.faults.stream_errors import Shape
-
-from .raw import ask
+from tests.helpers.emulator_client import ask
 
 
 @pytest.mark.parametrize("code", [200, 302, 400, 429, 503, 529, 599])
@@ -149,10 +148,7 @@ def test_without_a_stream_the_error_is_the_body(emulator: Emulator, shape: Shape
     assert answer.is_whole
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [faults.status(503), faults.html(), faults.error_in_body()],
-)
+@pytest.mark.parametrize("fault", [faults.status(503), faults.html(), faults.error_in_body()])
 def test_a_fault_can_be_played_again(emulator: Emulator, fault: Fault) -> None:
     emulator.play(fault, fault)
     assert ask(emulator).body == ask(emulator).body

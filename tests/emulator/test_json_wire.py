@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 
-from .chat import STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import STRING, Chat, closed, strict, tool
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 
@@ -34,13 +30,7 @@ def test_body_has_openrouters_keys_in_openrouters_order(chat: Chat) -> None:
     assert body["system_fingerprint"] is None
     assert body["service_tier"] == "default"
     (choice,) = body["choices"]
-    assert list(choice) == [
-        "index",
-        "logprobs",
-        "finish_reason",
-        "native_finish_reason",
-        "message",
-    ]
+    assert list(choice) == ["index", "logprobs", "finish_reason", "native_finish_reason", "message"]
     assert (choice["finish_reason"], choice["native_finish_reason"]) == ("stop", "completed")
     assert list(choice["message"]) == [
         "role",
@@ -117,8 +107,7 @@ def test_a_summary_can_be_asked_for_at_low_effort(chat: Chat) -> None:
     "parameters", [{"reasoning": {"exclude": True}}, {"include_reasoning": False}]
 )
 def test_excluded_reasoning_leaves_the_encrypted_entry(
-    chat: Chat,
-    parameters: dict[str, object],
+    chat: Chat, parameters: dict[str, object]
 ) -> None:
     body = chat.answer("Hello", **parameters)
     message = body["choices"][0]["message"]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .chat import Chat, chunks, user
+from tests.helpers.emulator_client import Chat, chunks, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .chat import chunks, user
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import Chat, chunks, user
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults
-
-from .chat import INTEGER, STRING, closed, strict, tool, user
+from tests.helpers.emulator_client import INTEGER, STRING, closed, strict, tool, user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator, faults
-
-from .chat import STRING, Chat, tool
+from tests.helpers.emulator_client import STRING, Chat, tool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,13 +17,12 @@ import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.emulator import Canned, Emulator, faults
-from tests.replay.players import MODES
-from tests.transport.raw_server import LAST_CHUNK, RawServer, chunk_of, response, stream_head
-
-from .chat import user
+from tests.helpers.emulator_client import user
+from tests.helpers.modes import MODES
+from tests.helpers.raw_server import LAST_CHUNK, RawServer, chunk_of, response, stream_head
 
 if TYPE_CHECKING:
-    from tests.transport.raw_server import Peer
+    from tests.helpers.raw_server import Peer
 
 KEY = "sk-or-v1-0123456789abcdef0123456789abcdef"
 USER = "user_2fAbCdEfGhIjKlMnOpQrStUvWxY"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-
-from .chat import INTEGER, STRING, closed, strict, tool, user
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool, user
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 OPEN = "'additionalProperties' is required to be supplied and to be false."
@@ -160,8 +156,7 @@ def test_a_prompt_longer_than_the_context_is_refused(chat: Chat) -> None:
     [{"effort": "none"}, {"enabled": False}, {"effort": "minimal"}, {"effort": "xhigh"}],
 )
 def test_o_series_models_cannot_be_told_not_to_reason(
-    chat: Chat,
-    reasoning: dict[str, Any],
+    chat: Chat, reasoning: dict[str, Any]
 ) -> None:
     said = chat.upstream("Hello", reasoning=reasoning)
     assert (said["param"], said["code"]) == ("reasoning.effort", "unsupported_value")
@@ -233,7 +228,7 @@ def test_sampling_parameters_and_nulls_are_ignored(chat: Chat) -> None:
             "stream",
             "tool_choice",
             "tools",
-        ],
+        ]
     )
     chat.answer("Hello", temperature=0.5, top_p=0.9, seed=7, n=2, logit_bias={}, **absent)
 
@@ -258,9 +253,7 @@ def test_an_overlong_tool_call_id_is_refused(chat: Chat) -> None:
     ],
 )
 def test_calls_and_results_have_to_pair(
-    chat: Chat,
-    messages: list[dict[str, Any]],
-    words: str,
+    chat: Chat, messages: list[dict[str, Any]], words: str
 ) -> None:
     said = chat.upstream(messages)
     assert (said["message"], said["param"]) == (words, "input")
@@ -317,8 +310,7 @@ def test_reasoning_has_to_come_back_once_and_in_its_place(chat: Chat) -> None:
 
 
 @pytest.mark.parametrize(
-    "tools",
-    [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]],
+    "tools", [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]]
 )
 def test_broken_tools_are_refused(chat: Chat, tools: list[Any]) -> None:
     assert chat.error("Hello", tools=tools)["message"].startswith("tools.0")
@@ -357,9 +349,7 @@ def parametrised(parameters: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_incomplete_function_parameters_are_refused(
-    chat: Chat,
-    function: dict[str, Any],
-    fault: str,
+    chat: Chat, function: dict[str, Any], fault: str
 ) -> None:
     said = chat.upstream("Hello", tools=[function])
     assert said["message"] == f"Invalid schema for function 'f': {fault}"
@@ -423,10 +413,7 @@ CLOSED_BUT = {"type": "object", "additionalProperties": False}
             {"type": "object", "properties": {"x": STRING}, "required": ["x"]},
             f"In context=(), {OPEN}",
         ),
-        (
-            closed(x={"type": "object", "properties": {}}),
-            f"In context=('properties', 'x'), {OPEN}",
-        ),
+        (closed(x={"type": "object", "properties": {}}), f"In context=('properties', 'x'), {OPEN}"),
         (
             closed(x={"type": "object", "additionalProperties": INTEGER}),
             f"In context=('properties', 'x'), {OPEN}",
@@ -479,9 +466,7 @@ CLOSED_BUT = {"type": "object", "additionalProperties": False}
     ],
 )
 def test_a_strict_schema_keeps_to_the_subset(
-    chat: Chat,
-    schema: dict[str, Any],
-    fault: str,
+    chat: Chat, schema: dict[str, Any], fault: str
 ) -> None:
     said = chat.upstream("Hello", response_format=strict(schema))
     assert said["message"] == f"Invalid schema for response_format 'Answer': {fault}"

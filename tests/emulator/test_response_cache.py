@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import faults
-
-from .chat import Chat, chunks, user
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers.emulator_client import Chat, chunks, user
 
 ON = {"x-openrouter-cache": "true"}
 

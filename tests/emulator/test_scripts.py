@@ -33,9 +33,8 @@ from langchain_openrouter_o3.emulator import (
     say,
     think,
 )
-from tests.replay.players import MODES
-
-from .chat import INTEGER, Chat, closed, deltas, strict, tool, user
+from tests.helpers.emulator_client import INTEGER, Chat, closed, deltas, strict, tool, user
+from tests.helpers.modes import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,7 @@ import pytest
 
 from langchain_openrouter_o3 import emulator as package
 from langchain_openrouter_o3.emulator import Canned, Emulator
-
-from .chat import deltas, user
+from tests.helpers.emulator_client import deltas, user
 
 KEY = {"authorization": "Bearer k"}
 

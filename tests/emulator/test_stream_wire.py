@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
-from .chat import STRING, chunks, closed, deltas, strict, tool
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import STRING, Chat, chunks, closed, deltas, strict, tool
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 COMMENT = ": OPENROUTER PROCESSING"
@@ -83,7 +80,7 @@ def test_excluded_reasoning_has_no_reasoning_key_anywhere(chat: Chat) -> None:
     all_deltas = deltas(chat.stream("Hello", reasoning={"exclude": True}))
     assert not any("reasoning" in delta for delta in all_deltas)
     assert [delta["reasoning_details"][0]["type"] for delta in all_deltas[:1]] == [
-        "reasoning.encrypted",
+        "reasoning.encrypted"
     ]
 
 

@@ -8,19 +8,16 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from pydantic import TypeAdapter
 
-from .chat import INTEGER, STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool
 
 Schema: TypeAlias = "dict[str, Any]"
 NULL = {"type": "null"}
@@ -199,7 +196,6 @@ def check(answer: Any, schema: Schema) -> None:
 
 
 @pytest.mark.parametrize("ask", [as_format, as_tool])
-@settings(max_examples=100, deadline=None)
 @given(schema=ROOTS, prompt=PROMPTS)
 @example(  # the arithmetic of floats knows no multiple just below
     schema=closed(a={"type": "number", "maximum": -31.0, "multipleOf": 1.1}), prompt=""
@@ -249,7 +245,6 @@ def altered(draw: st.DrawFn) -> Schema:
     return schema
 
 
-@settings(max_examples=150, deadline=None)
 @given(schema=altered(), prompt=PROMPTS)
 def test_an_altered_schema_is_refused_or_answered_validly(
     chat: Chat, schema: Schema, prompt: str

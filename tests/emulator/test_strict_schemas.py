@@ -6,16 +6,12 @@ The sentences are OpenAI's, as the people who met them quote them.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import pytest
 
-from .chat import INTEGER, STRING, closed, strict, tool
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .chat import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, strict, tool
 
 Schema: TypeAlias = "dict[str, Any]"
 
@@ -182,10 +178,7 @@ IN_PROPERTY: list[tuple[Any, str]] = [
     (STRING | {"$ref": "#"}, "$ref cannot have keywords {'type'}."),
     (ref("Y") | {"title": "Y", "default": 1}, "$ref cannot have keywords {'title', 'default'}."),
     *(({"$ref": reference}, unknown(reference)) for reference in UNKNOWN),
-    (
-        {"$ref": "#/properties/x"},
-        circular("#/properties/x"),
-    ),
+    ({"$ref": "#/properties/x"}, circular("#/properties/x")),
     (STRING | {"enum": [1]}, "enum value 1 does not validate against {'type': 'string'}."),
     (NULL | {"enum": ["a"]}, "enum value a does not validate against {'type': 'null'}."),
     (
@@ -209,10 +202,7 @@ MALFORMED: list[tuple[Schema, str]] = [
     ({"type": ["string", 1]}, "['string', 1] is not valid under any of the given schemas."),
     ({"type": {}}, "{} is not valid under any of the given schemas."),
     ({"type": []}, "[] is not valid under any of the given schemas."),
-    (
-        {"type": ["null", "null"]},
-        "['null', 'null'] is not valid under any of the given schemas.",
-    ),
+    ({"type": ["null", "null"]}, "['null', 'null'] is not valid under any of the given schemas."),
     (union(), "[] should be non-empty."),
     ({"enum": []}, "[] should be non-empty."),
     ({"enum": "ab"}, "'ab' is not of type 'array'."),
@@ -246,10 +236,7 @@ WHOLE: list[tuple[Schema, str]] = [
         defined(ref("X"), X=closed()),
         "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"None\"'.",
     ),
-    (
-        closed(a=STRING) | union(closed(a=STRING)),
-        NOT_AT_THE_TOP,
-    ),
+    (closed(a=STRING) | union(closed(a=STRING)), NOT_AT_THE_TOP),
     (closed(a=STRING) | {"oneOf": []}, "In context=(), 'oneOf' is not permitted."),
     (closed() | {"$schema": "x"}, "In context=(), '$schema' is not permitted."),
     ({"type": "object", "properties": {"a": STRING}, "required": ["a"]}, f"In context=(), {OPEN}"),
@@ -284,10 +271,7 @@ WHOLE: list[tuple[Schema, str]] = [
         closed(a=one_of(words(600, 3)), b=one_of(words(600, 3))),
         f"{TOO_MANY_ENUMS}, but received 1200. {FEWER_ENUMS}",
     ),
-    (
-        closed(a=one_of(words(251, 60))),
-        f"{TOO_LONG_ENUM}, but received 15060. {FEWER_ENUMS}",
-    ),
+    (closed(a=one_of(words(251, 60))), f"{TOO_LONG_ENUM}, but received 15060. {FEWER_ENUMS}"),
     (
         defined(closed(**{"a" * 59_999: STRING | {"const": "b" * 60_000}}), cc=INTEGER),
         f"{TOO_LONG}, but received 120001.",
@@ -453,10 +437,7 @@ def test_what_is_within_the_rules_is_taken(chat: Chat, schema: Schema) -> None:
 
 ANYWAY: list[tuple[Schema, str]] = [
     (STRING, "schema must be a JSON Schema of 'type: \"object\"', got 'type: \"string\"'."),
-    (
-        {"type": "object", "properties": {}, "oneOf": [{"required": ["a"]}]},
-        NOT_AT_THE_TOP,
-    ),
+    ({"type": "object", "properties": {}, "oneOf": [{"required": ["a"]}]}, NOT_AT_THE_TOP),
     ({"type": "object"}, "In context=(), object schema missing properties."),
     (
         {"type": "object", "properties": {"x": {"oneOf": [STRING, {"type": "array"}]}}},

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .chat import INTEGER, STRING, closed, tool, user
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, closed, tool, user
 
 NUMBER = {"type": "number"}
 BOOLEAN = {"type": "boolean"}
@@ -164,7 +161,7 @@ def test_optional_keys_are_left_out_when_nothing_is_known(chat: Chat) -> None:
     search["function"]["parameters"]["required"] = ["query"]
     assert chat.calls("Search for 'cats'", tools=[search]) == [("search", {"query": "cats"})]
     assert chat.calls("Search for cats, limit 5", tools=[search]) == [
-        ("search", {"query": "Search for cats, limit 5", "limit": 5}),
+        ("search", {"query": "Search for cats, limit 5", "limit": 5})
     ]
 
 
@@ -178,7 +175,7 @@ def test_recursion_comes_to_an_end(chat: Chat) -> None:
     node["required"].append("parent")
     schema = closed(root={"$ref": "#/$defs/Node"}) | {"$defs": {"Node": node}}
     assert chat.extract(schema, "A tree named 'Oak'") == {
-        "root": {"name": "Oak", "children": [], "parent": None},
+        "root": {"name": "Oak", "children": [], "parent": None}
     }
     own = closed(value=STRING, next={"anyOf": [{"$ref": "#"}, {"type": "null"}]})
     assert chat.extract(own, "next: 'a'")["next"]["next"] is None

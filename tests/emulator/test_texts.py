@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .chat import user
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import Chat, user
 
 
 def test_a_plain_answer_says_what_it_is_and_quotes_the_prompt(chat: Chat) -> None:
@@ -64,8 +61,6 @@ def test_words_can_be_had_by_number(chat: Chat) -> None:
     ],
 )
 def test_the_last_user_message_is_the_prompt(
-    chat: Chat,
-    messages: list[dict[str, Any]],
-    quoted: str,
+    chat: Chat, messages: list[dict[str, Any]], quoted: str
 ) -> None:
     assert f"“{quoted}”" in chat.text(messages)

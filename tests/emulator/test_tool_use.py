@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .chat import INTEGER, STRING, tool, user
-
-if TYPE_CHECKING:
-    from .chat import Chat
+from tests.helpers.emulator_client import INTEGER, STRING, Chat, tool, user
 
 WEATHER = tool("get_weather", "Get the weather at a location.", location=STRING)
 TIME = tool("getLocalTime", "Tell the time.", city=STRING)
@@ -91,10 +88,7 @@ CALLS: list[tuple[str, list[dict[str, Any]], list[tuple[str, Any]]]] = [
 
 @pytest.mark.parametrize(("prompt", "tools", "calls"), CALLS)
 def test_the_prompt_says_what_is_called(
-    chat: Chat,
-    prompt: str,
-    tools: list[dict[str, Any]],
-    calls: list[tuple[str, Any]],
+    chat: Chat, prompt: str, tools: list[dict[str, Any]], calls: list[tuple[str, Any]]
 ) -> None:
     assert chat.calls(prompt, tools=tools) == calls
 

@@ -14,8 +14,7 @@ import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults, say
 from langchain_openrouter_o3.emulator.steps import Step
-
-from .chat import user
+from tests.helpers.emulator_client import user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from .chat import STRING, Chat, tool
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.emulator_client import STRING, Chat, tool
 
 WEATHER = tool("get_weather", "Get the weather.", city=STRING)
 
@@ -51,10 +49,7 @@ def test_usage_has_openrouters_keys_in_openrouters_order(chat: Chat) -> None:
     ],
 )
 def test_cost_follows_the_models_price(
-    chat: Chat,
-    model: str,
-    prompt_price: float,
-    completion_price: float,
+    chat: Chat, model: str, prompt_price: float, completion_price: float
 ) -> None:
     usage = chat.answer("Hello", model=model)["usage"]
     prompt, completion = usage["prompt_tokens"], usage["completion_tokens"]
@@ -62,7 +57,7 @@ def test_cost_follows_the_models_price(
     assert usage["total_tokens"] == prompt + completion
     assert details["upstream_inference_prompt_cost"] == pytest.approx(prompt * prompt_price)
     assert details["upstream_inference_completions_cost"] == pytest.approx(
-        completion * completion_price,
+        completion * completion_price
     )
     assert usage["cost"] == details["upstream_inference_cost"]
     assert usage["cost"] == pytest.approx(prompt * prompt_price + completion * completion_price)
@@ -80,9 +75,7 @@ def test_cost_follows_the_models_price(
     ],
 )
 def test_reasoning_tokens_follow_the_effort_and_are_completion_tokens(
-    chat: Chat,
-    parameters: dict[str, Any],
-    tokens: int,
+    chat: Chat, parameters: dict[str, Any], tokens: int
 ) -> None:
     usage = chat.answer("Hello", **parameters)["usage"]
     assert usage["completion_tokens_details"]["reasoning_tokens"] == tokens

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.errors.scenes import build, every_mode
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.factories import build_at_rest
+from tests.helpers.modes import MODES, every_mode
 
 SCHEMAS: list[Any] = [
     {"type": "array", "items": {"type": "string"}},
@@ -41,7 +39,10 @@ def test_a_schema_of_no_object_is_refused_for_that(schema: Any, *, strict: bool 
 def test_a_response_format_of_no_object_is_refused_for_that(
     emulator: Emulator, schema: Any
 ) -> None:
-    with build(emulator) as model, pytest.raises(OpenRouterInputError, match="must be an object"):
+    with (
+        build_at_rest(emulator) as model,
+        pytest.raises(OpenRouterInputError, match="must be an object"),
+    ):
         model.invoke("Hello", response_format=schema)
     with pytest.raises(ValidationError, match="must be an object"):
         ChatOpenRouterO3(api_key=KEY, response_format=schema)
@@ -78,7 +79,7 @@ def test_another_model_is_offered_every_effort() -> None:
 @every_mode
 @pytest.mark.parametrize("arguments", [{"reasoning_effort": "hi"}, {"reasoning": {"effort": "hi"}}])
 def test_an_effort_of_a_call_offers_three(emulator: Emulator, arguments: Any, mode: str) -> None:
-    bound: Any = build(emulator).bind(**arguments)
+    bound: Any = build_at_rest(emulator).bind(**arguments)
     with pytest.raises(OpenRouterInputError, match="low, medium, high") as caught:
         MODES[mode](bound)
     assert "minimal" not in str(caught.value)
@@ -117,7 +118,7 @@ def test_an_effort_of_a_call_offers_three(emulator: Emulator, arguments: Any, mo
 def test_what_was_assigned_and_cannot_work_is_a_typed_error(
     emulator: Emulator, name: str, value: Any, mode: str
 ) -> None:
-    model = build(emulator)
+    model = build_at_rest(emulator)
     setattr(model, name, value)
     with pytest.raises(OpenRouterInputError) as caught:
         MODES[mode](model)

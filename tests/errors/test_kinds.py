@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -22,14 +22,11 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.errors.scenes import JSON, every_mode, failed, failure, hello
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers import wire
+from tests.helpers.factories import JSON, error_answer, failure, hello
+from tests.helpers.modes import MODES, every_mode
 
 
 def unavailable(code: str, number: int | None, **more: Any) -> wire.Json:
@@ -62,7 +59,7 @@ def test_the_code_of_an_availability_decides_and_not_the_status(
     kind, own = AVAILABILITY[code]
     payload = unavailable(code, status or own)
     payload["error"]["metadata"] = {"error_type": "invalid_request"}
-    error = failure(emulator, mode, failed(status or own, payload))
+    error = failure(emulator, mode, error_answer(status or own, payload))
     assert type(error) is kind
     assert error.status_code == (status or own)
 
@@ -73,13 +70,13 @@ def test_a_passing_shortage_is_tried_again_and_a_lasting_one_is_not(
 ) -> None:
     for code in ("capacity_exhausted", "temporarily_unavailable"):
         emulator.requests.clear()
-        emulator.play(failed(400, unavailable(code, 400, retry_after=0.001)), hello())
+        emulator.play(error_answer(400, unavailable(code, 400, retry_after=0.001)), hello())
         with ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY) as model:
             assert MODES[mode](model).text == "Hello"
         assert len(emulator.requests) == 2
     for code in ("model_deprecated", "no_endpoints", "region_restricted"):
         emulator.requests.clear()
-        error = failure(emulator, mode, failed(503, unavailable(code, 503)), max_retries=2)
+        error = failure(emulator, mode, error_answer(503, unavailable(code, 503)), max_retries=2)
         assert not error.is_retryable
         assert len(emulator.requests) == 1
 
@@ -108,15 +105,15 @@ def test_the_error_type_beats_words_and_status(
     kind, status = TYPES[error_type]
     words = "maximum context length, rate limit, content_filter"
     payload = wire.error(status, words, error_type=error_type)
-    assert type(failure(emulator, mode, failed(status, payload))) is kind
+    assert type(failure(emulator, mode, error_answer(status, payload))) is kind
     del payload["error"]["code"]
-    assert type(failure(emulator, mode, failed(200, payload))) is kind
+    assert type(failure(emulator, mode, error_answer(200, payload))) is kind
 
 
 @every_mode
 def test_a_cap_on_credits_is_no_overflow(emulator: Emulator, mode: str) -> None:
     payload = wire.error(400, "Token limit exceeded", error_type="token_limit_exceeded")
-    error = failure(emulator, mode, failed(400, payload))
+    error = failure(emulator, mode, error_answer(400, payload))
     assert "credits" in str(error)
     assert "Shorten" not in str(error)
 
@@ -146,7 +143,7 @@ def test_overflows_are_known_by_their_words(emulator: Emulator, words: str, mode
         wire.error(400, raw=json.dumps({"error": {"message": words}})),
         {"message": words},
     ):
-        error = failure(emulator, mode, failed(400, body))
+        error = failure(emulator, mode, error_answer(400, body))
         assert type(error) is OpenRouterContextOverflowError
         assert "Shorten the conversation" in str(error)
 
@@ -162,13 +159,16 @@ def test_overflows_are_known_by_their_words(emulator: Emulator, words: str, mode
     ],
 )
 def test_other_words_about_tokens_are_no_overflow(emulator: Emulator, words: str) -> None:
-    error = failure(emulator, "invoke", failed(400, wire.error(400, words)))
+    error = failure(emulator, "invoke", error_answer(400, wire.error(400, words)))
     assert type(error) is OpenRouterInvalidRequestError
 
 
 def test_a_limit_on_tokens_per_minute_is_a_rate_limit(emulator: Emulator) -> None:
     words = "Too many tokens, please wait before trying again."
-    for canned in (failed(429, wire.error(429, words)), failed(200, {"message": words})):
+    for canned in (
+        error_answer(429, wire.error(429, words)),
+        error_answer(200, {"message": words}),
+    ):
         assert type(failure(emulator, "invoke", canned)) is OpenRouterRateLimitError
 
 
@@ -205,7 +205,7 @@ AZURE = {
 def test_what_a_filter_blocks_is_moderation(
     emulator: Emulator, status: int, payload: Any, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(status, payload))
+    error = failure(emulator, mode, error_answer(status, payload))
     assert type(error) is OpenRouterModerationError
     assert error.status_code == status
     assert "Change the flagged text" in str(error)
@@ -223,7 +223,7 @@ def test_what_a_filter_blocks_is_moderation(
 def test_a_key_that_is_used_up_is_not_called_valid(
     emulator: Emulator, words: str, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(403, wire.error(403, words)))
+    error = failure(emulator, mode, error_answer(403, wire.error(403, words)))
     assert isinstance(error, OpenRouterPermissionError)
     assert "valid" not in str(error)
     assert "https://openrouter.ai/settings/keys" in str(error)
@@ -249,7 +249,7 @@ ADVICE = {
 @every_mode
 @pytest.mark.parametrize("status", ADVICE)
 def test_every_status_has_advice_that_fits(emulator: Emulator, status: int, mode: str) -> None:
-    error = failure(emulator, mode, failed(status, wire.error(status, "No")))
+    error = failure(emulator, mode, error_answer(status, wire.error(status, "No")))
     assert ADVICE[status] in str(error)
     assert "key is valid" not in str(error)
 
@@ -268,7 +268,7 @@ def test_every_status_has_advice_that_fits(emulator: Emulator, status: int, mode
 def test_a_404_of_somebody_else_leads_to_the_address(
     emulator: Emulator, body: Any, *, address: bool, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(404, body))
+    error = failure(emulator, mode, error_answer(404, body))
     assert ("Check base_url" in str(error)) is address
     assert (f"({emulator.base_url}/chat/completions)" in str(error)) is address
 
@@ -289,14 +289,14 @@ def test_a_404_of_somebody_else_leads_to_the_address(
 def test_the_slug_that_is_meant_is_named(
     emulator: Emulator, slug: str, meant: str, status: int, mode: str
 ) -> None:
-    canned = failed(status, wire.error(status, f"{slug} is not a valid model ID"))
+    canned = error_answer(status, wire.error(status, f"{slug} is not a valid model ID"))
     error = failure(emulator, mode, canned, model=slug)
     assert f"Did you mean {meant}?" in str(error)
 
 
 @pytest.mark.parametrize("slug", ["openai/o3-mini", "anthropic/claude-opus-4", "nobody/nothing"])
 def test_nothing_is_suggested_that_is_not_near(emulator: Emulator, slug: str) -> None:
-    canned = failed(404, wire.error(404, f"No endpoints found for {slug}."))
+    canned = error_answer(404, wire.error(404, f"No endpoints found for {slug}."))
     assert "Did you mean" not in str(failure(emulator, "invoke", canned, model=slug))
 
 
@@ -344,9 +344,9 @@ def test_ids_of_accounts_are_shown_nowhere(emulator: Emulator, secret: str, mode
     headers = {"openai-organization": secret, "X-Note": [secret]}
     payload = wire.error(429, quoted, raw=raw, headers=headers, userId=secret)
     for canned in (
-        failed(429, payload),
-        failed(429, {"detail": [{"msg": quoted, "org_id": secret}]}),
-        failed(429, quoted.encode()),
+        error_answer(429, payload),
+        error_answer(429, {"detail": [{"msg": quoted, "org_id": secret}]}),
+        error_answer(429, quoted.encode()),
         Canned(headers=JSON, pieces=wire.to_json(payload)),
         Canned(headers=JSON, pieces=quoted.encode()),
     ):
@@ -358,5 +358,7 @@ def test_ids_of_accounts_are_shown_nowhere(emulator: Emulator, secret: str, mode
     "words", ["user-provided", "org-specific", "user-friendly", "project-level", "user_id"]
 )
 def test_words_that_look_like_ids_stay(emulator: Emulator, words: str) -> None:
-    error = failure(emulator, "invoke", failed(400, wire.error(400, f"The {words} value is odd")))
+    error = failure(
+        emulator, "invoke", error_answer(400, wire.error(400, f"The {words} value is odd"))
+    )
     assert words in str(error)

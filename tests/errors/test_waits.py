@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,19 +14,16 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
 )
 from langchain_openrouter_o3._http.exchange import Sources
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.errors.scenes import NOW, STREAM, build, every_mode, failed, failure, hello
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.factories import NOW, STREAM, build_at_rest, error_answer, failure, hello
+from tests.helpers.modes import MODES, every_mode
 
 BACK_OFF = 0.5
 
 
 def limited(metadata: Any = None, words: str = "Rate limit exceeded", **headers: str) -> Canned:
-    return failed(429, wire.error(429, words, **(metadata or {})), **headers)
+    return error_answer(429, wire.error(429, words, **(metadata or {})), **headers)
 
 
 def reset(value: Any, **more: Any) -> dict[str, Any]:
@@ -74,8 +71,8 @@ LONG: dict[str, tuple[Canned, float]] = {
     "from a provider": (limited(raw("Please try again in 1m30s.")), 90),
     "Google's": (limited({"raw": json.dumps(GOOGLE)}), 90),
     "metadata": (limited({"retry_after_seconds": 90}), 90),
-    "milliseconds in a body": (failed(429, {"message": "No", "retryAfterMs": 90_000}), 90),
-    "a body's own": (failed(429, {"message": "No", "retry_after": 90}), 90),
+    "milliseconds in a body": (error_answer(429, {"message": "No", "retryAfterMs": 90_000}), 90),
+    "a body's own": (error_answer(429, {"message": "No", "retry_after": 90}), 90),
     "Retry-After": (limited(retry_after="90"), 90),
     "Retry-After as a date": (limited(retry_after=formatdate(NOW + 90, usegmt=True)), 90),
     "nothing in the header": (limited(words="Try again in 90 s", retry_after="0"), 90),
@@ -100,7 +97,7 @@ SHORT: dict[str, tuple[Canned, float]] = {
     "milliseconds": (limited(words="Please try again in 30ms."), 0.03),
     "part of a second": (limited(words="retry in 0.03 s"), 0.03),
     "Retry-After": (limited(retry_after="0.03"), 0.03),
-    "not a limit": (failed(503, wire.error(503, "Busy, try again in 30ms")), 0.03),
+    "not a limit": (error_answer(503, wire.error(503, "Busy, try again in 30ms")), 0.03),
     "a 200": (Canned(pieces=wire.to_json(wire.error(429, "Try again in 30ms"))), 0.03),
     "an event": (
         Canned(headers=STREAM, pieces=wire.sse(wire.error(429, "Try again in 30ms"), done=False)),
@@ -114,7 +111,7 @@ SHORT: dict[str, tuple[Canned, float]] = {
     "a quoted reset that is past": (limited(reset(str(int((NOW - 9) * 1000)))), BACK_OFF),
     "nonsense": (limited(x_ratelimit_reset="soon", retry_after="later"), BACK_OFF),
     "a reset beside no limit": (
-        failed(503, wire.error(503, "Busy"), x_ratelimit_reset=str(int((NOW + 90) * 1000))),
+        error_answer(503, wire.error(503, "Busy"), x_ratelimit_reset=str(int((NOW + 90) * 1000))),
         BACK_OFF,
     ),
     "other numbers": (limited(words="20 requests per 60 seconds; 300 s of CPU"), BACK_OFF),
@@ -129,7 +126,7 @@ def test_a_limit_is_waited_for_and_never_repeated_without_a_pause(
 ) -> None:
     canned, seconds = SHORT[where]
     emulator.play(canned, hello())
-    with build(emulator, max_retries=1) as model:
+    with build_at_rest(emulator, max_retries=1) as model:
         answer = MODES[mode](model)
     told = {name: answer.response_metadata[name] for name in ("attempts", "seconds_waited")}
     assert told == {"attempts": 2, "seconds_waited": pytest.approx(seconds, abs=0.002)}
@@ -138,7 +135,7 @@ def test_a_limit_is_waited_for_and_never_repeated_without_a_pause(
 @pytest.mark.parametrize("mode", MODES)
 def test_jitter_makes_a_named_wait_longer_only(emulator: Emulator, mode: str) -> None:
     emulator.play(limited(retry_after="0.1"), hello())
-    with build(emulator, max_retries=1) as model:
+    with build_at_rest(emulator, max_retries=1) as model:
         model._sources = Sources(jitter=lambda: 0.999)
         waited = MODES[mode](model).response_metadata["seconds_waited"]
     assert 0.1 < waited <= 0.125
@@ -146,9 +143,9 @@ def test_jitter_makes_a_named_wait_longer_only(emulator: Emulator, mode: str) ->
 
 @every_mode
 def test_attempts_and_waits_are_told_in_answers_and_errors(emulator: Emulator, mode: str) -> None:
-    busy = failed(503, wire.error(503, "Busy"), retry_after_ms="10")
+    busy = error_answer(503, wire.error(503, "Busy"), retry_after_ms="10")
     emulator.play(hello())
-    with build(emulator, max_retries=2) as model:
+    with build_at_rest(emulator, max_retries=2) as model:
         first = MODES[mode](model)
         assert not {"attempts", "seconds_waited"} & first.response_metadata.keys()
         emulator.play(busy, busy, hello())
@@ -160,7 +157,7 @@ def test_attempts_and_waits_are_told_in_answers_and_errors(emulator: Emulator, m
             MODES[mode](model)
     assert caught.value.attempts == 3
     assert caught.value.seconds_waited == pytest.approx(0.02)
-    error = failure(emulator, mode, failed(400, wire.error(400, "No")), max_retries=2)
+    error = failure(emulator, mode, error_answer(400, wire.error(400, "No")), max_retries=2)
     assert (error.attempts, error.seconds_waited) == (1, 0.0)
 
 
@@ -168,7 +165,7 @@ def test_attempts_and_waits_are_told_in_answers_and_errors(emulator: Emulator, m
 def test_a_wait_that_no_time_is_left_for_keeps_the_count(emulator: Emulator, mode: str) -> None:
     emulator.play(limited(retry_after_ms="10"), limited(retry_after="50"))
     with (
-        build(emulator, max_retries=3, total_timeout=30) as model,
+        build_at_rest(emulator, max_retries=3, total_timeout=30) as model,
         pytest.raises(OpenRouterTotalTimeoutError) as caught,
     ):
         MODES[mode](model)
@@ -182,7 +179,10 @@ def test_an_answer_that_breaks_after_a_repetition_tells_of_it(
 ) -> None:
     body = wire.sse(wire.chunk("Half"), wire.error(502, "Down"), done=False)
     emulator.play(limited(retry_after_ms="10"), Canned(headers=STREAM, pieces=body))
-    with build(emulator, max_retries=1) as model, pytest.raises(OpenRouterAPIError) as caught:
+    with (
+        build_at_rest(emulator, max_retries=1) as model,
+        pytest.raises(OpenRouterAPIError) as caught,
+    ):
         MODES[mode](model)
     assert caught.value.attempts == 2
     assert caught.value.partial is not None
@@ -193,7 +193,7 @@ def test_an_answer_that_breaks_after_a_repetition_tells_of_it(
 def test_names_of_the_server_do_not_take_their_place(emulator: Emulator, mode: str) -> None:
     body = {**wire.body("Hello"), "attempts": [{"provider": "OpenAI"}], "seconds_waited": "long"}
     emulator.play(Canned(pieces=wire.to_json(body)))
-    with build(emulator) as model:
+    with build_at_rest(emulator) as model:
         metadata = MODES[mode](model).response_metadata
     assert metadata["openrouter_attempts"] == [{"provider": "OpenAI"}]
     assert metadata["openrouter_seconds_waited"] == "long"

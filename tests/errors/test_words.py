@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,12 +15,10 @@ from langchain_openrouter_o3 import (
     OpenRouterNotFoundError,
     OpenRouterRateLimitError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.errors.scenes import HTML, STREAM, every_mode, failed, failure
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.factories import HTML, STREAM, error_answer, failure
+from tests.helpers.modes import every_mode
 
 WORDS = "The flock is too large"
 
@@ -71,7 +69,7 @@ SHAPES: dict[str, Any] = {
 def test_the_words_of_every_shape_are_in_the_text_and_the_status_decides(
     emulator: Emulator, shape: str, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(400, SHAPES[shape]))
+    error = failure(emulator, mode, error_answer(400, SHAPES[shape]))
     assert WORDS in str(error)
     assert str(error).count(WORDS) == 1
     assert type(error) is OpenRouterInvalidRequestError
@@ -86,7 +84,7 @@ def test_the_status_decides_whatever_the_shape(emulator: Emulator, shape: str, s
         429: OpenRouterRateLimitError,
         503: OpenRouterAPIError,
     }
-    error = failure(emulator, "invoke", failed(status, SHAPES[shape]))
+    error = failure(emulator, "invoke", error_answer(status, SHAPES[shape]))
     assert WORDS in str(error)
     assert (type(error), error.status_code) == (kinds[status], status)
 
@@ -97,7 +95,7 @@ OBJECTS = [name for name, body in SHAPES.items() if isinstance(body, dict)]
 @every_mode
 @pytest.mark.parametrize("shape", OBJECTS)
 def test_a_200_without_choices_carries_its_words(emulator: Emulator, shape: str, mode: str) -> None:
-    error = failure(emulator, mode, failed(200, SHAPES[shape]))
+    error = failure(emulator, mode, error_answer(200, SHAPES[shape]))
     assert WORDS in str(error)
     assert not isinstance(error, OpenRouterMalformedResponseError)
 
@@ -131,7 +129,7 @@ def test_a_200_without_choices_carries_its_words(emulator: Emulator, shape: str,
 def test_a_200_without_choices_is_what_its_words_and_codes_mean(
     emulator: Emulator, body: Any, kind: type, status: int | None, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(200, body))
+    error = failure(emulator, mode, error_answer(200, body))
     assert (type(error), error.status_code) == (kind, status)
 
 
@@ -210,7 +208,7 @@ def test_an_error_event_without_data_is_an_error_all_the_same(
 def test_words_that_are_no_error_end_no_stream(
     emulator: Emulator, model: Any, event: bytes, mode: str
 ) -> None:
-    from tests.replay.players import MODES
+    from tests.helpers.modes import MODES
 
     body = event + wire.sse(wire.chunk("Hello"), *wire.ending())
     emulator.play(Canned(headers=STREAM, pieces=b": hello\n\n" + body))
@@ -222,25 +220,25 @@ def test_words_that_are_no_error_end_no_stream(
 def test_without_a_message_the_body_is_the_message(
     emulator: Emulator, status: int, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(status, {"odd": {"number": 7}, "user_id": "abc"}))
+    error = failure(emulator, mode, error_answer(status, {"odd": {"number": 7}, "user_id": "abc"}))
     assert '{"odd": {"number": 7}}' in str(error)
     assert "abc" not in str(error)
 
 
 @every_mode
 def test_a_200_without_choices_and_without_words_is_shown(emulator: Emulator, mode: str) -> None:
-    error = failure(emulator, mode, failed(200, {"odd": {"number": 7}, "user_id": "abc"}))
+    error = failure(emulator, mode, error_answer(200, {"odd": {"number": 7}, "user_id": "abc"}))
     assert type(error) is OpenRouterMalformedResponseError
     assert '{"odd": {"number": 7}}' in str(error)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"null", b"[]", b'""'])
 def test_an_empty_body_says_that_there_is_no_message(emulator: Emulator, body: bytes) -> None:
-    assert "without a message" in str(failure(emulator, "invoke", failed(400, body)))
+    assert "without a message" in str(failure(emulator, "invoke", error_answer(400, body)))
 
 
 def test_a_long_body_is_clipped(emulator: Emulator) -> None:
-    error = failure(emulator, "invoke", failed(400, {"odd": "x" * 50_000}))
+    error = failure(emulator, "invoke", error_answer(400, {"odd": "x" * 50_000}))
     assert len(str(error)) < 1_500
     assert "characters)" in str(error)
 
@@ -250,7 +248,7 @@ def test_a_long_body_is_clipped(emulator: Emulator) -> None:
 def test_a_code_that_is_no_http_status_is_never_called_one(
     emulator: Emulator, code: Any, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(200, {"error": {"message": "Odd", "code": code}}))
+    error = failure(emulator, mode, error_answer(200, {"error": {"message": "Odd", "code": code}}))
     assert "HTTP" not in str(error)
     assert f"code {code}" in str(error)
     assert (error.code, error.status_code) == (code, None)
@@ -319,12 +317,14 @@ def test_a_page_without_end_is_left(emulator: Emulator) -> None:
 def test_a_page_that_a_provider_sent_is_shown_by_its_title(
     emulator: Emulator, quoted: Any, mode: str
 ) -> None:
-    error = failure(emulator, mode, failed(502, {"error": quoted}))
+    error = failure(emulator, mode, error_answer(502, {"error": quoted}))
     assert '"404 \N{EN DASH} Not Found"' in str(error)
     assert "<" not in str(error) + json.dumps(error.body)
     assert "base_url" not in str(error)  # it is not the caller's mistake
 
 
 def test_words_in_angle_brackets_are_words(emulator: Emulator) -> None:
-    error = failure(emulator, "invoke", failed(400, {"error": {"message": "<model> is odd, a<b"}}))
+    error = failure(
+        emulator, "invoke", error_answer(400, {"error": {"message": "<model> is odd, a<b"}})
+    )
     assert "<model> is odd, a<b" in str(error)

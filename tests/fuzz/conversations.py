@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from langchain_core.messages import (
     AIMessage,
@@ -14,10 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.fuzz.source import ByteSource
+from tests.fuzz.source import ByteSource
 
 _TEXTS = ("Hello", "", "json", "é😀\u2028", "\ud83d", "a\nb")
 _IDS = ("call_1", "call_2", "", "x" * 70, "a b", None)

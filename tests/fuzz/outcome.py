@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from langchain_core.messages import (
     AIMessage,
@@ -23,7 +24,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from tests.scripted import (
+from tests.helpers.scripted import (
     AsyncScriptedPerformer,
     Response,
     add_up,
@@ -31,10 +32,7 @@ from tests.scripted import (
     read_chunks,
     read_message,
 )
-from tests.wire import split
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+from tests.helpers.wire import split
 
 T = TypeVar("T")
 Outcome = AIMessage | OpenRouterError

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from tests import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.fuzz.source import ByteSource
+from tests.fuzz.source import ByteSource
+from tests.helpers import wire
 
 _TEXTS = ("", "Hello", " world", "a", "b", "ab", "EN", "END", "\n", "\n\n", "é😀", "\u2028")
 _ARGUMENTS = (

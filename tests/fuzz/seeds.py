@@ -5,12 +5,10 @@ The targets that build their data from single decisions need none: they start fr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
-from tests import wire
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers import wire
 
 _NO_CUTS = b"\x00"
 _TWO_CUTS = b"\x02\x00\x1f\x01\x03"

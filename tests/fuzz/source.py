@@ -7,12 +7,10 @@ construction ends. Not atheris's own provider: the tests read the same inputs wi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from tests.wire import split
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from tests.helpers.wire import split
 
 T = TypeVar("T")
 

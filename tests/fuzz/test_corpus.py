@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.__main__ import CORPUS, NAMES, REGRESSIONS
 from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 INPUTS = sorted(CORPUS.glob("*/*"))
 MENDED = sorted(REGRESSIONS.glob("*/*"))
@@ -43,13 +40,7 @@ def test_every_seed_keeps_the_promises(name: str) -> None:
 
 
 @every_target
-@settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=80,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@settings(derandomize=True, database=None)
 @given(data=st.binary(max_size=200))
 def test_any_bytes_keep_the_promises(name: str, data: bytes) -> None:
     TARGETS[name](data)

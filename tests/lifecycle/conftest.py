@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.lifecycle.scripts import Scripts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.processes import Scripts
 
 
 @pytest.fixture

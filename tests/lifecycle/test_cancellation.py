@@ -1,4 +1,4 @@
-"""A call may be cancelled at any of its awaits, and nothing is left behind."""
+"""Calls that are cancelled or ended by a signal leave nothing behind."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import asyncio
 import contextlib
 import itertools
 import sys
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
-from tests.lifecycle.scenes import LOOPS, build, refused, run_on, settle
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.connections import LOOPS, PATIENCE, needs_signals, run_on, settle
+from tests.helpers.factories import JSON, build_once, endless, refused
+from tests.helpers.processes import Scripts
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+pytestmark = [pytest.mark.usefixtures("silence"), needs_signals]
 
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
-pytestmark = pytest.mark.usefixtures("silence")
 
 every_loop = pytest.mark.parametrize("loop", LOOPS)
 every_call = pytest.mark.parametrize("call", ["ainvoke", "astream"])
@@ -121,7 +121,7 @@ def test_a_call_cancelled_at_any_await_leaves_no_busy_connection(
     late: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     async def cancelled_at(moment: int) -> bool:
-        model = build(server, max_retries=1)
+        model = build_once(server, max_retries=1)
         if state == "warm":
             await model.ainvoke("Hi")
         if state == "retry":
@@ -141,7 +141,7 @@ def test_a_call_cancelled_at_any_await_leaves_no_busy_connection(
 @at_both_ends
 def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: bool) -> None:  # noqa: FBT001
     async def cancelled_at(moment: int) -> bool:
-        model = build(server)
+        model = build_once(server)
         await asyncio.gather(*(ask(model, "ainvoke", number) for number in range(3)))
         ended = await Cancellation(moment, late=late).run(model.aclose())
         await settle(server, model)
@@ -155,7 +155,7 @@ def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: b
 @every_loop
 def test_cancelled_neighbours_do_not_disturb_a_call(server: Emulator, loop: str) -> None:
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         for number in range(10):
             tasks = [
                 asyncio.create_task(ask(model, call, 100 * number + place))
@@ -173,9 +173,91 @@ def test_cancelled_neighbours_do_not_disturb_a_call(server: Emulator, loop: str)
 
 
 async def test_a_call_that_runs_into_wait_for_leaves_no_busy_connection(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
     for number in range(20):
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(ask(model, "astream", number), timeout=number / 1000)
     await settle(server, model)
     await model.aclose()
+
+
+BODY = wire.to_json(wire.body("Somebody else's answer"))
+SLOW = {
+    "before the headers": Canned(pieces=BODY, delay=60),
+    "inside the padding": Canned(headers=JSON, pieces=[wire.PADDING, BODY], pause=60),
+    "inside the body": Canned(headers=JSON, pieces=[BODY[:40], BODY[40:]], pause=60),
+    # Not 429 or 503: those that follow would wait for the named time, too.
+    "between two attempts": Canned(500, {**JSON, "retry-after": "30"}, b"{}"),
+}
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGALRM"])
+@pytest.mark.parametrize("moment", SLOW)
+def test_a_signal_ends_a_call_and_its_connection(
+    server: Emulator, scripts: Scripts, moment: str, signal: str
+) -> None:
+    script = """
+    class Alarm(BaseException):
+        pass
+
+    def ring(*_):
+        raise KeyboardInterrupt if sys.argv[2] == "SIGINT" else Alarm
+
+    number = getattr(signal, sys.argv[2])
+    signal.signal(number, ring)
+    model = ChatOpenRouterO3(base_url=sys.argv[1], max_retries=1)
+    main = threading.main_thread().ident
+
+    def interrupt():
+        # As soon as the call has waited for the same bytes, or slept, for a while.
+        since = seen = None
+        while seen is None or time.monotonic() - since < 0.2:
+            frame = sys._current_frames()[main]
+            waits = frame.f_code.co_name in ("read", "perform")
+            now = (id(frame), frame.f_lasti) if waits else None
+            if now is None or now != seen:
+                since, seen = time.monotonic(), now
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    try:
+        model.invoke("Hi")
+    except (KeyboardInterrupt, Alarm):
+        pass
+    else:
+        raise AssertionError("not interrupted")
+    signal.signal(number, signal.SIG_IGN)
+    for each in range(5):
+        ask(each)
+    """
+    server.play(SLOW[moment])
+    scripts.run(script, server, signal)
+    if moment == "between two attempts":
+        assert len(server.requests) == 6
+    else:
+        assert server.requests[0].wait_disconnected(PATIENCE)
+
+
+def test_signals_in_streams_leave_no_connection_behind(server: Emulator, scripts: Scripts) -> None:
+    script = """
+    class Alarm(Exception):
+        pass
+
+    def ring(*_):
+        raise Alarm
+
+    signal.signal(signal.SIGALRM, ring)
+    for number in range(4):
+        try:
+            for place, _ in enumerate(model.stream("Hi")):
+                if place == number:
+                    signal.setitimer(signal.ITIMER_REAL, 0.02)
+        except Alarm:
+            continue
+        raise AssertionError("not interrupted")
+    ask(1)
+    """
+    server.play(*[endless()] * 4)
+    scripts.run(script, server)
+    assert all(request.wait_disconnected(PATIENCE) for request in server.requests[:4])

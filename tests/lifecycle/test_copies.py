@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import copy
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import ConfigurableField
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.lifecycle.scenes import build, wait_for_connections
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
-
+from tests.helpers.connections import wait_for_connections
+from tests.helpers.factories import build_once
 
 COPIES: dict[str, Callable[[Any], Any]] = {
     "copy": copy.copy,
@@ -39,7 +36,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every_copy
 def test_a_copy_outlives_its_closed_original(server: Emulator, way: str) -> None:
-    model = build(server)
+    model = build_once(server)
     model.invoke("Hi")
     copied = COPIES[way](model)
     copied.invoke("Hi")
@@ -53,7 +50,7 @@ def test_a_copy_outlives_its_closed_original(server: Emulator, way: str) -> None
 @every_copy
 def test_an_original_outlives_its_closed_copy(server: Emulator, way: str) -> None:
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         await model.ainvoke("Hi")
         async with COPIES[way](model) as copied:
             await copied.ainvoke("Hi")
@@ -69,7 +66,7 @@ def test_an_original_outlives_its_closed_copy(server: Emulator, way: str) -> Non
 def test_a_copy_made_while_its_original_streams_disturbs_nothing(
     server: Emulator, way: str
 ) -> None:
-    model = build(server)
+    model = build_once(server)
     stream = model.stream("repeat 30 words")
     heard = str(next(stream).text)
     copied = COPIES[way](model)
@@ -104,7 +101,7 @@ WRAPPERS: dict[str, Callable[[ChatOpenRouterO3], Any]] = {
 def test_what_holds_a_model_can_be_copied_and_used(
     server: Emulator, wrapper: str, way: str
 ) -> None:
-    model = build(server)
+    model = build_once(server)
     original = WRAPPERS[wrapper](model)
     original.invoke({"question": "1+1000"})
     copied = COPIES[way](original)
@@ -117,7 +114,7 @@ def test_what_holds_a_model_can_be_copied_and_used(
 
 def test_an_agent_whose_model_was_copied_deeply_still_works(server: Emulator) -> None:
     agents = pytest.importorskip("langchain.agents")
-    model = build(server)
+    model = build_once(server)
     model.invoke("Hi")
     copied = copy.deepcopy({"model": model})["model"]
     model.close()

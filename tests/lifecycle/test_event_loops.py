@@ -6,16 +6,13 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.lifecycle.scenes import (
+from tests.helpers.connections import (
     LOOPS,
     PATIENCE,
-    build,
-    endless,
     needs_signals,
     run_on,
     settle,
@@ -23,9 +20,8 @@ from tests.lifecycle.scenes import (
     uvloop,
     wait_for_connections,
 )
-
-if TYPE_CHECKING:
-    from tests.lifecycle.scripts import Scripts
+from tests.helpers.factories import build_once, endless
+from tests.helpers.processes import Scripts
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -34,7 +30,7 @@ every_loop = pytest.mark.parametrize("loop", LOOPS)
 
 @every_loop
 def test_fifty_loops_in_turn_leave_no_connection(server: Emulator, loop: str) -> None:
-    model = build(server)
+    model = build_once(server)
 
     async def ask(number: int) -> str:
         text = "".join([chunk.text async for chunk in model.astream("repeat 3 words")])
@@ -50,7 +46,7 @@ def test_fifty_loops_in_turn_leave_no_connection(server: Emulator, loop: str) ->
 def test_sixteen_loops_at_once_mix_nothing_up(server: Emulator, loop: str) -> None:
     if loop == "uvloop":
         uvloop()  # here, because a skip cannot leave a thread
-    model = build(server)
+    model = build_once(server)
 
     async def ask(number: int) -> str:
         prompts = [f"What is {number}+{1000 * place}?" for place in range(1, 5)]
@@ -65,7 +61,7 @@ def test_sixteen_loops_at_once_mix_nothing_up(server: Emulator, loop: str) -> No
 
 
 def test_a_loop_in_a_thread_inside_a_loop_has_its_own_connections(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
 
     async def ask(depth: int) -> str:
         stream = model.astream("repeat 20 words")
@@ -82,7 +78,7 @@ def test_a_loop_in_a_thread_inside_a_loop_has_its_own_connections(server: Emulat
 
 
 def test_a_loop_stopped_in_the_middle_of_a_stream_can_go_on(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
     loop = asyncio.new_event_loop()
     heard: list[str] = []
 
@@ -107,7 +103,7 @@ def test_a_loop_stopped_in_the_middle_of_a_stream_can_go_on(server: Emulator) ->
 @every_loop
 def test_a_loop_stopped_for_good_hangs_up(server: Emulator, loop: str) -> None:
     server.play(endless())
-    model = build(server)
+    model = build_once(server)
 
     async def listen() -> None:
         async with aclosing(model.astream("Hi")) as stream:  # type: ignore[type-var]
@@ -153,7 +149,7 @@ def test_an_interrupted_loop_hangs_up(server: Emulator, scripts: Scripts, call: 
 
 def test_system_exit_in_the_middle_of_a_call_hangs_up(server: Emulator) -> None:
     server.play(endless())
-    model = build(server)
+    model = build_once(server)
 
     async def main() -> None:
         def leave() -> None:
@@ -171,7 +167,7 @@ def test_system_exit_in_the_middle_of_a_call_hangs_up(server: Emulator) -> None:
 
 @every_loop
 def test_a_model_serves_threads_and_loops_at_the_same_time(server: Emulator, loop: str) -> None:
-    model = build(server)
+    model = build_once(server)
     texts: dict[int, str] = {}
 
     def talk(number: int) -> None:

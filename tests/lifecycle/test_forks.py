@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.lifecycle.scripts import Scripts
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.processes import Scripts
 
 
 def test_threads_that_fork_while_others_talk_mix_nothing_up(

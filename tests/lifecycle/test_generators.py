@@ -5,27 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.lifecycle.scenes import (
-    PATIENCE,
-    build,
-    endless,
-    settle,
-    story,
-    wait_for_connections,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.lifecycle.scripts import Scripts
+from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.helpers import wire
+from tests.helpers.connections import PATIENCE, settle, story, wait_for_connections
+from tests.helpers.factories import build_once, endless
+from tests.helpers.processes import Scripts
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -81,7 +71,7 @@ WAYS_OUT: dict[str, Callable[[list[Any]], None]] = {
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_a_stream_hangs_up_when_it_is(server: Emulator, way: str, heard: int) -> None:
     server.play(endless())
-    model = build(server)
+    model = build_once(server)
     kept = [model.stream("Hi")]
     for _ in range(heard):
         next(kept[0])
@@ -140,7 +130,7 @@ def test_threads_that_share_a_stream_are_told_so_and_lose_nothing(server: Emulat
     last = wire.sse(*wire.ending())
     header = {"content-type": "text/event-stream"}
     server.play(Canned(headers=header, pieces=[*words, last], pause=0.3))
-    stream: Any = build(server).stream("Hi")
+    stream: Any = build_once(server).stream("Hi")
     heard = [next(stream).text]
     listener = threading.Thread(target=lambda: heard.append(next(stream).text))
     listener.start()
@@ -154,7 +144,7 @@ def test_threads_that_share_a_stream_are_told_so_and_lose_nothing(server: Emulat
 
 
 def test_a_stream_may_go_from_thread_to_thread(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
     stream = model.stream("repeat 40 words")
 
     def hear(_: int) -> str:
@@ -213,7 +203,7 @@ every_async_way = pytest.mark.parametrize(
 def test_an_async_stream_hangs_up_by(server: Emulator, way: Any, heard: int) -> None:
     async def main() -> None:
         server.play(endless())
-        model = build(server)
+        model = build_once(server)
         kept = [model.astream("Hi")]
         for _ in range(heard):
             await anext(kept[0])
@@ -233,7 +223,7 @@ def test_async_streams_end_with_their_loop_after(server: Emulator, way: Any) -> 
     kept: list[Any] = []
 
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         for _ in range(6):
             kept.append(model.astream("Hi"))
             await anext(kept[-1])
@@ -246,7 +236,7 @@ def test_async_streams_end_with_their_loop_after(server: Emulator, way: Any) -> 
 
 
 async def test_tasks_that_share_a_stream_are_told_so_and_lose_nothing(server: Emulator) -> None:
-    stream: Any = build(server).astream("repeat 20 words")
+    stream: Any = build_once(server).astream("repeat 20 words")
     heard = (await anext(stream)).text
 
     async def hear() -> str:
@@ -262,7 +252,7 @@ async def test_tasks_that_share_a_stream_are_told_so_and_lose_nothing(server: Em
 
 
 def test_many_abandoned_streams_leave_no_connection(server: Emulator) -> None:
-    model = build(server)
+    model = build_once(server)
     for _ in range(50):
         next(model.stream("repeat 50 words"))
     gc.collect()

@@ -11,31 +11,25 @@ import sys
 import textwrap
 import threading
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import (
-    ChatOpenRouterO3,
-    OpenRouterInputError,
-    OpenRouterNotFoundError,
-)
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterNotFoundError
 from langchain_openrouter_o3._http import pool_manager, transport
 from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.steps import Receive, Request, Send
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers import wire
+from tests.helpers.modes import MODES
 
 TIMEOUT = httpx.Timeout(5).as_dict()
 NO_HEADERS = RequestHeaders({})
@@ -279,7 +273,7 @@ async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> 
     assert (await model.ainvoke("Hello")).text
 
 
-def test_ones_own_clients_are_used_and_left_open(server: Emulator) -> None:
+def test_http_client_and_http_async_client_are_used_and_left_open(server: Emulator) -> None:
     headers = {"x-from": "my-client"}
     with httpx.Client(headers=headers) as client:
         model = build(server, http_client=client)
@@ -300,9 +294,7 @@ def test_ones_own_clients_are_used_and_left_open(server: Emulator) -> None:
     assert server.requests[-1].headers["x-from"] == "my-client"
 
 
-def test_ones_own_client_with_a_broken_header_is_named_without_its_value(
-    server: Emulator,
-) -> None:
+def test_ones_own_client_with_a_broken_header_is_named_without_its_value(server: Emulator) -> None:
     with (
         httpx.Client(headers={"x-secret": "s3cret\n"}) as client,
         pytest.raises(OpenRouterInputError, match="header") as caught,

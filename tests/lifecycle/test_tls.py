@@ -1,33 +1,29 @@
-"""TLS: the same calls, limits and failures over an encrypted connection."""
+"""TLS and large requests in the life of a connection."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator
+from typing import Any
 
 import httpx
 import pytest
+from langchain_core.messages import HumanMessage
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterIdleTimeoutError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.emulator.certificate import untrusted_context
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
+from tests.helpers import wire
+from tests.helpers.connections import run_on
+from tests.helpers.factories import build_once
+from tests.helpers.modes import MODES, every_mode, streamed_modes
 
 
 def pump(source: socket.socket, target: socket.socket) -> None:
@@ -112,3 +108,46 @@ def test_a_server_that_never_greets_is_a_time_out(mode: str) -> None:
         base_url = f"https://127.0.0.1:{silent.getsockname()[1]}/api/v1"
         with pytest.raises(OpenRouterTimeoutError, match="connect"):
             MODES[mode](build(base_url, timeout=httpx.Timeout(5, connect=0.2)))
+
+
+PADDING = "0123456789 äöü " * 300_000  # about 5 MB
+
+
+@pytest.fixture
+def model(server: Emulator) -> ChatOpenRouterO3:
+    return build_once(server, trace={"padding": PADDING})
+
+
+def check(server: Emulator) -> None:
+    body = server.requests[-1].body
+    assert body is not None
+    assert body["trace"] == {"padding": PADDING}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_as_plain_text(server: Emulator, model: ChatOpenRouterO3, mode: str) -> None:
+    MODES[mode](model)
+    check(server)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.usefixtures("trusting")
+def test_over_tls(server: Emulator, model: ChatOpenRouterO3, mode: str) -> None:
+    with encrypted(server) as (base_url, _):
+        with model.model_copy(update={"base_url": base_url}) as over_tls:
+            MODES[mode](over_tls)
+        check(server)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_on_any_loop(server: Emulator, model: ChatOpenRouterO3, loop: str) -> None:
+    run_on(loop, model.ainvoke("Hello"))
+    check(server)
+
+
+def test_under_trio(server: Emulator, model: ChatOpenRouterO3) -> None:
+    async def main() -> None:
+        await model._agenerate([HumanMessage("Hello")])
+
+    pytest.importorskip("trio").run(main)
+    check(server)

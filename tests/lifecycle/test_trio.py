@@ -7,29 +7,18 @@ callback manager's `shielded`, which calls `asyncio.create_task`, before any hoo
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
+from langchain_core.outputs import ChatGenerationChunk
 
-from tests.lifecycle.scenes import (
-    PATIENCE,
-    build,
-    endless,
-    open_connections,
-    refused,
-    story,
-    wait_for_connections,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from langchain_core.outputs import ChatGenerationChunk
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.connections import PATIENCE, open_connections, story, wait_for_connections
+from tests.helpers.factories import build_once, endless, refused
 
 trio: Any = pytest.importorskip("trio")
 
@@ -52,7 +41,7 @@ every_hook = pytest.mark.parametrize("hook", [invoke, stream])
 
 @every_hook
 def test_a_hook_answers_under_trio(server: Emulator, hook: Any) -> None:
-    model = build(server)
+    model = build_once(server)
 
     async def main() -> None:
         for number in range(5):
@@ -64,7 +53,7 @@ def test_a_hook_answers_under_trio(server: Emulator, hook: Any) -> None:
 
 @every_hook
 def test_pools_end_with_their_trio_run(server: Emulator, hook: Any) -> None:
-    model = build(server)
+    model = build_once(server)
     for _ in range(5):
         assert trio.run(hook, model, "repeat 3 words") == story(3)
         wait_for_connections(server, 0)
@@ -73,7 +62,7 @@ def test_pools_end_with_their_trio_run(server: Emulator, hook: Any) -> None:
 @every_hook
 def test_a_trio_run_uses_its_connection_again(server: Emulator, hook: Any) -> None:
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         for _ in range(5):
             await hook(model, "Hi")
         assert open_connections(server) == 1
@@ -88,13 +77,13 @@ def test_a_trio_run_uses_its_connection_again(server: Emulator, hook: Any) -> No
 @every_hook
 def test_a_retry_waits_under_trio(server: Emulator, hook: Any) -> None:
     server.play(refused(), refused())
-    assert trio.run(hook, build(server, max_retries=2), "repeat 3 words") == story(3)
+    assert trio.run(hook, build_once(server, max_retries=2), "repeat 3 words") == story(3)
     assert len(server.requests) == 3
 
 
 @every_hook
 def test_tasks_of_trio_mix_nothing_up(server: Emulator, hook: Any) -> None:
-    model = build(server)
+    model = build_once(server)
     texts: dict[int, str] = {}
 
     async def ask(number: int) -> None:
@@ -115,7 +104,7 @@ def test_a_stream_closed_early_under_trio_hangs_up(server: Emulator) -> None:
     server.play(endless())
 
     async def main() -> None:
-        model = build(server)
+        model = build_once(server)
         async with aclosing(listen(model, "Hi")) as chunks:  # type: ignore[type-var]
             async for _ in chunks:
                 break
@@ -131,7 +120,7 @@ def test_a_stream_abandoned_under_trio_hangs_up_at_the_end(server: Emulator) -> 
     kept: list[Any] = []
 
     async def main() -> None:
-        kept.append(listen(build(server), "Hi"))
+        kept.append(listen(build_once(server), "Hi"))
         await anext(kept[0])
 
     trio.run(main)
@@ -162,7 +151,7 @@ def test_a_hook_cancelled_at_any_step_leaves_no_busy_connection(
     retry: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     async def cancelled_at(moment: int) -> bool:
-        model = build(server, max_retries=1)
+        model = build_once(server, max_retries=1)
         if retry:
             server.play(refused())
         with trio.CancelScope() as scope:
@@ -187,7 +176,7 @@ def test_a_hook_cancelled_at_any_step_leaves_no_busy_connection(
 def test_trio_and_asyncio_may_take_turns(server: Emulator, hook: Any) -> None:
     import asyncio
 
-    model = build(server)
+    model = build_once(server)
     for number in range(3):
         assert str(number + 1000) in trio.run(hook, model, f"What is {number}+1000?")
         assert str(number + 2000) in asyncio.run(hook(model, f"What is {number}+2000?"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.test_standard_integration import StandardIntegration
+from tests.contract.test_standard import StandardIntegration
 
 pytestmark = [
     pytest.mark.live,

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.chunk_joiner import MAX_HEAD, ChunkJoiner
 from tests.fuzz.targets.chunks import Reading, compare
-from tests.wire import split
+from tests.helpers.wire import split
 
-EXAMPLES = int(os.environ.get("JOINER_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("JOINER_EXAMPLES", "100"))
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\n\r\n"

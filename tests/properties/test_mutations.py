@@ -5,21 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
 
 from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
-from tests import wire
-from tests.scripted import add_up, read_chunks, read_message
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.helpers import wire
+from tests.helpers.scripted import add_up, read_chunks, read_message
 
 STREAM: list[wire.Json] = [
     wire.chunk(reasoning="Think", reasoning_details=[wire.summary("Think")]),
@@ -152,13 +150,11 @@ def check_return(message: AIMessage) -> None:
     assert sent[1]["role"] == "assistant"
 
 
-@settings(max_examples=100)
 @given(payloads=bent(STREAM))
 def test_a_bent_stream_is_a_message_or_our_error(payloads: Any) -> None:
     check_outcome(stream_of(payloads))
 
 
-@settings(max_examples=100)
 @given(body=bent(BODY))
 def test_a_bent_body_is_a_message_or_our_error(body: Any) -> None:
     check_outcome(encode(body))
@@ -174,7 +170,6 @@ def test_an_error_within_a_bent_body_is_our_error(error: Any, inner: Any) -> Non
     check_outcome(encode({**error, **inner}))
 
 
-@settings(max_examples=100)
 @given(payload=bent(ERROR) | ANY_JSON, status=st.sampled_from([None, 200, 400, 403, 429, 502]))
 def test_any_error_payload_builds_an_error(payload: Any, status: int | None) -> None:
     check_error(error_from_payload(payload, status=status, headers={"X-Generation-Id": "gen-1"}))
@@ -192,7 +187,6 @@ def optional_fields() -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("change", [None, DELETE], ids=["null", "deleted"])
 def test_losing_any_one_optional_field_keeps_the_text(path: tuple[Any, ...], change: Any) -> None:
     data = stream_of(bend(STREAM, path, change))
-
     assert read_message(data).text == "Hello world"
     assert add_up(read_chunks(data)).text == "Hello world"
 

@@ -13,11 +13,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_openrouter_o3._wire.output_schema import build_output_schema
 from langchain_openrouter_o3.structured_output import build_parser
 
-SCHEMA = {
-    "title": "found",
-    "type": "object",
-    "properties": {"another": {"type": "array"}},
-}
+SCHEMA = {"title": "found", "type": "object", "properties": {"another": {"type": "array"}}}
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 scalars = st.none() | st.booleans() | st.integers() | texts

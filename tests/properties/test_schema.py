@@ -6,11 +6,11 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.schemas import drop_absent, mend, strict_schema
+from tests.helpers.schemas import drop_absent, mend, strict_schema
 
 Schema = dict[str, Any]
 NAMES = st.sampled_from(["a", "b", "c", "default", "oneOf", "type", "$ref"])
@@ -86,12 +86,10 @@ def attempt(schema: Schema) -> Schema | None:
         return None
 
 
-@settings(max_examples=120)
 @given(schema=ROOTS)
 def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
     before = copy.deepcopy(schema)
     strict = attempt(schema)
-
     assert schema == before
     for node in nodes(strict):
         assert not node.keys() & {"default", "oneOf", "allOf", "examples", "prefixItems"}
@@ -101,11 +99,9 @@ def test_a_strict_schema_is_complete_at_every_depth(schema: Schema) -> None:
             assert node["required"] == list(node["properties"])
 
 
-@settings(max_examples=100)
 @given(schema=ROOTS)
 def test_making_a_schema_strict_twice_changes_nothing_more(schema: Schema) -> None:
     strict = attempt(schema)
-
     assert strict is None or strict_schema(strict, "again") == strict
 
 
@@ -116,32 +112,23 @@ KEYS = [
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["object", "array", "x", "#"]),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(KEYS),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
     ),
     max_leaves=10,
 )
 
 
-@settings(max_examples=100)
 @given(properties=st.dictionaries(NAMES, JSON, max_size=2), more=JSON)
 def test_nonsense_is_refused_as_an_input_error(properties: Any, more: Any) -> None:
     root = {**(more if isinstance(more, dict) else {}), "type": "object", "properties": properties}
     strict = attempt(root)
-
     assert strict is None or strict["additionalProperties"] is False
 
 
-@settings(max_examples=100)
 @given(schema=ROOTS)
 def test_a_repaired_schema_is_the_same_schema_with_its_gaps_filled(schema: Schema) -> None:
     before = copy.deepcopy(schema)
     repaired = mend(schema, "test")
-
     assert schema == before
     assert mend(repaired, "again") == repaired
     for node in nodes(repaired):
@@ -194,13 +181,11 @@ def shaped_objects(draw: st.DrawFn, depth: int = 3) -> tuple[Schema, Any, Any]:
     return schema, value, full
 
 
-@settings(max_examples=120)
 @given(made=shaped_objects())
 def test_dropping_the_forced_nulls_gives_the_object_that_was_meant(
     made: tuple[Schema, Any, Any],
 ) -> None:
     schema, value, full = made
     before = copy.deepcopy(full)
-
     assert drop_absent(full, schema) == value
     assert full == before

@@ -18,9 +18,9 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterOutputError
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.properties.descriptions import (
+from tests.helpers import wire
+from tests.helpers.schema_descriptions import (
     Absent,
     Choice,
     Description,
@@ -36,8 +36,8 @@ from tests.properties.descriptions import (
     with_tags,
     without_absent,
 )
-from tests.properties.kinds_of_schema import KINDS, JSONSchema, PythonKind
-from tests.properties.strict_rules import Schema, broken_rules, in_order
+from tests.helpers.schema_kinds import KINDS, JSONSchema, PythonKind
+from tests.helpers.strict_rules import Schema, broken_rules, in_order
 
 Kind = PythonKind | JSONSchema
 Method = Literal["json_schema", "function_calling"]

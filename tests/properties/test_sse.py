@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from tests.wire import split, sse, to_json
+from tests.helpers.wire import split, sse, to_json
 
 BOM = "\ufeff"
 CUTS = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)
@@ -91,7 +91,6 @@ def test_any_split_of_any_stream_gives_the_events_of_the_specification(
 @given(text=streams())
 def test_single_bytes_give_the_same_events_as_the_whole(text: str) -> None:
     data = text.encode()
-
     assert decode([data[i : i + 1] for i in range(len(data))]) == decode([data])
 
 
@@ -127,7 +126,6 @@ def test_an_event_beyond_the_limit_is_refused_and_one_far_below_it_passes(
 @given(size=st.integers(min_value=1, max_value=30))
 def test_a_line_without_end_cannot_grow_beyond_the_limit(size: int) -> None:
     decoder = SSEDecoder(limit=100)
-
     pieces = [decoder.feed(b"data: ") for _ in range(3)]
     with pytest.raises(EventTooLargeError):
         pieces += [decoder.feed(b"x" * size) for _ in range(200)]
@@ -160,7 +158,6 @@ def test_a_padded_body_gives_its_object_however_it_is_split(
     value: dict[str, Any], padding: str, cuts: list[int], *, bom: bool
 ) -> None:
     data = (BOM if bom else "").encode() + padding.encode() + to_json(value) + padding.encode()
-
     assert payloads(split(data, *cuts)) == [json.loads(to_json(value))]
 
 
@@ -175,7 +172,6 @@ def test_a_stream_gives_its_objects_however_it_is_split(
     values: list[dict[str, Any]], comments: int, start: str, cuts: list[int], *, done: bool
 ) -> None:
     data = start.encode() + sse(*[": OPENROUTER PROCESSING"] * comments, *values, done=done)
-
     assert payloads(split(data, *cuts)) == json.loads(to_json(values))
 
 
@@ -212,5 +208,4 @@ def test_garbage_raises_the_two_known_errors_and_no_other(data: bytes, cuts: lis
 @given(data=st.binary(max_size=80))
 def test_the_body_of_an_error_status_is_always_decoded(data: bytes) -> None:
     decoded = BodyDecoder.decode_error(data)
-
     assert decoded is None or isinstance(decoded, (dict, list, str, int, float))

@@ -10,13 +10,13 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator
-from tests.replay.recordings import DIRECTORY
-from tests.transport.raw_server import LAST_CHUNK, RawServer, chunk_of
+from tests.helpers.raw_server import LAST_CHUNK, RawServer, chunk_of
+from tests.helpers.recordings import DIRECTORY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.transport.raw_server import Peer
+    from tests.helpers.raw_server import Peer
 
 EXCHANGES = [json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))]
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3._wire.messages import messages_to_wire
-from tests.replay.players import canned, comparable, outcome, split_model
-from tests.replay.recordings import Recording, load
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator
+from tests.helpers.modes import comparable, outcome
+from tests.helpers.recordings import Recording, canned, load, split_model
 
 RECORDINGS = load()
 

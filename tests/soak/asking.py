@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -13,9 +13,7 @@ from pydantic import BaseModel
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from tests.soak.plan import Call, Shape
+from tests.soak.plan import Call, Shape
 
 Ended = Literal["answer", "error", "closed", "cancelled"]
 

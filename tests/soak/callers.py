@@ -6,23 +6,18 @@ import asyncio
 import itertools
 import threading
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import Any, TextIO
 
 from tests.soak.asking import Asker, Heard, cancel_after
-from tests.soak.checks import LEFT_BEHIND, Loss, check
-from tests.soak.kinds import TLS
+from tests.soak.checks import LEFT_BEHIND, Loss, check, count_files
+from tests.soak.fault_kinds import TLS
 from tests.soak.plan import CALLERS, Call, Caller, plan
-from tests.soak.traces import count_files
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from typing import Any, TextIO
-
-    from tests.soak.server import Addresses
+from tests.soak.server import Addresses
 
 TASKS_OF_OTHER_LOOPS = 10
 CALLS_OF_A_TASK = 20

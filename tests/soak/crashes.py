@@ -25,16 +25,14 @@ import threading
 import time
 import warnings
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3._http import shared_clients
+from tests.soak.checks import complaints, measure, measure_quiet
 from tests.soak.crashing_server import SILENT, WHOLE, answer_of, conduct_of
-from tests.soak.traces import complaints, measure, measure_quiet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 KEY = "sk-or-v1-soak"
 IMPATIENT, PATIENT = 0.4, 60.0

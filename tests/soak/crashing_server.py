@@ -15,7 +15,7 @@ import struct
 from typing import Literal
 
 from langchain_openrouter_o3.emulator.certificate import untrusted_context
-from tests import wire
+from tests.helpers import wire
 from tests.soak.plan import TAG
 
 Conduct = Literal[

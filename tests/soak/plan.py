@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-from tests.soak.kinds import CLOSED, DOOR_KINDS, KINDS, PASSING
+from tests.soak.fault_kinds import CLOSED, DOOR_KINDS, KINDS, PASSING
 
 Caller = Literal["thread", "task", "door"]
 Shape = Literal["text", "tool", "object"]
@@ -23,11 +23,7 @@ _WORDS = (
 )
 _TEXT_PIECE = re.compile(r"\s*\S+|\s+$")
 _ARGUMENT_PIECE = re.compile(r"\s*\w+|[^\w\s]+|\s+")
-_PROMPTS = {
-    "text": "echo {}",
-    "tool": 'Call save_note with "{}"',
-    "object": 'Write a note "{}"',
-}
+_PROMPTS = {"text": "echo {}", "tool": 'Call save_note with "{}"', "object": 'Write a note "{}"'}
 _PATIENT = 120.0
 _IMPATIENT = 0.3
 

@@ -6,18 +6,14 @@ import json
 import os
 import platform
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tests.soak.checks import DOUBLED, LOSSES, WRONG_ANSWER, Loss, check_attempts
-from tests.soak.kinds import CLOSED, TLS
+from tests.soak.checks import DOUBLED, LOSSES, WRONG_ANSWER, Loss, Traces, check_attempts
+from tests.soak.fault_kinds import CLOSED, TLS
 from tests.soak.plan import plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from tests.soak.server import Counts
-    from tests.soak.traces import Traces
+from tests.soak.server import Counts
 
 MOST_EXAMPLES = 20
 

@@ -7,20 +7,22 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
 
 from tests.soak import report
 from tests.soak.callers import Account, Crew, Round
-from tests.soak.checks import COMPLAINT, LEFT_BEHIND, Loss
-from tests.soak.server import Server
-from tests.soak.traces import Traces, complaints, measure, measure_quiet
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.soak.plan import Caller
-    from tests.soak.server import Addresses
+from tests.soak.checks import (
+    COMPLAINT,
+    LEFT_BEHIND,
+    Loss,
+    Traces,
+    complaints,
+    measure,
+    measure_quiet,
+)
+from tests.soak.plan import Caller
+from tests.soak.server import Addresses, Server
 
 MOST_GROWTH = 400_000
 """Bytes by which Python's objects may grow from the middle of a run to its end, however long it is.

@@ -12,20 +12,15 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import Any
 
-from langchain_openrouter_o3.emulator import Emulator, faults
-from tests.soak.kinds import CLOSED_SECONDS, KINDS, REFUSING
+from typing_extensions import Self
+
+from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest, faults
+from langchain_openrouter_o3.emulator.faults import Fault
+from tests.soak.fault_kinds import CLOSED_SECONDS, KINDS, REFUSING
 from tests.soak.plan import TAG, plan
-
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any
-
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3.emulator import ReceivedRequest
-    from langchain_openrouter_o3.emulator.faults import Fault
 
 _PATIENCE = 60
 
@@ -101,11 +96,7 @@ class Server:
         command = [sys.executable, "-m", "tests.soak.server", str(seed), str(rate)]
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in `__exit__`
         self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
         )
         stdout = self._process.stdout
         assert stdout is not None

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.soak.kinds import DOOR_KINDS, KINDS
+from tests.soak.fault_kinds import DOOR_KINDS, KINDS
+from tests.soak.oracle import promise
 from tests.soak.plan import plan
-from tests.soak.promises import promise
 
 ROOT = Path(__file__).parents[2]
 SEED, RATE, CALLS = 7, 0.4, 1_100

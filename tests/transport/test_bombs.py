@@ -7,17 +7,13 @@ import subprocess
 import sys
 import textwrap
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
-from tests.transport.raw_server import RawServer, response
-from tests.transport.worlds import THOROUGH
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.transport.raw_server import Peer
+from tests.conftest import THOROUGH
+from tests.helpers.raw_server import Peer, RawServer, response
 
 MIB = 1024 * 1024
 GZIP = 31  # zlib's name for the format
@@ -27,7 +23,7 @@ CLIENT = """
     import pickle, sys
     from pathlib import Path
     from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
-    from tests.replay.players import MODES
+    from tests.helpers.modes import MODES
 
     base_url, mode, asked = sys.argv[1:]
     headers = {"accept-encoding": asked} if asked else None

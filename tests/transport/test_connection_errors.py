@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -15,19 +16,21 @@ from langchain_openrouter_o3 import (
     OpenRouterStreamCutError,
     OpenRouterTimeoutError,
 )
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.proxy import build, failure, unknown_host
-from tests.transport.raw_server import LAST_CHUNK, RawServer, chunk_of, response, stream_head
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tests.transport.raw_server import Handler, Peer
+from tests.helpers import wire
+from tests.helpers.modes import every_mode
+from tests.helpers.proxies import build, failure, unknown_host
+from tests.helpers.raw_server import (
+    LAST_CHUNK,
+    Handler,
+    Peer,
+    RawServer,
+    chunk_of,
+    response,
+    stream_head,
+)
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
 EVENT = wire.sse(wire.chunk("Hel"), done=False)
 JSON = wire.to_json(wire.body("Hello"))
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"

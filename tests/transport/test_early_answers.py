@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterInvalidRequestError
-from tests import wire
-from tests.transport.raw_server import Peer, RawServer, response
-from tests.transport.worlds import World, answer, build, echo, every_world, plain_and_tls
+from tests.helpers import wire
+from tests.helpers.backends import World, answer, echo, every_world, plain_and_tls
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import Peer, RawServer, response
 
 pytestmark = pytest.mark.usefixtures("trusting")
 LARGE = "x" * 6_000_000
@@ -38,7 +39,7 @@ def test_the_words_of_an_early_answer_are_in_the_error(
             with pytest.raises(OpenRouterInvalidRequestError, match=WORDS):
                 await world.ask(model, LARGE)
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == RUNS
 
@@ -60,7 +61,7 @@ def test_an_early_answer_in_pieces_is_read_whole(
         with pytest.raises(OpenRouterInvalidRequestError, match=WORDS):
             await world.listen(model, LARGE)
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
 
 
@@ -84,7 +85,7 @@ def test_an_early_answer_on_a_reused_connection_is_the_answer(
         with pytest.raises(OpenRouterInvalidRequestError, match=WORDS):
             await world.ask(model, LARGE)
 
-    with RawServer(handle, tls=tls) as server, build(server, max_retries=2) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server, max_retries=2) as model:
         world.run(scenario())
         assert len(server.peers) == 1
 
@@ -101,7 +102,7 @@ def test_an_early_answer_that_breaks_off_still_has_its_status(world: World) -> N
             await world.ask(model, LARGE)
         assert caught.value.status_code == 413
 
-    with RawServer(handle) as server, build(server) as model:
+    with RawServer(handle) as server, build_once(server) as model:
         world.run(scenario())
 
 
@@ -121,7 +122,7 @@ def test_an_early_wish_to_wait_is_granted(world: World) -> None:
     async def scenario() -> None:
         assert await world.ask(model, LARGE) == LARGE
 
-    with RawServer(handle) as server, build(server, max_retries=1) as model:
+    with RawServer(handle) as server, build_once(server, max_retries=1) as model:
         world.run(scenario())
         assert len(server.peers) == 2
 
@@ -140,6 +141,6 @@ def test_an_early_good_answer_is_an_answer(
     async def scenario() -> None:
         assert [await world.ask(model, LARGE) for _ in range(2)] == ["Early", "Early"]
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == 2

@@ -7,7 +7,7 @@ import select
 import socket
 import ssl
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import certifi
 import httpcore
@@ -29,16 +29,13 @@ from langchain_openrouter_o3._http.shared_clients import (
     tls_context,
 )
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
-from tests import wire
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.raw_server import LAST_CHUNK, Peer, RawServer, chunk_of, response, stream_head
-from tests.transport.worlds import World, build, every_usual_world
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-
-every_mode = pytest.mark.parametrize("mode", MODES)
+from tests.helpers import wire
+from tests.helpers.backends import World, every_usual_world
+from tests.helpers.factories import build_once
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import LAST_CHUNK, Peer, RawServer, chunk_of, response, stream_head
 
 
 @every_usual_world
@@ -54,7 +51,7 @@ def test_chunks_that_are_cut_in_their_size_lines_are_read(world: World) -> None:
     async def scenario() -> None:
         assert await world.listen(model, "Hello") == "Hello"
 
-    with RawServer(handle) as server, build(server) as model:
+    with RawServer(handle) as server, build_once(server) as model:
         world.run(scenario())
 
 
@@ -65,7 +62,7 @@ def test_a_server_that_is_silent_behind_tls_is_a_time_out(mode: str) -> None:
         RawServer(Peer.read_request, tls=True) as server,
         pytest.raises(OpenRouterTimeoutError, match="read time-out"),
     ):
-        MODES[mode](build(server, timeout=httpx.Timeout(30, read=0.2)))
+        MODES[mode](build_once(server, timeout=httpx.Timeout(30, read=0.2)))
 
 
 @pytest.mark.usefixtures("trusting")
@@ -79,7 +76,7 @@ def test_a_server_that_falls_silent_on_a_used_connection_behind_tls_is_a_time_ou
         peer.read_request()
 
     with RawServer(handle, tls=True) as server:
-        model = build(server, timeout=httpx.Timeout(30, read=0.5))
+        model = build_once(server, timeout=httpx.Timeout(30, read=0.5))
         assert "".join(piece.text for piece in model.stream("Hello")) == "Hello"
         with pytest.raises(OpenRouterTimeoutError, match="read time-out"):
             list(model.stream("Hello"))
@@ -100,7 +97,7 @@ def test_an_answer_that_grows_without_end_is_refused(
         RawServer(handle) as server,
         pytest.raises(OpenRouterMalformedResponseError, match="decompression"),
     ):
-        MODES[mode](build(server))
+        MODES[mode](build_once(server))
 
 
 @pytest.mark.parametrize(

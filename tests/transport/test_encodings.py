@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -20,26 +21,21 @@ from langchain_openrouter_o3 import (
     OpenRouterRateLimitError,
     OpenRouterStreamCutError,
 )
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.raw_server import (
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode, streamed_modes
+from tests.helpers.raw_server import (
     LAST_CHUNK,
     PATIENCE,
+    Handler,
+    Peer,
     RawServer,
     chunk_of,
     response,
     stream_head,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.transport.raw_server import Handler, Peer
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "astream"])
-streamed_modes = pytest.mark.parametrize("mode", ["stream", "astream"])
 
 WHOLE = wire.to_json(wire.body("Hello"))
 EVENTS = [wire.sse(each, done=False) for each in (wire.chunk("Hel"), wire.chunk("lo"))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 from pydantic import ValidationError
@@ -12,14 +12,10 @@ from pydantic import ValidationError
 from langchain_openrouter_o3 import OpenRouterConnectionError, OpenRouterInputError
 from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator import Emulator
-from tests.replay.players import MODES
-from tests.transport.proxy import build, unknown_host
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.proxies import build, unknown_host
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 
 

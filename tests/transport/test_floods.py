@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,15 +14,13 @@ from langchain_openrouter_o3 import (
     OpenRouterConnectionError,
     OpenRouterTotalTimeoutError,
 )
-from tests import wire
-from tests.lifecycle.scenes import LOOPS, run_on
-from tests.transport.raw_server import Peer, RawServer, chunk_of, stream_head
-from tests.transport.worlds import World, answer, build, every_usual_world, prompt_of
+from tests.helpers import wire
+from tests.helpers.backends import World, answer, every_usual_world, prompt_of
+from tests.helpers.connections import LOOPS, run_on
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import Peer, RawServer, chunk_of, stream_head
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"
@@ -63,7 +62,7 @@ def test_informational_heads_without_end_are_an_error_without_any_limit(
             with pytest.raises(OpenRouterConnectionError, match="informational"):
                 await ask(world, model)
 
-    with RawServer(handle) as server, build(server, timeout=None) as model:
+    with RawServer(handle) as server, build_once(server, timeout=None) as model:
         world.run(scenario())
         assert len(server.peers) == 2
 
@@ -86,7 +85,7 @@ def test_twenty_informational_heads_before_an_answer_are_skipped(
         for number in range(3):
             assert await world.ask(model, f"Call {number}") == f"Call {number}"
 
-    with RawServer(handle) as server, build(server) as model:
+    with RawServer(handle) as server, build_once(server) as model:
         world.run(scenario())
 
 
@@ -138,7 +137,7 @@ def test_the_total_limit_ends_a_flood(world: World, flood: tuple[bytes, bytes]) 
         assert not server_side.is_over
 
     server_side = Flood(*flood)
-    with RawServer(server_side.handle) as server, build(server, total_timeout=0.1) as model:
+    with RawServer(server_side.handle) as server, build_once(server, total_timeout=0.1) as model:
         world.run(scenario())
 
 
@@ -163,5 +162,5 @@ def test_a_flood_does_not_stop_an_event_loop(
         assert not server_side.is_over
 
     server_side = Flood(*flood)
-    with RawServer(server_side.handle) as server, build(server, timeout=None) as model:
+    with RawServer(server_side.handle) as server, build_once(server, timeout=None) as model:
         run_on(kind, scenario())

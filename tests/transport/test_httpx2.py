@@ -1,11 +1,15 @@
-"""One's own client may be httpx2's, and so may a time-out."""
+"""Clients of httpx2, as a caller makes them, and their errors."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import socket
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import httpx2
@@ -14,20 +18,57 @@ from pydantic import ValidationError
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
+    OpenRouterConnectionError,
+    OpenRouterError,
+    OpenRouterIdleTimeoutError,
     OpenRouterInputError,
+    OpenRouterRateLimitError,
     OpenRouterTimeoutError,
+    OpenRouterTotalTimeoutError,
 )
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
+from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.own_clients import model_with_clients
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import Peer, RawServer, chunk_of, stream_head
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
+pytestmark = [
+    pytest.mark.usefixtures("bare_environment"),
+    pytest.mark.usefixtures("bare_environment", "no_name_server"),
+]
 
-pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
+
+@contextlib.contextmanager
+def model_with_clients(
+    base_url: str = "http://mock.invalid/api/v1", *, client: Any = None, **arguments: Any
+) -> Iterator[ChatOpenRouterO3]:
+    """Build a model with clients of httpx2, which keep no connection beyond its event loop."""
+    options: dict[str, Any] = {
+        "limits": httpx2.Limits(max_keepalive_connections=0),
+        **(client or {}),
+    }
+    arguments = {"max_retries": 0, "timeout": 10, **arguments}
+    with httpx2.Client(**options) as blocking:
+        other: Any = httpx2.AsyncClient(**options)
+        yield ChatOpenRouterO3(
+            base_url=base_url,
+            api_key=KEY,
+            http_client=blocking,
+            http_async_client=other,
+            **arguments,
+        )
+        assert not blocking.is_closed
+        assert not other.is_closed
+        asyncio.run(other.aclose())
+
+
+def failure(mode: str, base_url: str, **arguments: Any) -> OpenRouterError:
+    with (
+        model_with_clients(base_url, **arguments) as model,
+        pytest.raises(OpenRouterError) as caught,
+    ):
+        MODES[mode](model)
+    return caught.value
 
 
 @every_mode
@@ -137,7 +178,7 @@ class Derived(httpx2.Client):
         ("http_client", httpx2.Client, "builtins.type"),
     ],
 )
-def test_another_kind_of_client_is_refused_by_its_full_name(
+def test_an_http_client_of_another_kind_is_refused_by_its_full_name(
     field: str, value: Any, named: str
 ) -> None:
     with pytest.raises(ValidationError) as caught:
@@ -146,7 +187,7 @@ def test_another_kind_of_client_is_refused_by_its_full_name(
     assert "httpx2" in str(caught.value)
 
 
-def test_a_class_of_one_s_own_is_a_client() -> None:
+def test_a_class_of_one_s_own_is_an_http_client() -> None:
     with Derived(transport=httpx2.MockTransport(lambda _: httpx2.Response(200))) as client:
         assert ChatOpenRouterO3(api_key=KEY, http_client=client).http_client is client
 
@@ -168,7 +209,7 @@ def test_all_works_without_httpx2(emulator: Emulator, way: str) -> None:
     script = """
         import httpx
         from langchain_openrouter_o3 import ChatOpenRouterO3
-        from tests.replay.players import MODES
+        from tests.helpers.modes import MODES
 
         for timeout in (5, httpx.Timeout(5), {"connect": 1, "read": 5, "write": 5, "pool": 5}):
             model = ChatOpenRouterO3(base_url=sys.argv[1], api_key="any", timeout=timeout)
@@ -184,3 +225,111 @@ def test_all_works_without_httpx2(emulator: Emulator, way: str) -> None:
     """
     code = "\n".join(["import sys", textwrap.dedent(HIDDEN[way]), textwrap.dedent(script)])
     subprocess.run([sys.executable, "-c", code, emulator.base_url], check=True, timeout=120)
+
+
+PIECE = wire.sse(wire.chunk("Hel"), done=False)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("arguments", "kind", "words"),
+    [
+        ({"timeout": 0.2}, OpenRouterTimeoutError, "read"),
+        ({"timeout": httpx2.Timeout(10, read=0.2)}, OpenRouterTimeoutError, "read"),
+        ({"idle_timeout": 0.2}, OpenRouterIdleTimeoutError, "idle_timeout"),
+        ({"total_timeout": 0.2}, OpenRouterTotalTimeoutError, "total_timeout"),
+    ],
+    ids=["seconds", "parts", "idle", "total"],
+)
+def test_a_silent_server_is_a_time_out(
+    emulator: Emulator, arguments: dict[str, Any], kind: type, words: str, mode: str
+) -> None:
+    emulator.play(Canned(delay=30))
+    error = failure(mode, emulator.base_url, **arguments)
+    assert type(error) is kind
+    assert words in str(error)
+
+
+@every_mode
+def test_a_server_that_never_greets_is_a_time_out(mode: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base_url = f"https://127.0.0.1:{silent.getsockname()[1]}/api/v1"
+        error = failure(mode, base_url, timeout=httpx2.Timeout(10, connect=0.2))
+    assert type(error) is OpenRouterTimeoutError
+    assert "connect" in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("host", ["127.0.0.1", "openrouter.invalid"])
+def test_a_server_that_cannot_be_reached_is_a_connection_error(
+    dead_port: int, host: str, mode: str
+) -> None:
+    error = failure(mode, f"http://{host}:{dead_port}/api/v1")
+    assert type(error) is OpenRouterConnectionError
+    assert f"Cannot connect to {host}:{dead_port}" in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("where", ["head", "body"])
+@pytest.mark.parametrize("ending", ["close", "reset"])
+def test_a_lost_connection_is_a_connection_error(ending: str, where: str, mode: str) -> None:
+    def hang_up(peer: Peer) -> None:
+        peer.read_request()
+        if where == "body":
+            peer.write(stream_head(), chunk_of(PIECE))
+        (peer.reset if ending == "reset" else peer.close)()
+
+    with RawServer(hang_up) as server:
+        error = failure(mode, server.base_url)
+    assert type(error) is OpenRouterConnectionError
+    assert server.origin.removeprefix("http://") in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("fault", ["certificate", "no TLS", "handshake", "record"])
+def test_a_fault_of_tls_is_a_connection_error(fault: str, mode: str) -> None:
+    def break_tls(peer: Peer) -> None:
+        if fault != "record":
+            peer.connection.recv(65_536)
+            peer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" if fault == "no TLS" else b"")
+            peer.close()
+            return
+        peer.read_request()
+        peer.write(stream_head(), chunk_of(PIECE))
+        socket.socket.sendall(peer.connection, b"\x17\x03\x03\x00\x20" + b"?" * 32)
+
+    with RawServer(break_tls, tls=fault in ("certificate", "record")) as server:
+        base_url = server.base_url.replace("http:", "https:")
+        error = failure(mode, base_url, client={"verify": fault == "certificate"})
+    assert type(error) is OpenRouterConnectionError
+    if fault == "record" and "stream" in mode:
+        assert error.partial is not None
+        assert error.partial.text == "Hel"
+
+
+@every_mode
+def test_an_error_status_keeps_its_class(emulator: Emulator, mode: str) -> None:
+    emulator.play(Canned(status=429, pieces=wire.to_json(wire.error(429, "Slow down"))))
+    error = failure(mode, emulator.base_url)
+    assert type(error) is OpenRouterRateLimitError
+    assert "Slow down" in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("name", ["x-secret", "bad name"])
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, mode: str) -> None:
+    with RawServer(lambda peer: peer.read_request()) as server:
+        error = failure(mode, server.base_url, client={"headers": {name: "s3cret\n"}})
+    assert type(error) is OpenRouterInputError
+    assert "s3cret" not in repr(error)
+
+
+@every_mode
+def test_a_closed_http_client_is_refused(mode: str) -> None:
+    with httpx2.Client() as client:
+        pass
+    other: Any = httpx2.AsyncClient()
+    asyncio.run(other.aclose())
+    model = ChatOpenRouterO3(api_key=KEY, http_client=client, http_async_client=other)
+    with pytest.raises(OpenRouterInputError, match="closed"):
+        MODES[mode](model)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -18,24 +19,21 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from tests.transport.raw_server import Peer, RawServer
-from tests.transport.worlds import (
-    THOROUGH,
+from tests.conftest import THOROUGH
+from tests.helpers.backends import (
     WORLDS,
     World,
     answer,
-    build,
     encrypted,
     every_usual_world,
     every_world,
     own_client,
     plain_and_tls,
 )
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import Peer, RawServer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 pytestmark = pytest.mark.usefixtures("trusting", "bare_environment")
 LARGE = "x" * 6_000_000
@@ -146,7 +144,7 @@ async def assert_ended(  # noqa: PLR0913 - what is asked, how, and of whom
 @plain_and_tls
 @every_drip
 @every_connection
-def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the kinds are crossed
+def test_total_timeout_and_idle_timeout_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the kinds are crossed
     world: World,
     tls: bool,  # noqa: FBT001 - a parameter of the test
     drip: Callable[[Drip, Peer], None],
@@ -155,10 +153,7 @@ def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the k
     after: int,
 ) -> None:
     slow = Drip(after=after)
-    with (
-        RawServer(lambda peer: drip(slow, peer), tls=tls) as server,
-        build(server) as model,
-    ):
+    with RawServer(lambda peer: drip(slow, peer), tls=tls) as server, build_once(server) as model:
         world.run(assert_ended(world, slow, ask, model=model, limit=limit, after=after))
 
 
@@ -166,7 +161,7 @@ def test_limits_end_what_comes_in_small_steps(  # noqa: PLR0913, PLR0917 - the k
 @every_drip
 @every_connection
 @pytest.mark.parametrize(("library", "tls"), [("httpx", False), ("httpx", True), ("httpx2", False)])
-def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0913, PLR0917 - same
+def test_total_timeout_and_idle_timeout_end_small_steps_through_http_client(  # noqa: PLR0913, PLR0917 - same
     request: pytest.FixtureRequest,
     world: World,
     drip: Callable[[Drip, Peer], None],
@@ -185,7 +180,7 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
 
     async def scenario() -> None:
         async with own_client(world, pytest.importorskip(library), verify=False) as own:
-            model = build(server, **own)
+            model = build_once(server, **own)
             await assert_ended(world, slow, ask, model=model, limit=limit, after=after)
 
     slow = Drip(after=after)
@@ -195,11 +190,11 @@ def test_limits_end_what_comes_in_small_steps_through_own_clients(  # noqa: PLR0
 
 @every_world
 @every_limit
-def test_limits_end_a_greeting_of_tls_in_small_steps(world: World, limit: str) -> None:
+def test_total_timeout_ends_a_greeting_of_tls_in_small_steps(world: World, limit: str) -> None:
     slow = Drip()
     with (
         RawServer(slow.greeting) as server,
-        build(server, base_url=encrypted(server)) as model,
+        build_once(server, base_url=encrypted(server)) as model,
     ):
         world.run(assert_ended(world, slow, whole, model=model, limit=limit, after=0))
 
@@ -210,7 +205,7 @@ def test_limits_end_a_greeting_of_tls_in_small_steps(world: World, limit: str) -
     ("proxy", "scheme"),
     [("http", "http"), ("http", "https"), ("socks5", "http"), ("socks5", "https")],
 )
-def test_limits_end_the_silence_of_a_proxy(
+def test_total_timeout_ends_the_silence_of_a_proxy(
     monkeypatch: pytest.MonkeyPatch, world: World, limit: str, proxy: str, scheme: str
 ) -> None:
     async def scenario() -> None:
@@ -221,7 +216,7 @@ def test_limits_end_the_silence_of_a_proxy(
         monkeypatch.setenv("ALL_PROXY", server.origin.replace("http", proxy))
         base_url = f"{scheme}://openrouter.invalid/api/v1"
         arguments: dict[str, Any] = {limit: 0.1}
-        with build(server, base_url=base_url, **arguments) as model:
+        with build_once(server, base_url=base_url, **arguments) as model:
             world.run(scenario())
 
 
@@ -254,7 +249,7 @@ def test_limits_work_after_a_call_was_refused_by_its_limit(world: World, name: s
     async def scenario() -> None:
         async with own_client(world) as own:
             for arguments in ({}, own):
-                model = build(server, **arguments)
+                model = build_once(server, **arguments)
                 for value in NO_TIMES:
                     for ask in (world.ask, world.listen):
                         with pytest.raises(OpenRouterInputError, match=f"{name} is in seconds"):

@@ -7,7 +7,8 @@ import logging
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import httpx2
@@ -21,19 +22,13 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-from tests.transport.proxy import ANSWER, PASSWORD, USER, forward, unknown_host
-from tests.transport.raw_server import RawServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.transport.raw_server import Peer
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.proxies import ANSWER, PASSWORD, USER, forward, unknown_host
+from tests.helpers.raw_server import Peer, RawServer
 
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 NAME = "langchain_openrouter_o3"
 GENERATION = "gen-1785000000-logged"
 

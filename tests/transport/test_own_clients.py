@@ -9,19 +9,14 @@ deadlock is a failure and not a hang.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned
-from tests import wire
-from tests.lifecycle.scripts import Scripts
-from tests.transport.raw_server import PATIENCE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
+from langchain_openrouter_o3.emulator import Canned, Emulator, ReceivedRequest
+from tests.helpers import wire
+from tests.helpers.processes import Scripts
+from tests.helpers.raw_server import PATIENCE
 
 _WORDS = [wire.sse(wire.chunk(f"{number} "), done=False) for number in range(10_000)]
 ENDLESS = Canned(headers={"content-type": "text/event-stream"}, pieces=_WORDS, pause=0.01)
@@ -133,13 +128,7 @@ def run(scripts: Scripts, emulator: Emulator, script: str, *arguments: str) -> N
 )
 @pytest.mark.parametrize("limit", ["0", "30"], ids=["without limit", "with a limit"])
 def test_a_stream_collected_inside_the_pool_of_an_own_client_is_closed(  # noqa: PLR0913, PLR0917
-    scripts: Scripts,
-    emulator: Emulator,
-    library: str,
-    core: str,
-    call: str,
-    place: str,
-    limit: str,
+    scripts: Scripts, emulator: Emulator, library: str, core: str, call: str, place: str, limit: str
 ) -> None:
     own = OWN_CLIENT.format(library=library, core=core)
     run(scripts, emulator, DROP + own + call.format(place=place), limit)

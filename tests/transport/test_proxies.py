@@ -1,35 +1,32 @@
-"""HTTP proxies of the environment: who is asked, how, and with what credentials."""
+"""Proxies of the environment, of HTTP and of SOCKS."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterTimeoutError
+from langchain_openrouter_o3.emulator import Emulator
 from tests.conftest import KEY
-from tests.lifecycle.test_tls import encrypted
-from tests.replay.players import MODES
-from tests.transport.proxy import (
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.proxies import (
     BASIC,
     USER,
     assert_named,
     build,
     failure,
     forward,
+    socks,
     tunnel,
     unknown_host,
 )
-from tests.transport.raw_server import RawServer, response
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator import Emulator
-    from tests.transport.raw_server import Peer
+from tests.helpers.raw_server import Handler, Peer, RawServer, response
+from tests.lifecycle.test_tls import encrypted
 
 pytestmark = pytest.mark.usefixtures("bare_environment", "no_name_server")
-every_mode = pytest.mark.parametrize("mode", MODES)
+
 both_worlds = pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
 
 
@@ -115,8 +112,7 @@ def test_an_encrypted_proxy_is_trusted_as_servers_are(
 
 @both_worlds
 @pytest.mark.parametrize(
-    "status",
-    ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "301 Moved"],
+    "status", ["407 Proxy Authentication Required", "403 Forbidden", "502 Bad Gateway", "301 Moved"]
 )
 def test_a_refused_tunnel_is_a_connection_error_that_names_the_proxy(
     monkeypatch: pytest.MonkeyPatch, status: str, mode: str
@@ -169,3 +165,40 @@ def test_a_silent_proxy_meets_the_limits(
         monkeypatch.setenv("ALL_PROXY", proxy.origin.replace("http", kind))
         error = failure(f"https://{unknown_host()}/api/v1", mode, total_timeout=0.5)
     assert isinstance(error, OpenRouterTimeoutError)
+
+
+FAILURES: dict[str, Handler] = {
+    "no method": socks(b"\x05\xff"),
+    "another method": socks(b"\x05\x02"),
+    "nothing": socks(b""),
+    "half a greeting": socks(b"\x05"),
+    "an HTTP server": socks(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "host unreachable": socks(reply=b"\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00"),
+    "not allowed": socks(reply=b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"),
+    "an unknown code": socks(reply=b"\x05\x55\x00\x01\x00\x00\x00\x00\x00\x00"),
+    "no reply": socks(reply=b""),
+    "half a reply": socks(reply=b"\x05\x00"),
+    "nonsense": socks(reply=b"nonsense" * 4),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("scheme", ["socks", "socks5", "socks5h"])
+def test_requests_go_through_a_socks_proxy_that_looks_the_host_up(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, mode: str
+) -> None:
+    host = unknown_host()
+    with RawServer(socks()) as proxy, build(f"http://{host}:81/api/v1") as model:
+        monkeypatch.setenv("ALL_PROXY", proxy.origin.replace("http", scheme))
+        assert MODES[mode](model).text == "Hello"
+    connect, head = proxy.peers[0].heads
+    assert connect == b"\x05\x01\x00\x03%c%b\x00\x51" % (len(host), host.encode())
+    assert head.startswith(b"POST /api/v1/chat/completions HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+@pytest.mark.parametrize("case", FAILURES)
+def test_a_socks_proxy_that_does_not_connect_is_named_and_left(
+    monkeypatch: pytest.MonkeyPatch, case: str, mode: str
+) -> None:
+    assert_named(monkeypatch, FAILURES[case], mode, kind="socks5")

@@ -1,4 +1,4 @@
-"""Calls that lose the connection that an earlier call had used."""
+"""Connections that are kept, and those that the server has closed meanwhile."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import select
 import socket
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterConnectionError
-from tests.transport.raw_server import PATIENCE, Peer, RawServer
-from tests.transport.tls_records import encrypt
-from tests.transport.worlds import (
+from tests.helpers.backends import (
     World,
     answer,
-    build,
+    chunked_answer,
     client_sockets,
     echo,
     encrypted,
     every_usual_world,
     plain_and_tls,
     prompt_of,
+    sized_stream,
+    streamed_answer,
     wait_until_readable,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import PATIENCE, Peer, RawServer, encrypt
 
 pytestmark = pytest.mark.usefixtures("trusting")
+
 LARGE = "x" * 6_000_000
 READ_SIZE = 65_536
 
@@ -98,7 +98,7 @@ def test_a_call_that_meets_the_idle_close_is_answered(
             assert await world.ask(model, "Second") == "Second"
         assert await world.ask(model, "Third") == "Third"
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert [len(peer.bodies) for peer in server.peers] == [1, 2]
 
@@ -131,10 +131,7 @@ def test_a_call_that_meets_a_farewell_of_tls_is_answered(world: World) -> None:
         with just_before_sending(close_idle):
             assert await world.ask(model, "Second") == "Second"
 
-    with (
-        RawServer(handle) as server,
-        build(server, base_url=encrypted(server)) as model,
-    ):
+    with RawServer(handle) as server, build_once(server, base_url=encrypted(server)) as model:
         world.run(scenario())
         assert [len(peer.bodies) for peer in server.peers] == [1, 1]
 
@@ -167,7 +164,7 @@ def test_a_large_request_that_was_read_in_part_is_sent_again_once(
         assert await world.ask(model, LARGE) == LARGE
         assert await world.ask(model, "Third") == "Third"
 
-    with RawServer(handle, tls=tls) as server, build(server) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server) as model:
         world.run(scenario())
         assert [list(map(prompt_of, peer.bodies)) for peer in server.peers] == [
             ["First"],
@@ -201,7 +198,7 @@ def test_a_request_that_was_read_whole_is_never_sent_again(
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, words)
 
-    with RawServer(handle, tls=tls) as server, build(server, max_retries=max_retries) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert [list(map(prompt_of, peer.bodies)) for peer in server.peers] == [["First", words]]
 
@@ -223,7 +220,7 @@ def test_a_request_that_the_other_side_has_received_is_never_sent_again(world: W
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, "Second")
 
-    with RawServer(handle) as server, build(server, max_retries=2) as model:
+    with RawServer(handle) as server, build_once(server, max_retries=2) as model:
         world.run(scenario())
         assert len(server.peers) == 1
 
@@ -246,6 +243,66 @@ def test_a_fresh_connection_that_is_lost_is_an_error_at_once(
         with pytest.raises(OpenRouterConnectionError, match="was lost"):
             await world.ask(model, "First")
 
-    with RawServer(handle, tls=tls) as server, build(server, max_retries=max_retries) as model:
+    with RawServer(handle, tls=tls) as server, build_once(server, max_retries=max_retries) as model:
         world.run(scenario())
         assert server.requests == 1
+
+
+@every_usual_world
+@plain_and_tls
+@pytest.mark.parametrize(
+    ("write", "streamed"),
+    [
+        (answer, False),
+        (chunked_answer, False),
+        (sized_stream, True),
+        (streamed_answer, True),
+        (streamed_answer, False),
+    ],
+)
+def test_a_connection_whose_answer_has_ended_is_used_again(
+    world: World,
+    tls: bool,  # noqa: FBT001 - a parameter of the test
+    write: Callable[[str], bytes],
+    streamed: bool,  # noqa: FBT001 - same
+) -> None:
+    ask = world.listen if streamed else world.ask
+
+    async def scenario() -> None:
+        for number in range(5):
+            assert await ask(model, f"Call {number}") == f"Call {number}"
+
+    with RawServer(lambda peer: echo(peer, write), tls=tls) as server, build_once(server) as model:
+        world.run(scenario())
+        assert len(server.peers) == 1
+
+
+@every_usual_world
+@pytest.mark.parametrize(
+    ("announced", "connections"),
+    [
+        ("timeout=0", 3),
+        ("timeout=1", 3),
+        ("max=100, timeout=1", 3),
+        ("Timeout = 1", 3),
+        ('timeout="1"', 3),
+        ("timeout=20", 1),
+        ("timeout=99999999999999999999", 1),
+        ("max=5", 1),
+        ("soon", 1),
+    ],
+)
+@pytest.mark.parametrize("name", ["keep-alive", "Keep-Alive"])
+def test_the_announced_end_of_idle_connections_is_kept(
+    world: World, name: str, announced: str, connections: int
+) -> None:
+    def write(text: str) -> bytes:
+        return answer(text, f"{name}: {announced}")
+
+    async def scenario() -> None:
+        for number in range(3):
+            assert await world.ask(model, f"Call {number}") == f"Call {number}"
+
+    with RawServer(lambda peer: echo(peer, write)) as server, build_once(server) as model:
+        world.run(scenario())
+        assert len(server.peers) == connections

@@ -1,21 +1,29 @@
-"""No failure on the wire shows the key, another header's value or the password of a proxy."""
+"""No secret of a caller is shown, whatever fails, whoever echoes it and wherever it is written."""
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import json
 import logging
+import pickle
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from typing import Any
 
 import httpx
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.load import dumpd, dumps
 
-from langchain_openrouter_o3 import OpenRouterError
-from tests import wire
-from tests.replay.players import MODES
-from tests.transport.raw_server import RawServer, chunk_of, response, stream_head
-from tests.transport.showing import (
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import Handler, Peer, RawServer, chunk_of, response, stream_head
+from tests.helpers.secrets import (
     HELICONE,
+    KEY,
     PIECE,
     PORTKEY,
     PROXY_PASSWORD,
@@ -29,14 +37,8 @@ from tests.transport.showing import (
     ways,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from tests.transport.raw_server import Handler, Peer
-
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
+
 SHORT = 0.1
 """Seconds of a time-out that runs out."""
 TOO_LONG = {"Helicone-Auth": HELICONE, "x-portkey-api-key": PORTKEY, "x-long": "x" * 16_000_000}
@@ -174,3 +176,127 @@ def test_what_a_frame_or_an_error_holds_is_noticed() -> None:
     by_text = {way for way, pieces in found.items() if PORTKEY[:PIECE] in pieces}
     assert by_frames == {"locals", "rich", *SENTRY}
     assert by_text == {"text", "pickle", "traceback", *by_frames}
+
+
+ECHO = f"refused: Bearer {KEY}, {HELICONE} and {PORTKEY}"
+STREAM = "content-type: text/event-stream"
+LONG = "x" * 980
+
+
+def error_body(status: str, **headers: str) -> bytes:
+    """Write an answer that echoes what it was sent, in every place of OpenRouter's error."""
+    raw = json.dumps({"error": {"message": ECHO}})
+    body = wire.error(int(status[:3]), ECHO, raw=raw, provider_name=ECHO, reasons=[ECHO])
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    return response(wire.to_json(body), "content-type: application/json", *lines, status=status)
+
+
+ECHOES: dict[str, Scene] = {
+    "HTTP 400 of plain text": answered(response(ECHO.encode(), status="400 Bad Request")),
+    "HTTP 401": answered(error_body("401 Unauthorized")),
+    "HTTP 403 in a header": answered(error_body("403 Forbidden", **{"www-authenticate": ECHO})),
+    "HTTP 429": answered(error_body("429 Too Many Requests")),
+    "HTTP 429 in a header": answered(error_body("429 Too Many", **{"x-ratelimit-limit": ECHO})),
+    "HTTP 500": answered(error_body("500 Internal Server Error")),
+    "HTTP 502 in a header": answered(error_body("502 Bad Gateway", **{"x-generation-id": ECHO})),
+    "HTTP 503, cut": answered(response(f"{LONG}{PORTKEY}".encode(), status="503 Unavailable")),
+    "redirect": answered(response(b"", f"location: http://x.invalid/?{KEY}", status="302 Found")),
+    "HTTP 200": answered(error_body("200 OK")),
+    "error in a stream": answered(
+        response(wire.sse(wire.chunk("a"), wire.error(502, ECHO)), STREAM)
+    ),
+    "garbage": answered(f"{ECHO}\r\n\r\n".encode()),
+    "garbage in the head": answered(f"HTTP/1.1 200 OK\r\n {ECHO}\r\n\r\n".encode()),
+    "garbage for chunks": answered(stream_head(), ECHO.encode() + b"\r\n"),
+    "garbage for JSON": answered(response(b"{" + ECHO.encode())),
+    "garbage for an event": answered(response(f"data: {{{ECHO}\n\n".encode(), STREAM)),
+    "a field of another type": answered(
+        response(wire.to_json({**wire.body("a"), "choices": ECHO}))
+    ),
+    "an encoding": answered(response(b"a", f"content-encoding: {PORTKEY}")),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("echo", ECHOES)
+def test_no_echo_shows_a_secret(echo: str, mode: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.INFO, "httpcore")  # it writes the head of an answer itself
+    with ECHOES[echo]() as model, pytest.raises(OpenRouterError) as caught:
+        MODES[mode](model)
+    assert_hidden(caught.value, caplog)
+
+
+URL = "http://openrouter.invalid/api/v1"
+FORMS: dict[str, Callable[[ChatOpenRouterO3], object]] = {
+    "repr": repr,
+    "str": str,
+    "model_dump": lambda model: model.model_dump(),
+    "model_dump_json": lambda model: model.model_dump_json(),
+    "asdict": lambda model: model.asdict(),
+    "dumps": dumps,
+    "dumpd": dumpd,
+    "name in a cache": lambda model: model._get_llm_string(),
+    "identifying parameters": lambda model: model._identifying_params,
+    "parameters in a trace": lambda model: model._get_ls_params(),
+    "configuration": lambda model: model.config_specs,
+    "copy": copy.deepcopy,
+    "a part of a chain": lambda model: dumps(model.with_retry() | str),
+    "with tools": lambda model: dumps(model.bind_tools([])),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_form_of_a_model_shows_a_secret(form: str) -> None:
+    assert shown(f"{FORMS[form](build(URL))}") == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Helicone-Auth",
+        "api-key",
+        "cf-aig-authorization",
+        "x-portkey-api-key",
+        "x-anything",
+        "User-Agent",
+    ],
+)
+@pytest.mark.parametrize("part", [lambda model: model, lambda model: model.bind(stop=["x"])])
+def test_a_model_with_a_header_of_the_caller_is_not_pickled(
+    part: Callable[[ChatOpenRouterO3], object], name: str
+) -> None:
+    with pytest.raises(TypeError, match="default_headers") as caught:
+        pickle.dumps(part(build(URL, default_headers={name: HELICONE})))
+    assert shown(str(caught.value)) == []
+
+
+@pytest.mark.parametrize("headers", [None, {}])
+def test_a_model_without_headers_is_pickled_without_its_key(headers: dict[str, str] | None) -> None:
+    pickled = pickle.dumps(build(URL, default_headers=headers, seed=7))
+    assert shown(repr(pickled)) == []
+    assert pickle.loads(pickled).seed == 7
+
+
+class Everything(BaseCallbackHandler):
+    """Keeps all that a model tells its callbacks."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def _hear(self, *arguments: Any, **named: Any) -> None:
+        self.heard.append(f"{arguments} {named}")
+
+    on_chat_model_start = on_llm_new_token = on_llm_end = on_llm_error = _hear
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_callbacks_hear_of_no_secret(emulator: Emulator, mode: str) -> None:
+    everything = Everything()
+    model = build(emulator.base_url, callbacks=[everything])
+    assert MODES[mode](model).text
+    emulator.play(faults.status(500))
+    with pytest.raises(OpenRouterError):
+        MODES[mode](model)
+    assert len(everything.heard) >= 4
+    assert shown("".join(everything.heard)) == []

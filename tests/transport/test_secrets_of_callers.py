@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
 
 import anyio
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import OpenRouterAuthenticationError, OpenRouterInputError
-from tests import wire
-from tests.replay.players import MODES
-from tests.transport.raw_server import PATIENCE, RawServer, chunk_of, stream_head
-from tests.transport.showing import OWN, PROXY_PASSWORD, assert_hidden, build
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterAuthenticationError,
+    OpenRouterInputError,
+)
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
+from tests.helpers.raw_server import PATIENCE, Peer, RawServer, chunk_of, stream_head
+from tests.helpers.secrets import OWN, PROXY_PASSWORD, assert_hidden, build
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from tests.transport.raw_server import Peer
-
-every_mode = pytest.mark.parametrize("mode", MODES)
 async_modes = pytest.mark.parametrize("mode", ["ainvoke", "astream"])
 URL = "http://openrouter.invalid/api/v1"
 

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from langchain_openrouter_o3 import OpenRouterNotFoundError
-from tests import wire
-from tests.transport.raw_server import (
-    LAST_CHUNK,
-    PATIENCE,
-    Peer,
-    RawServer,
-    chunk_of,
-    response,
-    stream_head,
-)
-from tests.transport.tls_records import Records, encrypt
-from tests.transport.worlds import (
+from tests.helpers import wire
+from tests.helpers.backends import (
     World,
     answer,
-    build,
     chunked_answer,
     echo,
     encrypted,
@@ -33,11 +23,20 @@ from tests.transport.worlds import (
     streamed_answer,
     wait_until_arrived,
 )
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import (
+    LAST_CHUNK,
+    PATIENCE,
+    Peer,
+    RawServer,
+    Records,
+    chunk_of,
+    encrypt,
+    response,
+    stream_head,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Write = Callable[[str], bytes]
+Write = Callable[[str], bytes]
 
 pytestmark = pytest.mark.usefixtures("trusting")
 READ_SIZE = 65_536
@@ -91,7 +90,7 @@ class Surplus:
             assert await ask(model, "Second") == "Second"
             assert await ask(model, "Third") == "Third"
 
-        with build(server, **arguments) as model:
+        with build_once(server, **arguments) as model:
             world.run(scenario())
         assert server.requests == 3
         assert len(server.peers[0].bodies) == 1
@@ -192,7 +191,7 @@ def test_surplus_behind_an_error_costs_the_connection(world: World) -> None:
             await world.ask(model, "First")
         assert await world.ask(model, "Second") == "Second"
 
-    with RawServer(handle) as server, build(server) as model:
+    with RawServer(handle) as server, build_once(server) as model:
         world.run(scenario())
         assert len(server.peers) == 2
 
@@ -227,8 +226,7 @@ def in_capitals(text: str) -> bytes:
 
 @every_usual_world
 @pytest.mark.parametrize(
-    "write",
-    [extended, with_trailer, framed_twice, in_lines_without_cr, of_http_1_0, in_capitals],
+    "write", [extended, with_trailer, framed_twice, in_lines_without_cr, of_http_1_0, in_capitals]
 )
 def test_surplus_behind_answers_in_odd_forms_costs_the_connection(
     world: World, write: Write

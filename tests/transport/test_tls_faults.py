@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from langchain_openrouter_o3 import OpenRouterConnectionError
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError
 from langchain_openrouter_o3._http import shared_clients
 from langchain_openrouter_o3.emulator.certificate import untrusted_context
-from tests import wire
-from tests.transport.raw_server import Peer, RawServer, chunk_of, stream_head
-from tests.transport.tls_records import GARBAGE, Records, encrypt
-from tests.transport.worlds import (
-    World,
-    build,
-    encrypted,
-    every_world,
-    own_client,
-    wait_until_arrived,
+from tests.helpers import wire
+from tests.helpers.backends import World, encrypted, every_world, own_client, wait_until_arrived
+from tests.helpers.factories import build_once
+from tests.helpers.raw_server import (
+    GARBAGE,
+    Peer,
+    RawServer,
+    Records,
+    chunk_of,
+    encrypt,
+    stream_head,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-
-    Fault = Callable[[Peer, Records], None]
-    Ask = Callable[[World, ChatOpenRouterO3], Any]
+Fault = Callable[[Peer, Records], None]
+Ask = Callable[[World, ChatOpenRouterO3], Any]
 
 WORDS = stream_head() + chunk_of(wire.sse(wire.chunk("Hello"), done=False))
 HALF_A_HEAD = WORDS[:30]
@@ -147,7 +144,7 @@ def test_a_fault_of_tls_is_a_lost_connection(
 
     with (
         RawServer(breaking(fault, words)) as server,
-        build(server, base_url=encrypted(server)) as model,
+        build_once(server, base_url=encrypted(server)) as model,
     ):
         world.run(scenario())
         assert server.requests == 1
@@ -161,7 +158,7 @@ def test_a_fault_of_tls_is_a_lost_connection_of_own_clients_too(
 ) -> None:
     async def scenario() -> None:
         async with own_client(world, verify=trusted()) as own:
-            model = build(server, base_url=encrypted(server), **own)
+            model = build_once(server, base_url=encrypted(server), **own)
             with pytest.raises(OpenRouterConnectionError, match="was lost") as caught:
                 await ask(world, model)
         assert caught.value.partial is not None
@@ -197,7 +194,7 @@ def test_a_server_that_does_not_greet_cannot_be_connected_to(
         with pytest.raises(OpenRouterConnectionError, match="Cannot connect to 127"):
             await world.ask(model, "Hi")
 
-    with RawServer(handle) as server, build(server, base_url=encrypted(server)) as model:
+    with RawServer(handle) as server, build_once(server, base_url=encrypted(server)) as model:
         world.run(scenario())
 
 
@@ -223,7 +220,7 @@ def test_a_certificate_that_is_not_the_servers_is_named(  # noqa: PLR0913, PLR09
     async def scenario() -> None:
         async with own_client(world, verify=verify) as clients:
             base_url = encrypted(server).replace("127.0.0.1", host)
-            with build(server, base_url=base_url, **(clients if own else {})) as model:
+            with build_once(server, base_url=base_url, **(clients if own else {})) as model:
                 with pytest.raises(OpenRouterConnectionError, match=words) as caught:
                     await world.ask(model, "Hi")
                 assert f"Cannot connect to {host}" in str(caught.value)

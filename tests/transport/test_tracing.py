@@ -6,7 +6,8 @@ A trace goes on at the server if the request carries its header.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sentry_sdk
@@ -15,23 +16,16 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
+from sentry_sdk.envelope import Envelope
 from sentry_sdk.integrations.httpx import HttpxIntegration
 from sentry_sdk.transport import Transport
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterAPIError, OpenRouterConnectionError
-from langchain_openrouter_o3.emulator import faults
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sentry_sdk.envelope import Envelope
-
-    from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
+from tests.helpers.modes import MODES, every_mode
 
 KEY = "sk-or-v1-a-key-that-no-trace-may-hold"
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def build(emulator: Emulator) -> ChatOpenRouterO3:

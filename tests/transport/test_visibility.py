@@ -9,28 +9,25 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import respx
 import vcr  # type: ignore[import-untyped]
+from langchain_core.messages import AIMessage
+from pytest_httpx import HTTPXMock
 from vcr.errors import (  # type: ignore[import-untyped]
     CannotOverwriteExistingCassetteException,
 )
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterTimeoutError
 from langchain_openrouter_o3.emulator import Emulator
-from tests import wire
 from tests.conftest import KEY
-from tests.replay.players import MODES
-
-if TYPE_CHECKING:
-    from langchain_core.messages import AIMessage
-    from pytest_httpx import HTTPXMock
+from tests.helpers import wire
+from tests.helpers.modes import MODES, every_mode
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("bare_environment")
-every_mode = pytest.mark.parametrize("mode", MODES)
 both_places = pytest.mark.parametrize("place", ["httpcore", "httpx"])
 
 
@@ -124,7 +121,7 @@ import sys
 
 import respx
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from tests.replay.players import MODES
+from tests.helpers.modes import MODES
 from tests.transport.test_visibility import answer, endpoint
 
 mode, mocked_url, real_url = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""Annotations resolve when a program runs: LangChain reads them (fallbacks do, to find models)."""
+"""Annotations resolve at run time, and type checkers infer the right types."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import importlib
 import inspect
 import pkgutil
 import typing
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.runnables import Runnable
 from pydantic import BaseModel
+from typing_extensions import TypedDict, assert_type
 
 import langchain_openrouter_o3
 from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3 import emulator as emulator_package
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from langchain_openrouter_o3.emulator import Emulator
 
 PACKAGE = "langchain_openrouter_o3"
 INTERNAL = {
@@ -173,3 +173,30 @@ def test_the_versions_of_langchain_and_of_this_package_are_in_the_metadata(
     }
     assert metadata["lc_versions"]["langchain-openrouter-o3"] == langchain_openrouter_o3.__version__
     assert metadata.items() >= arguments.get("metadata", {}).items()
+
+
+class Model(BaseModel):
+    name: str
+
+
+@dataclass
+class Data:
+    name: str
+
+
+class Dictionary(TypedDict):
+    name: str
+
+
+def test_structured_output_is_of_the_type_that_was_asked_for() -> None:
+    model = ChatOpenRouterO3(api_key="any")
+    assert_type(model.with_structured_output(Model), Runnable[LanguageModelInput, Model])
+    assert_type(model.with_structured_output(Data), Runnable[LanguageModelInput, Data])
+    assert_type(model.with_structured_output(Dictionary), Runnable[LanguageModelInput, Dictionary])
+    chain = model.with_structured_output(Model, method="json_mode", strict=False)
+    assert_type(chain, Runnable[LanguageModelInput, Model])
+    raw = model.with_structured_output(Model, include_raw=True)
+    assert_type(raw, Runnable[LanguageModelInput, dict[str, Any]])
+    from_schema = model.with_structured_output(Model.model_json_schema())
+    assert_type(from_schema, Runnable[LanguageModelInput, dict[str, Any]])
+    assert chain.get_output_schema() is Model

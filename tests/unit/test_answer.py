@@ -15,8 +15,8 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
     OpenRouterRateLimitError,
 )
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import (
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import (
     GENERATION,
     body,
     chunk,
@@ -49,7 +49,6 @@ def test_the_metadata_is_complete_and_the_same_in_both_modes() -> None:
     counts = usage(cost=0.5)
     streamed = both(chunk("Hi"), *ending("stop", counts))
     whole = read_message(to_json(body("Hi", counts=counts)))
-
     for message in (*streamed, whole):
         assert message.id is None
         assert message.response_metadata == {
@@ -76,7 +75,6 @@ def test_the_metadata_is_complete_and_the_same_in_both_modes() -> None:
 
 def test_only_the_last_chunk_says_that_it_is_the_last() -> None:
     chunks = read_chunks(sse(chunk("a"), tool_chunk(*tool_deltas("f", [])[:1]), *ending("stop")))
-
     assert [part.chunk_position for part in chunks] == [None, None, "last"]
     assert chunks[-1].tool_call_chunks == []
     assert {part.response_metadata["model_provider"] for part in chunks} == {"openrouter"}
@@ -123,7 +121,6 @@ def test_logprobs_of_all_shapes_are_joined(pieces: list[Any], expected: Any) -> 
     events = [chunk("x") for _ in pieces]
     for event, piece in zip(events, pieces, strict=True):
         event["choices"][0]["logprobs"] = piece
-
     for message in both(*events, *ending()):
         assert message.response_metadata["logprobs"] == expected
 
@@ -132,7 +129,6 @@ def test_the_header_names_an_answer_that_does_not_name_itself() -> None:
     event = chunk("x", finish="stop")
     del event["id"]
     message = read_message(sse(event), headers={"x-generation-id": "gen-h"})
-
     assert message.response_metadata["id"] == "gen-h"
 
 
@@ -175,7 +171,6 @@ def test_a_success_without_content_that_nobody_paid_is_an_error(
 
 def test_an_empty_answer_whose_reasoning_was_billed_is_an_answer() -> None:
     message = read_message(to_json(body(None, finish="length", counts=usage(20, 1_984))))
-
     assert message.text == ""
     assert message.response_metadata["finish_reason"] == "length"
 
@@ -210,7 +205,6 @@ def test_an_error_in_a_stream_keeps_the_last_words_beside_it() -> None:
     event = {**chunk(" world", finish="error"), **error(400, "maximum context length is 5")}
     with pytest.raises(OpenRouterContextOverflowError) as caught:
         read_message(sse(chunk("Hello"), event))
-
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Hello world"
 
@@ -232,13 +226,11 @@ def test_a_call_cut_before_its_first_argument_is_never_executable(end: list[str]
         made = both(*map(tool_chunk, tool_deltas("delete_everything", [])), *events)
     except OpenRouterError as failed:
         made = [failed.partial] if failed.partial else []  # an error is as good
-
     assert [call for message in made for call in message.tool_calls] == []
 
 
 def test_a_call_under_way_when_a_stop_sequence_closes_the_stream_is_never_executable() -> None:
     events = [*map(tool_chunk, tool_deltas("delete_everything", [])), chunk("END"), *ending()]
-
     for message in both(*events, stop=["END"]):
         assert message.tool_calls == []
         assert [call["name"] for call in message.invalid_tool_calls] == ["delete_everything"]
@@ -259,7 +251,6 @@ def test_text_held_back_for_a_stop_sequence_comes_with_the_end() -> None:
 def test_summary_and_ciphertext_under_one_index_stay_apart() -> None:
     details = [summary("a"), summary("b"), encrypted("gAAA", index=0)]
     events = [chunk(reasoning=d.get("summary"), reasoning_details=[d]) for d in details]
-
     for message in both(*events, chunk("x"), *ending()):
         assert message.additional_kwargs["reasoning_details"] == [
             summary("ab"),
@@ -272,20 +263,17 @@ def test_summaries_without_their_twin_are_read_all_the_same() -> None:
     whole = body(
         "x", reasoning=None, reasoning_details=[summary("a"), encrypted("g"), summary("b", 2)]
     )
-
     assert read_message(to_json(whole)).additional_kwargs["reasoning_content"] == "ab"
 
 
 @pytest.mark.parametrize("details", [[], None])
 def test_an_empty_list_of_details_is_not_the_same_as_none(details: Any) -> None:
     message = read_message(to_json(body("x", reasoning_details=details)))
-
     assert message.additional_kwargs.get("reasoning_details") == details
 
 
 def test_usage_on_every_chunk_is_counted_once() -> None:
     events = [{**chunk("x"), "usage": usage()} for _ in range(4)]
-
     for message in both(*events, *ending()):
         assert message.usage_metadata is not None
         assert message.usage_metadata["total_tokens"] == 60
@@ -313,7 +301,6 @@ def test_chunks_without_choices_add_nothing() -> None:
 def test_text_held_back_for_a_stop_sequence_is_in_the_partial_message() -> None:
     with pytest.raises(OpenRouterError) as caught:
         read_message(sse(chunk("Hi EN"), error(502), done=False), stop=["END"])
-
     assert caught.value.partial is not None
     assert caught.value.partial.text == "Hi EN"
 

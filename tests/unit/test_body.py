@@ -10,7 +10,7 @@ from langchain_openrouter_o3._http import body as body_module
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from tests.wire import PADDING
+from tests.helpers.wire import PADDING
 
 
 def decode(*pieces: bytes) -> list[Any]:
@@ -38,7 +38,6 @@ def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], frami
     decoder = BodyDecoder()
     for piece in pieces:
         assert list(decoder.feed(piece)) == []
-
     assert decoder.framing == framing
 
 
@@ -69,13 +68,11 @@ def test_what_is_no_answer_is_refused_with_an_excerpt(data: bytes) -> None:
 def test_the_excerpt_is_short_and_the_event_is_numbered() -> None:
     with pytest.raises(OpenRouterMalformedResponseError, match="event 3 of the stream") as caught:
         decode(b'data: {"a":1}\n\ndata: {}\n\ndata: ' + b"x" * 5_000 + b"\n\n")
-
     assert len(str(caught.value)) < 500
 
 
 def test_payloads_before_a_broken_event_are_given_first() -> None:
     received = BodyDecoder().feed(b'data: {"a":1}\n\ndata: {\n\n')
-
     assert next(received) == {"a": 1}
     with pytest.raises(OpenRouterMalformedResponseError):
         next(received)
@@ -83,7 +80,6 @@ def test_payloads_before_a_broken_event_are_given_first() -> None:
 
 def test_what_follows_the_end_marker_is_ignored() -> None:
     decoder = BodyDecoder()
-
     assert list(decoder.feed(b"data: {}\n\ndata: [DONE]\n\ndata: {\n\n")) == [{}]
     assert decoder.done
     assert list(decoder.feed(b"data: nonsense\n\n")) == []

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_openrouter_o3._wire import content_blocks
 from langchain_openrouter_o3._wire.content_blocks import message_to_blocks
-from tests.scripted import add_up, read_chunks
-from tests.wire import chunk, ending, sse, summary, tool_chunk, tool_deltas
+from tests.helpers.scripted import add_up, read_chunks
+from tests.helpers.wire import chunk, ending, sse, summary, tool_chunk, tool_deltas
 
 content_blocks.register()
 
@@ -81,7 +81,6 @@ def test_langchain_uses_the_translation_for_our_messages() -> None:
         additional_kwargs={"reasoning_content": "hm"},
         response_metadata={"model_provider": "openrouter"},
     )
-
     assert [block["type"] for block in message.content_blocks] == ["reasoning", "text"]
 
 
@@ -94,7 +93,6 @@ def test_chunks_show_their_deltas_and_the_sum_shows_the_whole() -> None:
     ]
     chunks = read_chunks(sse(*events))
     kinds = [[block["type"] for block in part.content_blocks] for part in chunks]
-
     assert kinds == [["reasoning"], ["text"], *[["tool_call_chunk"]] * 3, []]
     total: list[Any] = add_up(chunks).content_blocks
     assert total == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import pickle
 import re
 from typing import Any
@@ -17,8 +16,6 @@ from langchain_openrouter_o3.errors import (
     ErrorResponse,
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
-    OpenRouterContextOverflowError,
-    OpenRouterCreditsError,
     OpenRouterError,
     OpenRouterInputError,
     OpenRouterInvalidRequestError,
@@ -26,10 +23,9 @@ from langchain_openrouter_o3.errors import (
     OpenRouterNotFoundError,
     OpenRouterPermissionError,
     OpenRouterRateLimitError,
-    OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.errors.from_payload import MAX_MESSAGE_CHARS, error_from_payload
-from tests.wire import error
+from tests.helpers.wire import error
 
 LEAVES = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
 
@@ -62,7 +58,6 @@ def test_every_error_travels_with_all_its_attributes(
         headers={"retry-after": "2.5"},
     )
     again = clone(original)
-
     assert type(again) is leaf
     assert str(again) == str(original)
     assert vars(again) == vars(original)
@@ -94,7 +89,6 @@ def test_a_status_and_the_same_code_in_a_200_body_give_one_class(
 ) -> None:
     by_status = error_from_payload(error(status, "No."), status=status)
     by_code = error_from_payload(error(status, "No."), status=200)
-
     assert isinstance(by_status, expected)
     assert type(by_code) is type(by_status)
     assert (by_code.status_code, by_code.code) == (status, status)
@@ -116,55 +110,8 @@ def test_a_code_that_is_a_word_keeps_its_meaning(
     word: str, status: int | None, expected: type[OpenRouterError]
 ) -> None:
     found = error_from_payload(error(word, "No."))
-
     assert type(found) is expected
     assert (found.status_code, found.code) == (status, word)
-
-
-@pytest.mark.parametrize(
-    ("error_type", "expected"),
-    [
-        ("context_length_exceeded", OpenRouterContextOverflowError),
-        ("provider_unavailable", OpenRouterAPIError),
-        ("content_policy_violation", OpenRouterModerationError),
-        ("timeout", OpenRouterTimeoutError),
-        ("payment_required", OpenRouterCreditsError),
-    ],
-)
-@pytest.mark.parametrize("place", ["metadata", "error"])
-def test_the_error_type_beats_the_status(
-    error_type: str, expected: type[OpenRouterError], place: str
-) -> None:
-    payload = error(400, "No.")
-    target = (
-        payload["error"].setdefault("metadata", {}) if place == "metadata" else payload["error"]
-    )
-    target["error_type"] = error_type
-    found = error_from_payload(payload, status=400)
-
-    assert type(found) is expected
-    assert found.error_type == error_type
-
-
-@pytest.mark.parametrize(
-    "wording",
-    [
-        "This endpoint's maximum context length is 200000 tokens.",
-        "context_length_exceeded",
-        "Your input exceeds the context window of this model.",
-        "prompt is too long: 300000 tokens",
-    ],
-)
-@pytest.mark.parametrize("status", [400, 413, 422])
-def test_an_overflow_is_known_by_its_wording(wording: str, status: int) -> None:
-    raw = json.dumps({"error": {"message": wording}})
-
-    assert type(error_from_payload(error(status, wording), status=status)) is (
-        OpenRouterContextOverflowError
-    )
-    assert type(error_from_payload(error(status, raw=raw), status=status)) is (
-        OpenRouterContextOverflowError
-    )
 
 
 @pytest.mark.parametrize(
@@ -197,7 +144,6 @@ def test_the_providers_own_words_are_the_message(raw: Any) -> None:
     found = error_from_payload(
         error(400, raw=raw, provider_name="Azure"), status=400, generation_id="gen-1"
     )
-
     assert str(found) == "[Azure] Unsupported parameter: 'temperature' (HTTP 400, gen-1)"
 
 
@@ -222,16 +168,8 @@ def test_whatever_the_payload_some_words_are_found(payload: Any, words: str) -> 
     assert words in str(error_from_payload(payload))
 
 
-def test_a_page_of_html_does_not_become_the_message() -> None:
-    found = error_from_payload({"error": {"message": "<p>" * 5_000}}, status=502)
-
-    assert "a web page without a title" in str(found)
-    assert "<p>" not in f"{found} {found.body}"
-
-
 def test_a_long_message_is_clipped() -> None:
     found = error_from_payload({"error": {"message": "ab " * 5_000}}, status=502)
-
     assert len(str(found)) < MAX_MESSAGE_CHARS + 150
     assert "(14999 characters)" in str(found)
 
@@ -253,7 +191,6 @@ SECRETS = ["user_2abcDEFghi", "org_2abcDEFghi", "sk-or-v1-0123456789abcdef", "Be
 )
 def test_ids_and_keys_are_nowhere_in_an_error(build: Any, secret: str) -> None:
     found = error_from_payload(build(secret), status=400, headers={"Set-Cookie": secret})
-
     assert secret not in str(found)
     assert secret not in repr(found.body)
     assert secret not in repr(found.response)
@@ -261,7 +198,6 @@ def test_ids_and_keys_are_nowhere_in_an_error(build: Any, secret: str) -> None:
 
 def test_a_user_id_of_any_form_is_not_quoted_from_an_upstream_object() -> None:
     found = error_from_payload(error(400, raw={"user_id": "7f3c-77", "code": 1}), status=400)
-
     assert "7f3c-77" not in str(found)
 
 
@@ -274,7 +210,6 @@ def test_only_harmless_headers_are_kept_in_lower_case() -> None:
         "CF-Ray": "abc",
     }
     found = error_from_payload(error(429), status=429, headers=headers)
-
     assert found.headers == {
         "retry-after": "3",
         "x-ratelimit-reset": "1785000000000",
@@ -300,7 +235,6 @@ def test_the_servers_own_word_on_retrying_is_kept(
     payload = error(503)
     payload["error"]["availability"] = availability
     found = error_from_payload(payload, status=503)
-
     assert (found.retryable, found.retry_after) == expected
     assert found.is_retryable is (expected[0] is not False)
 
@@ -309,23 +243,13 @@ def test_the_servers_own_word_on_retrying_is_kept(
 def test_a_nonsensical_retry_after_in_the_body_is_no_wait(nonsense: Any) -> None:
     payload = error(503)
     payload["error"]["availability"] = {"retryable": True, "retry_after": nonsense}
-
     assert error_from_payload(payload, status=503).retry_after in (None, 0.0)
 
 
 def test_the_headers_retry_after_beats_the_bodys() -> None:
     payload = error(503)
     payload["error"]["availability"] = {"retry_after": 9}
-
     assert error_from_payload(payload, status=503, retry_after=2.0).retry_after == 2.0
-
-
-@pytest.mark.parametrize(
-    ("status", "remedy"),
-    [(401, "OPENROUTER_API_KEY"), (402, "lower max_tokens")],
-)
-def test_the_text_says_what_to_do(status: int, remedy: str) -> None:
-    assert remedy in str(error_from_payload(error(status, "No."), status=status))
 
 
 @pytest.mark.parametrize("bracket", ["[", "{"])
@@ -333,13 +257,11 @@ def test_a_deeply_nested_payload_is_an_error_like_any_other(bracket: str) -> Non
     nested: Any = 1
     for _ in range(1_200):
         nested = [nested] if bracket == "[" else {"error": nested}
-
     assert "No." in str(error_from_payload(error(400, "No.", raw=nested), status=400))
 
 
 def test_an_input_error_is_also_a_value_error_and_not_retryable() -> None:
     found = OpenRouterInputError("No.")
-
     assert isinstance(found, (OpenRouterInvalidRequestError, ValueError))
     assert found.is_retryable is False
 
@@ -352,14 +274,12 @@ def test_an_error_that_says_nothing_is_not_retryable() -> None:
 @pytest.mark.parametrize("word", ["no_endpoints", "constraint_filtered"])
 def test_no_endpoint_for_the_constraints_is_not_retried(key: str, word: str) -> None:
     payload = {"error": {"message": "No.", "code": 503, "availability": {key: word}}}
-
     assert error_from_payload(payload).is_retryable is False
 
 
 def test_a_routing_error_names_the_wishes_that_left_no_endpoint() -> None:
     metadata = {"excluded_by": ["zdr"], "constraint": "tool_choice"}
     found = error_from_payload(error(404, "No endpoints found.", **metadata), status=404)
-
     assert "excluded_by: ['zdr'], constraint: tool_choice" in str(found)
 
 
@@ -367,7 +287,6 @@ def test_a_secret_is_concealed_at_any_depth() -> None:
     key = "plain-key-0123"
     found = error_from_payload(error(401, f"Bad {key}", raw={"a": [key, 1]}), status=401)
     found.conceal(key)
-
     assert key not in f"{found} {found.body}"
     assert "[redacted]" in str(found)
 
@@ -377,7 +296,6 @@ def test_a_stand_in_for_a_key_garbles_no_words(stand_in: str) -> None:
     found = error_from_payload(error(402, "Too many tokens tested; check"), status=402)
     before = str(found)
     found.conceal(stand_in)
-
     assert str(found) == before
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from langchain_openrouter_o3._http.exchange import MAX_ERROR_BODY, Sources
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
-from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.steps import Reply, Request, TransportFailure
 from langchain_openrouter_o3._wire.readers import ChunkReader, MessageReader
 from langchain_openrouter_o3.errors import (
@@ -18,11 +17,11 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
     OpenRouterNotFoundError,
     OpenRouterRateLimitError,
-    OpenRouterStreamCutError,
     OpenRouterTimeoutError,
 )
-from tests.scripted import (
+from tests.helpers.scripted import (
     AsyncScriptedPerformer,
+    Attempt,
     Response,
     ScriptedPerformer,
     aplay,
@@ -30,10 +29,7 @@ from tests.scripted import (
     read_chunks,
     read_message,
 )
-from tests.wire import PADDING, body, chunk, ending, error, sse, to_json
-
-if TYPE_CHECKING:
-    from tests.scripted import Attempt
+from tests.helpers.wire import PADDING, body, chunk, ending, error, sse, to_json
 
 GOOD = Response([to_json(body("Hello"))])
 STREAM = Response([sse(chunk("Hel"), chunk("lo"), *ending())])
@@ -95,7 +91,6 @@ def test_a_failure_before_any_content_is_tried_again(
 ) -> None:
     performer = ScriptedPerformer(first, STREAM)
     (*_, last) = play(reader, performer)
-
     assert performer.slept == waits
     assert (performer.sent, performer.closed) == (2, 1)
     assert last is not None
@@ -125,95 +120,25 @@ def test_a_failure_that_a_retry_cannot_mend_is_raised_at_once(
     performer = ScriptedPerformer(first)
     with pytest.raises(expected):
         list(play(reader, performer))
-
     assert (performer.sent, performer.slept, performer.closed) == (1, [], 1)
-
-
-def test_a_wait_that_is_too_long_is_told_to_the_caller() -> None:
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        list(play(messages, ScriptedPerformer(failing(429, retry_after="7200"))))
-
-    assert caught.value.retry_after == 7_200.0
-    assert caught.value.is_retryable
-
-
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
-def test_retries_are_attempts_beyond_the_first(retries: int, attempts: int) -> None:
-    performer = ScriptedPerformer(*[failing(503)] * 9)
-    with pytest.raises(OpenRouterAPIError):
-        list(play(messages, performer, RetryPolicy(max_retries=retries)))
-
-    assert performer.sent == attempts
-    assert len(performer.slept) == retries
 
 
 def test_a_negative_wait_in_a_body_never_reaches_the_clock() -> None:
     performer = ScriptedPerformer(in_body(503, retryable=True, retry_after=-5), GOOD)
     list(play(messages, performer))
-
     assert all(seconds >= 0 for seconds in performer.slept)
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [
-        [sse({**chunk(), **error(502)})],
-        [sse(error(429), done=False)],
-        [lost(unsent=True)],
-        [b'data: {"broken\n\n'],
-        [],
-    ],
-)
-def test_a_stream_is_never_begun_again_after_content(rest: list[Any]) -> None:
-    performer = ScriptedPerformer(Response([sse(chunk("Hello"), done=False), *rest]), STREAM)
-    flow = play(chunks, performer)
-
-    assert next(flow).text == "Hello"
-    with pytest.raises(OpenRouterError) as caught:
-        list(flow)
-    assert performer.sent == 1
-    assert caught.value.partial is not None
-    assert caught.value.partial.text == "Hello"
-    assert caught.value.generation_id is not None
-
-
-@pytest.mark.parametrize("read", [read_message, read_chunks])
-def test_a_provider_error_keeps_its_class_beside_broken_usage(read: Any) -> None:
-    event = {**chunk(), **error(429, "Slow down"), "usage": {"prompt_tokens": "many"}}
-    with pytest.raises(OpenRouterRateLimitError) as caught:
-        read(sse(chunk("Hello"), event))
-
-    assert caught.value.partial is not None
-    assert caught.value.partial.text == "Hello"
-
-
-def test_broken_usage_does_not_lose_the_text_that_was_paid_for() -> None:
-    message = read_message(sse(chunk("Hello"), *ending("stop", {"prompt_tokens": "many"})))
-
-    assert message.text == "Hello"
-    assert message.response_metadata["usage"] == {"prompt_tokens": "many"}
-
-
-@pytest.mark.parametrize("pieces", [[PADDING], [], [b": nothing\n\n"]])
-@pytest.mark.parametrize("reader", [messages, chunks])
-def test_an_answer_in_which_nothing_comes_is_asked_for_again(pieces: Any, reader: Any) -> None:
-    performer = ScriptedPerformer(Response(pieces), Response([sse(chunk("Hello"), *ending())]))
-    assert list(play(reader, performer))
-    assert performer.sent == 2
 
 
 def test_everything_after_the_end_marker_is_drained_and_ignored() -> None:
     trailer = b"data: garbage\n\ndata: " + to_json(chunk("more")) + b"\n\n"
     performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), trailer, b"x" * 9]))
     received = list(play(chunks, performer))
-
     assert text_of(received) == "Hello"
     assert performer.unread == 0
 
 
 def test_a_connection_lost_after_the_end_marker_loses_nothing() -> None:
     performer = ScriptedPerformer(Response([sse(chunk("Hello"), *ending()), lost()]))
-
     assert text_of(list(play(chunks, performer))) == "Hello"
     assert performer.sent == 1
 
@@ -222,7 +147,6 @@ def test_a_stop_sequence_closes_the_stream_at_once() -> None:
     pieces = [sse(chunk("Hello E"), done=False), sse(chunk("ND more"), done=False)]
     performer = ScriptedPerformer(Response([*pieces, sse(chunk("unread"), *ending())]))
     received = list(play(stopping, performer))
-
     assert text_of(received) == "Hello "
     assert (performer.unread, performer.closed) == (1, 1)
     assert received[-1].message.response_metadata["stop_sequence"] == "END"
@@ -230,7 +154,6 @@ def test_a_stop_sequence_closes_the_stream_at_once() -> None:
 
 def test_a_stop_sequence_in_the_last_unfinished_event_is_honoured_too() -> None:
     data = sse(chunk("Hello END"), done=False).rstrip(b"\n")
-
     assert "".join(c.text for c in read_chunks(data, stop=["END"])) == "Hello "
 
 
@@ -239,7 +162,6 @@ def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int) 
     performer = ScriptedPerformer(Response([], status, {"location": "https://elsewhere.test"}))
     with pytest.raises(OpenRouterMalformedResponseError, match=r"redirect .* base_url") as caught:
         list(play(messages, performer))
-
     assert caught.value.status_code == status
     assert not caught.value.is_retryable
     assert performer.sent == 1
@@ -249,7 +171,6 @@ def test_an_error_body_is_read_only_up_to_a_limit() -> None:
     performer = ScriptedPerformer(Response([b"x" * (MAX_ERROR_BODY // 2)] * 9, 400))
     with pytest.raises(OpenRouterError):
         list(play(messages, performer))
-
     assert performer.unread > 0
 
 
@@ -257,16 +178,6 @@ def test_an_error_status_whose_body_is_lost_keeps_its_meaning() -> None:
     performer = ScriptedPerformer(Response([b'{"error":', lost()], 404))
     with pytest.raises(OpenRouterNotFoundError):
         list(play(messages, performer))
-
-
-@pytest.mark.parametrize("end", [b"", b"data: ", b'data: {"id":"gen', b"data: [DO"])
-def test_a_stream_that_just_ends_is_an_error_with_what_had_come(end: bytes) -> None:
-    data = sse(chunk("Hello"), done=False) + end
-    for read in (read_message, read_chunks):
-        with pytest.raises(OpenRouterStreamCutError) as caught:
-            read(data)
-        assert caught.value.partial is not None
-        assert caught.value.partial.text == "Hello"
 
 
 def test_a_missing_end_marker_after_the_finish_is_no_error() -> None:
@@ -283,7 +194,6 @@ def test_a_request_does_not_show_its_key_or_body() -> None:
 
 def test_chance_and_time_have_real_sources_by_default() -> None:
     sources = Sources()
-
     assert 0.0 <= sources.jitter() < 1.0
     assert sources.clock() > 1_700_000_000
 
@@ -319,7 +229,6 @@ async def test_both_drivers_deliver_the_same_and_close_the_performer(
             areceived.append(item)  # noqa: PERF401 - same
     except OpenRouterError as caught:
         afailure = caught
-
     assert received == areceived
     assert (type(failure), str(failure)) == (type(afailure), str(afailure))
     assert received or failure
@@ -337,7 +246,6 @@ async def test_a_consumer_that_stops_early_closes_the_performer() -> None:
     assert next(flow).text == (await anext(aflow)).text == "Hel"
     flow.close()
     await aflow.aclose()
-
     assert (performer.closed, aperformer.performer.closed) == (1, 1)
 
 
@@ -350,5 +258,4 @@ async def test_an_exception_of_the_consumer_closes_the_performer() -> None:
         flow.throw(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         await aflow.athrow(KeyboardInterrupt())
-
     assert (performer.closed, aperformer.performer.closed) == (1, 1)

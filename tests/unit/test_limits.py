@@ -1,7 +1,10 @@
-"""Time limits with a clock that the test sets: no network, no waiting."""
+"""Time limits and time-outs in every form."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 
 from langchain_openrouter_o3._http.exchange import Sources, exchange
@@ -14,7 +17,14 @@ from langchain_openrouter_o3._http.steps import (
     Sleep,
     TransportFailure,
 )
-from langchain_openrouter_o3._http.time_limits import Deadlines, TimeLimits, check_limit
+from langchain_openrouter_o3._http.time_limits import (
+    Deadlines,
+    TimeLimits,
+    check_limit,
+    check_timeout,
+    default_timeout,
+    to_timeout,
+)
 from langchain_openrouter_o3._wire.readers import ChunkReader
 from langchain_openrouter_o3.errors import (
     OpenRouterConnectionError,
@@ -22,8 +32,8 @@ from langchain_openrouter_o3.errors import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
-from tests import wire
-from tests.scripted import REQUEST
+from tests.helpers import wire
+from tests.helpers.scripted import REQUEST
 
 COMMENT = b": OPENROUTER PROCESSING\n\n"
 LOST = TransportFailure(OpenRouterConnectionError("The connection was lost."))
@@ -90,7 +100,7 @@ def test_comments_are_no_data() -> None:
         play.answer(COMMENT, after=1)
 
 
-def test_data_starts_the_idle_limit_anew() -> None:
+def test_data_starts_idle_timeout_anew() -> None:
     play = Script(TimeLimits(idle=10))
     play.answer(Reply(200, {}), after=9)
     play.answer(word("Hel"), after=0.5)
@@ -150,7 +160,7 @@ def test_a_slow_reader_is_not_taken_for_a_slow_server() -> None:
     play.expect(10)
 
 
-def test_each_attempt_has_its_own_idle_limit() -> None:
+def test_each_attempt_has_its_own_idle_timeout() -> None:
     play = Script(TimeLimits(idle=10), retries=1)
     play.answer(Reply(503, {}), after=9)
     play.answer(b"", after=0)
@@ -159,7 +169,7 @@ def test_each_attempt_has_its_own_idle_limit() -> None:
     play.expect(10)
 
 
-def test_the_total_limit_spans_retries_and_the_waits_between_them() -> None:
+def test_total_timeout_spans_retries_and_the_waits_between_them() -> None:
     play = Script(TimeLimits(total=10), retries=5)
     play.expect(10)
     play.answer(Reply(503, {}), after=4)
@@ -171,7 +181,7 @@ def test_the_total_limit_spans_retries_and_the_waits_between_them() -> None:
         play.answer(LOST, after=4.5)
 
 
-def test_no_wait_is_begun_that_the_total_limit_would_end() -> None:
+def test_no_wait_is_begun_that_total_timeout_would_end() -> None:
     play = Script(TimeLimits(total=10), retries=5)
     play.answer(Reply(429, {"retry-after": "20", "x-generation-id": "gen-1"}), after=1)
     play.answer(wire.to_json(wire.error(429, "Slow down")), after=1)
@@ -183,7 +193,7 @@ def test_no_wait_is_begun_that_the_total_limit_would_end() -> None:
     assert caught.value.__cause__ is not None
 
 
-def test_a_stream_that_never_pauses_ends_at_the_total_limit() -> None:
+def test_a_stream_that_never_pauses_ends_at_total_timeout() -> None:
     play = Script(TimeLimits(idle=5, total=10))
     play.answer(Reply(200, {}), after=1)
     for _ in range(4):
@@ -243,3 +253,27 @@ def test_a_limit_that_is_no_time_is_refused(value: object) -> None:
 def test_a_limit_may_be_absent() -> None:
     assert check_limit(None, "total_timeout") is None
     assert check_limit(5, "total_timeout") == 5.0
+
+
+def test_timeout_is_patient_with_reading_and_not_with_connecting() -> None:
+    assert default_timeout() == httpx.Timeout(600.0, connect=10.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2, httpx.Timeout(2.0)),
+        (0.5, httpx.Timeout(0.5)),
+        (None, httpx.Timeout(None)),
+        (httpx.Timeout(3.0, connect=1.0), httpx.Timeout(3.0, connect=1.0)),
+        ({"timeout": 3.0, "connect": 1.0}, httpx.Timeout(3.0, connect=1.0)),
+    ],
+)
+def test_every_form_of_timeout_reaches_the_request(value: Any, expected: httpx.Timeout) -> None:
+    assert to_timeout(value) == expected
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "30", float("nan"), [1], {"seconds": 3}])
+def test_what_is_no_time_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="timeout"):
+        check_timeout(value)

@@ -21,7 +21,7 @@ from langchain_openrouter_o3._wire.messages import messages_to_wire
 from langchain_openrouter_o3._wire.reasoning import reasoning_details_to_wire
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.wire import encrypted, summary
+from tests.helpers.wire import encrypted, summary
 
 
 def call(identity: str | None = "1", name: str = "f", **args: Any) -> Any:
@@ -67,11 +67,7 @@ def wire_of(message: BaseMessage, *results: ToolMessage, **how: Any) -> dict[str
         ),
         (
             AIMessage(["a", {"type": "refusal", "refusal": "no"}]),
-            {
-                "role": "assistant",
-                "content": [{"type": "text", "text": "a"}],
-                "refusal": "no",
-            },
+            {"role": "assistant", "content": [{"type": "text", "text": "a"}], "refusal": "no"},
         ),
     ],
 )
@@ -130,7 +126,6 @@ def test_a_reasoning_block_in_openais_own_form_is_sent_or_refused_but_never_drop
         sent = repr(wire_of(AIMessage([thought, {"type": "text", "text": "hi"}])))
     except OpenRouterInputError as refused:
         sent = f"{refused} secret plan"  # naming it is as good
-
     assert "secret plan" in sent
 
 
@@ -144,7 +139,6 @@ def test_openais_responses_history_goes_over() -> None:
         tool_calls=[call("1")],
     )
     sent = wire_of(message, ToolMessage("x", tool_call_id="1"))
-
     assert sent["tool_calls"][0]["id"] == "1"
     assert sent["reasoning"] == "t"
 
@@ -158,7 +152,6 @@ def test_a_legacy_function_call_is_refused() -> None:
 def test_odd_ids_become_plain_ones_on_both_sides() -> None:
     odd = "functions.get weather:0/é"
     wire = messages_to_wire([asked(call(odd)), ToolMessage("x", tool_call_id=odd)])
-
     assert wire[0]["tool_calls"][0]["id"] == wire[1]["tool_call_id"] != odd
 
 
@@ -174,7 +167,6 @@ def test_the_models_own_argument_string_goes_back_byte_for_byte() -> None:
     raw = '{ "a":1,\n"b" : "\\u00e9" }'
     message = asked(call("1", a=1, b="é"), additional_kwargs={ARGUMENTS_KEY: {"1": raw}})
     sent = wire_of(message, ToolMessage("x", tool_call_id="1"))
-
     assert sent == {
         "role": "assistant",
         "tool_calls": [
@@ -201,7 +193,6 @@ def test_the_models_own_argument_string_goes_back_byte_for_byte() -> None:
 def test_edited_arguments_replace_the_models_string(raw: Any, args: Any, sent: str) -> None:
     message = asked(call("1", **args), additional_kwargs={ARGUMENTS_KEY: {"1": raw}})
     wire = wire_of(message, ToolMessage("x", tool_call_id="1"))
-
     assert wire["tool_calls"][0]["function"]["arguments"] == sent
 
 
@@ -217,7 +208,6 @@ def test_the_models_string_stays_while_only_the_writing_has_changed(raw: str, ar
     """JavaScript writes 1.0 as 1; databases sort keys."""
     message = asked(call("1", **args), additional_kwargs={ARGUMENTS_KEY: {"1": raw}})
     wire = wire_of(message, ToolMessage("x", tool_call_id="1"))
-
     assert wire["tool_calls"][0]["function"]["arguments"] == raw
 
 
@@ -226,7 +216,6 @@ def test_calls_keep_their_order_though_their_strings_have_lost_it() -> None:
         call("b", "g"), call("a"), additional_kwargs={ARGUMENTS_KEY: {"a": "{}", "b": "{}"}}
     )
     results = [ToolMessage("x", tool_call_id=i) for i in "ba"]
-
     assert [each["id"] for each in wire_of(message, *results)["tool_calls"]] == ["b", "a"]
 
 
@@ -240,7 +229,6 @@ def test_valid_and_invalid_calls_go_back_in_the_order_in_which_they_came() -> No
     )
     results = [ToolMessage("x", tool_call_id=i) for i in "ab"]
     functions = [c["function"] for c in wire_of(message, *results)["tool_calls"]]
-
     assert functions == [{"name": "f", "arguments": '{"x"'}, {"name": "g", "arguments": "{}"}]
 
 
@@ -249,7 +237,6 @@ def test_over_long_ids_become_short_ones_on_both_sides() -> None:
     answer, result = messages_to_wire(
         [asked(call(identity)), ToolMessage("x", tool_call_id=identity)]
     )
-
     assert len(answer["tool_calls"][0]["id"]) <= 64
     assert answer["tool_calls"][0]["id"] == result["tool_call_id"]
 
@@ -262,7 +249,6 @@ def test_calls_without_ids_pair_with_their_results_in_order() -> None:
     ]
     answer, first, second = messages_to_wire(history)
     ids = [c["id"] for c in answer["tool_calls"]]
-
     assert [first["tool_call_id"], second["tool_call_id"]] == ids
     assert len(set(ids)) == 2
     assert messages_to_wire(history) == [answer, first, second]
@@ -270,7 +256,6 @@ def test_calls_without_ids_pair_with_their_results_in_order() -> None:
 
 def test_ids_may_repeat_from_turn_to_turn() -> None:
     turn = [asked(call("functions.add:0")), ToolMessage("x", tool_call_id="functions.add:0")]
-
     assert len(messages_to_wire([*turn, *turn])) == 4
 
 
@@ -291,7 +276,6 @@ def test_call_blocks_that_repeat_the_tool_calls_are_sent_once() -> None:
         tool_calls=[call("1")],
     )
     sent = wire_of(message, ToolMessage("x", tool_call_id="1"))
-
     assert sent["content"] == [{"type": "text", "text": "x"}]
     assert len(sent["tool_calls"]) == 1
 
@@ -305,7 +289,6 @@ DETAILS = [summary("think"), encrypted("gAAA"), {"type": "reasoning.future", "x"
 def test_reasoning_details_go_back_unmodified_and_alone(text: str | None) -> None:
     kwargs = {"reasoning_details": DETAILS, "reasoning_content": text}
     sent = wire_of(AIMessage("x", additional_kwargs=kwargs))
-
     assert sent == {"role": "assistant", "content": "x", "reasoning_details": DETAILS}
 
 
@@ -324,7 +307,6 @@ def test_reasoning_without_details_goes_back_as_text(message: AIMessage) -> None
 def test_text_that_the_details_do_not_hold_goes_beside_them() -> None:
     kwargs = {"reasoning_details": [encrypted("g")], "reasoning_content": "hm"}
     sent = wire_of(AIMessage("x", additional_kwargs=kwargs))
-
     assert (sent["reasoning"], sent["reasoning_details"]) == ("hm", [encrypted("g")])
 
 

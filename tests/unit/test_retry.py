@@ -6,7 +6,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy
@@ -52,14 +52,12 @@ def test_the_servers_verdict_beats_the_status(
 
 
 @pytest.mark.parametrize(
-    ("retries", "waits"),
-    [(0, [None]), (1, [0.5, None]), (6, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, None])],
+    ("retries", "waits"), [(0, [None]), (1, [0.5, None]), (6, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, None])]
 )
 def test_waits_double_up_to_a_bound_and_end_with_the_retries(
     retries: int, waits: list[float | None]
 ) -> None:
     policy = RetryPolicy(max_retries=retries)
-
     assert [delay(n, policy=policy) for n in range(1, retries + 2)] == waits
 
 
@@ -184,9 +182,7 @@ def test_a_date_without_zone_is_greenwich_time_wherever_the_client_is(
         time.tzset()
 
 
-@settings(deadline=None)
 @given(value=st.text() | st.text("0123456789 ,:-+GMTaJn.()", max_size=30), ms=st.booleans())
 def test_any_header_gives_seconds_or_nothing(value: str, *, ms: bool) -> None:
     found = retry_after_seconds({"retry-after-ms" if ms else "retry-after": value}, NOW)
-
     assert found is None or found >= 0.0

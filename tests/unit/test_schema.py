@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from langchain_openrouter_o3._wire.schemas.json_schema import resolve_ref, without_invented_words
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from tests.schemas import drop_absent, mend, strict_schema
+from tests.helpers.schemas import drop_absent, mend, strict_schema
 
 
 class Address(BaseModel):
@@ -43,7 +43,6 @@ def test_a_pydantic_schema_becomes_complete() -> None:
     schema = Person.model_json_schema()
     before = copy.deepcopy(schema)
     strict = strict_schema(schema, "Person")
-
     assert schema == before
     assert strict["required"] == ["name", "age", "address", "tags", "friends", "point"]
     assert strict["properties"]["age"] == {
@@ -82,7 +81,6 @@ def test_a_required_property_is_converted(child: dict[str, Any], converted: dict
     schema = {**obj(a=child), "$defs": {"A": obj(x=STRING)}}
     is_defined = child.get("$ref") == "#/$defs/A"
     definitions = {"$defs": {"A": closed(x=STRING)}} if is_defined else {}
-
     assert strict_schema(schema, "s") == {**closed(a=converted), **definitions}
 
 
@@ -109,7 +107,6 @@ def test_a_required_property_is_converted(child: dict[str, Any], converted: dict
 )  # fmt: skip
 def test_an_optional_property_is_required_and_nullable(child: Any, nullable: Any) -> None:
     schema = {**obj([], a=child), "$defs": {"A": obj(x=STRING)}}
-
     assert strict_schema(schema, "s")["properties"] == {"a": nullable}
 
 
@@ -140,7 +137,6 @@ def test_what_cannot_be_strict_is_named_by_its_path(child: Any, path: str) -> No
     schema = {**obj(a=child), "$defs": {"A": STRING, "Open": {"type": "object"}}}
     with pytest.raises(OpenRouterInputError) as caught:
         strict_schema(schema, "tool 't'")
-
     assert path in str(caught.value)
 
 
@@ -165,7 +161,6 @@ def test_a_top_that_is_no_closed_object_is_refused(root: dict[str, Any]) -> None
 @pytest.mark.parametrize("absent", [{"required": None}, {"additionalProperties": None}])
 def test_a_null_keyword_is_the_same_as_none(absent: dict[str, Any]) -> None:
     schema = {"type": "object", "properties": {"a": STRING}, **absent}
-
     assert strict_schema(schema, "s")["required"] == ["a"]
 
 
@@ -187,7 +182,6 @@ def test_nested_combinators_are_unpacked_or_refused(child: dict[str, Any]) -> No
         strict = repr(strict_schema(obj(a=child), "s"))
     except OpenRouterInputError as refused:
         strict = str(refused)
-
     assert "'oneOf':" not in strict
     assert "'allOf':" not in strict
 
@@ -208,7 +202,6 @@ def test_a_recursive_model_moves_to_the_root() -> None:
         next: Node | None = None
 
     strict = strict_schema(Node.model_json_schema(), "Node")
-
     assert strict["type"] == "object"
     assert strict["required"] == ["value", "next"]
     assert strict["$defs"]["Node"]["required"] == ["value", "next"]
@@ -233,7 +226,6 @@ def test_what_a_server_left_out_is_filled_in(
     schema: dict[str, Any], repaired: dict[str, Any]
 ) -> None:
     before = copy.deepcopy(schema)
-
     assert mend(schema, "t") == repaired
     assert schema == before
 
@@ -278,7 +270,6 @@ def test_only_the_nulls_that_strict_mode_forced_are_dropped(
     value: Any, schema: dict[str, Any], expected: Any
 ) -> None:
     before = copy.deepcopy(value)
-
     assert drop_absent(value, schema) == expected
     assert value == before
 
@@ -288,7 +279,6 @@ def test_a_null_meant_by_a_definition_of_a_definition_is_kept() -> None:
         **obj([], a={"$ref": "#/$defs/A"}),
         "$defs": {"A": {"$ref": "#/$defs/B"}, "B": {"type": ["string", "null"]}},
     }
-
     assert drop_absent({"a": None}, schema) == {"a": None}
 
 
@@ -316,7 +306,6 @@ def test_a_definition_of_itself_does_not_loop() -> None:
         **obj(a={"$ref": "#/$defs/A"}),
         "$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}]}},
     }
-
     assert drop_absent({"a": {"b": 1}}, schema) == {"a": {"b": 1}}
 
 
@@ -328,8 +317,7 @@ def test_references_are_followed_with_their_escapes(reference: str, found: Any) 
 
 
 @pytest.mark.parametrize(
-    "reference",
-    ["#/no", "#/properties/a/type/x", "#/anyOf/0", "https://example.org", "#/$defs/Me"],
+    "reference", ["#/no", "#/properties/a/type/x", "#/anyOf/0", "https://example.org", "#/$defs/Me"]
 )
 def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
     schema = {**obj(a=STRING, b={"$ref": reference}), "$defs": {"Me": {"$ref": "#/$defs/Me"}}}
@@ -357,6 +345,5 @@ def test_a_reference_to_anything_is_no_reference_to_nowhere() -> None:
 def test_words_that_nobody_wrote_are_left_out() -> None:
     invented = {"type": "string", "description": "An enumeration."}
     schema = obj(a=invented, b={"type": "string", "description": "Mine."})
-
     cleaned = without_invented_words(schema)["properties"]
     assert cleaned == {"a": STRING, "b": {"type": "string", "description": "Mine."}}

@@ -1,4 +1,4 @@
-"""The value objects: what they take, refuse and send."""
+"""Settings of the environment, and the facts of models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from langchain_openrouter_o3._arguments.fields import WITHHELD
 from langchain_openrouter_o3._arguments.settings import (
     MaxPrice,
     Percentiles,
@@ -14,6 +15,7 @@ from langchain_openrouter_o3._arguments.settings import (
     Reasoning,
     SortConfig,
 )
+from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,6 @@ def test_provider_preferences_leave_out_what_is_none_at_any_depth() -> None:
         preferred_max_latency=Percentiles(p90=3.5),
         preferred_min_throughput=10,
     )
-
     assert preferences.to_wire() == {
         "order": ["openai"],
         "allow_fallbacks": False,
@@ -76,7 +77,6 @@ def test_a_misspelt_preference_is_refused(arguments: dict[str, Any]) -> None:
 
 def test_settings_cannot_change_after_construction() -> None:
     reasoning = Reasoning(effort="low")
-
     with pytest.raises(ValidationError):
         reasoning.effort = "high"
     assert reasoning.effort == "low"
@@ -85,5 +85,60 @@ def test_settings_cannot_change_after_construction() -> None:
 def test_a_refused_value_is_not_echoed() -> None:
     with pytest.raises(ValidationError) as caught:
         Reasoning.model_validate({"effort": "sk-or-secret"})
-
     assert "sk-or-secret" not in str(caught.value)
+
+
+def test_o3_mini_is_as_openrouter_lists_it() -> None:
+    facts = model_facts("openai/o3-mini")
+    assert facts is not None
+    assert (facts.prices.input, facts.prices.output, facts.prices.cached_input) == (1.1, 4.4, 0.55)
+    assert (facts.max_input_tokens, facts.max_output_tokens) == (200_000, 100_000)
+    assert facts.efforts == ("low", "medium", "high")
+    assert (facts.default_effort, facts.min_max_tokens) == ("medium", 16)
+    assert not facts.image_inputs
+
+
+@pytest.mark.parametrize(
+    "slug",
+    ["openai/o3-mini", "openai/o3-mini:nitro", "openai/o3-mini-2025-01-31",
+     "openai/o3-mini-2025-01-31:online"],
+)  # fmt: skip
+def test_a_routing_suffix_and_a_date_do_not_matter(slug: str) -> None:
+    assert model_facts(slug) is model_facts("openai/o3-mini")
+
+
+@pytest.mark.parametrize("slug", ["openai/o3-mini-high", "openai/o4-mini-high"])
+def test_a_high_model_has_one_effort(slug: str) -> None:
+    facts = model_facts(slug)
+    assert facts is not None
+    assert (facts.efforts, facts.default_effort) == (("high",), "high")
+
+
+@pytest.mark.parametrize("slug", ["openai/o5", "o3-mini", "", "openai/o3-mini-2024-01-01"])
+def test_an_unknown_model_has_no_facts_and_no_profile(slug: str) -> None:
+    assert model_facts(slug) is None
+    assert langchain_profile(slug) is None
+
+
+def test_the_profile_lets_agents_choose_native_structured_output() -> None:
+    profile = langchain_profile("openai/o3-mini")
+    assert profile is not None
+    assert profile["structured_output"] is True
+    assert profile["tool_calling"] is True
+    assert profile["image_inputs"] is False
+    assert profile["max_input_tokens"] == 200_000
+    assert is_builtin_profile(profile)
+    assert not is_builtin_profile({**profile, "max_input_tokens": 5})
+
+
+def test_a_profile_is_made_anew_each_time() -> None:
+    first = langchain_profile("openai/o3-mini")
+    assert first is not None
+    first["max_input_tokens"] = 1
+    assert langchain_profile("openai/o3-mini") != first
+
+
+def test_what_openrouter_lists_as_supported_is_never_withheld() -> None:
+    listed = {"reasoning", "seed", "max_tokens", "response_format", "tools", "tool_choice"}
+    assert not listed & WITHHELD
+    assert {"temperature", "top_p", "logprobs", "parallel_tool_calls"} <= WITHHELD

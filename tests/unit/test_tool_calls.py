@@ -10,13 +10,9 @@ from langchain_core.messages import AIMessage, message_chunk_to_message
 
 from langchain_openrouter_o3._wire.parsing import LenientParser
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
-from langchain_openrouter_o3._wire.tool_calls import (
-    ARGUMENTS_KEY,
-    ToolCalls,
-    make_unparseable,
-)
-from tests.scripted import add_up, read_chunks, read_message
-from tests.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls, make_unparseable
+from tests.helpers.scripted import add_up, read_chunks, read_message
+from tests.helpers.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
 
 
 def both(*deltas: Any) -> list[AIMessage]:
@@ -108,7 +104,6 @@ def test_without_index_and_id_a_name_begins_the_next_call() -> None:
 
 def test_missing_ids_are_made_up_the_same_way_every_time() -> None:
     first, second = both(delta("{}", index=0, name="f"), delta("{}", index=1, name="f"))
-
     assert made(first) == made(second)
     ids = [call["id"] for call in first.tool_calls]
     assert len(set(ids)) == 2
@@ -124,7 +119,6 @@ def test_two_calls_of_a_body_are_two_calls_even_with_one_id(
     for call, index in zip(calls, indexes, strict=True):
         call.update(index=index, id=identity)
     message = read_message(to_json(body(None, finish="tool_calls", tool_calls=calls)))
-
     assert [call["args"] for call in message.tool_calls] == [{"x": 1}, {"x": 2}]
     assert len({call["id"] for call in message.tool_calls}) == 2
 
@@ -132,7 +126,6 @@ def test_two_calls_of_a_body_are_two_calls_even_with_one_id(
 def test_doubled_ids_are_made_unique_around_ids_that_exist() -> None:
     calls = [tool_call("f", "{}", identity, n) for n, identity in enumerate(["a", "a_2", "a", "a"])]
     message = read_message(to_json(body(None, finish="tool_calls", tool_calls=calls)))
-
     assert [call["id"] for call in message.tool_calls] == ["a", "a_2", "a_3", "a_4"]
 
 
@@ -146,7 +139,6 @@ def test_only_the_last_call_of_a_truncated_answer_is_distrusted() -> None:
     calls = ToolCalls(LenientParser())
     calls.feed([tool_call("f", "", "call_0", 0), tool_call("g", "", "call_1", 1)])
     valid, invalid = calls.parsed(truncated=True)
-
     assert [call["name"] for call in valid] == ["f"]
     assert [call["name"] for call in invalid] == ["g"]
 

@@ -1,4 +1,4 @@
-"""Tools and tool_choice as OpenRouter takes them."""
+"""Tools on their way to the wire, and what is remembered of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from langchain_openrouter_o3 import OpenRouterInputError
+from langchain_openrouter_o3._json import memoize_json
 from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tool_name, tools_to_wire
-from langchain_openrouter_o3.errors import OpenRouterInputError
 
 
 @tool
@@ -48,7 +49,6 @@ BARE = {"type": "function", "function": {"name": "ping"}}
 )
 def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name: str) -> None:
     (wire,) = tools_to_wire([made])
-
     assert wire["type"] == "function"
     assert tool_name(wire) == name
     assert wire["function"]["parameters"]["type"] == "object"
@@ -65,7 +65,6 @@ def test_a_server_tool_passes_verbatim_and_has_no_name() -> None:
 def test_a_strict_tool_is_complete(made: Any) -> None:
     (wire,) = tools_to_wire([made], strict=True)
     parameters = wire["function"]["parameters"]
-
     assert wire["function"]["strict"] is True
     assert parameters["required"] == list(parameters["properties"])
     assert parameters["additionalProperties"] is False
@@ -79,7 +78,6 @@ def test_a_tools_own_word_on_strictness_holds_unless_overruled(
 ) -> None:
     own = {**BARE, "function": {**BARE["function"], "strict": True}}  # type: ignore[dict-item]
     (wire,) = tools_to_wire([own], strict=asked)
-
     assert wire["function"]["strict"] is sent
 
 
@@ -88,7 +86,6 @@ def test_the_callers_dictionaries_are_not_changed() -> None:
     mine = {"type": "function", "function": {"name": "f", "parameters": parameters}}
     before = copy.deepcopy(mine)
     tools_to_wire([mine], strict=True)
-
     assert mine == before
 
 
@@ -158,3 +155,59 @@ def test_a_choice_becomes_what_openrouter_understands(choice: Any, wire: Any) ->
 def test_a_choice_of_no_bound_tool_is_refused_with_those_that_are(choice: Any) -> None:
     with pytest.raises(OpenRouterInputError, match=r"names no bound tool; bound: \['ping'\]"):
         tool_choice_to_wire(choice, BOUND)
+
+
+seen: list[Any] = []
+
+
+@memoize_json
+def wrap(value: Any, strict: bool | None = None) -> dict[str, Any]:  # noqa: FBT001 - by position
+    seen.append(value)
+    return {"value": value, "strict": strict}
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    seen.clear()
+
+
+def test_the_same_content_is_converted_once() -> None:
+    assert [wrap({"once": [1]}) for _ in range(3)] == [{"value": {"once": [1]}, "strict": None}] * 3
+    assert len(seen) == 1
+
+
+def test_a_change_inside_is_seen() -> None:
+    given = {"inside": {"n": 1}}
+    wrap(given)
+    given["inside"]["n"] = 2
+    assert wrap(given)["value"] == {"inside": {"n": 2}}
+
+
+def test_what_one_caller_changes_nobody_else_sees() -> None:
+    wrap({"mine": 1})["value"]["mine"] = 2
+    assert wrap({"mine": 1})["value"] == {"mine": 1}
+
+
+def test_numbers_truth_and_further_arguments_are_told_apart() -> None:
+    given: list[tuple[Any, bool | None]] = [(1, None), (True, None), (1.0, None), (1, True)]
+    results = [wrap(value, strict) for value, strict in given]
+    assert [repr(result["value"]) for result in results] == ["1", "True", "1.0", "1"]
+    assert [result["strict"] for result in results] == [None, None, None, True]
+
+
+def test_what_is_no_json_is_left_to_the_conversion() -> None:
+    odd = {"default": {1, 2}}
+    assert wrap(odd)["value"] is odd
+
+
+def test_bound_tools_do_not_share_what_is_sent() -> None:
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    first, second = tools_to_wire([tool]), tools_to_wire([tool])
+    first[0]["function"]["name"] = "g"
+    assert second[0]["function"]["name"] == "f"
+
+
+def test_a_tool_that_is_no_json_is_named_as_before() -> None:
+    broken = {"type": "function", "function": {"name": "not a name", "parameters": {"x": {1}}}}
+    with pytest.raises(OpenRouterInputError, match="not a name"):
+        tools_to_wire([broken])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tests.fuzz.targets.answers import answer, payloads
 from tests.fuzz.targets.chunks import joiner
@@ -10,9 +10,6 @@ from tests.fuzz.targets.failures import failure
 from tests.fuzz.targets.framing import body, sse
 from tests.fuzz.targets.requests import request
 from tests.fuzz.targets.stop import stop
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target

@@ -15,7 +15,7 @@ from langchain_openrouter_o3._wire.readers import MessageReader
 from langchain_openrouter_o3.errors import OpenRouterError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from tests.fuzz.source import ByteSource
-from tests.scripted import SOURCES, Response, ScriptedPerformer
+from tests.helpers.scripted import SOURCES, Response, ScriptedPerformer
 
 _STATUSES = (400, 401, 402, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529, 200, 302)
 _HEADER_NAMES = (

@@ -11,10 +11,10 @@ import platform
 import sys
 from typing import Any
 
+from tests.pains.cases import CASES
+from tests.pains.harness import CaseRunner
 from tests.pains.peers import page
-from tests.pains.peers.cases import CASES
 from tests.pains.peers.clients import CLIENTS, Client
-from tests.pains.peers.stage import Theatre
 
 SETTINGS = ("OPENROUTER_", "OPENAI_", "LC_OUTPUT_VERSION", "LANGCHAIN_", "LANGSMITH_")
 """How the environment variables begin that would change what a client does by default."""
@@ -23,9 +23,9 @@ SETTINGS = ("OPENROUTER_", "OPENAI_", "LC_OUTPUT_VERSION", "LANGCHAIN_", "LANGSM
 def measure(client: Client) -> dict[str, Any]:
     """Play all cases against a client."""
     cases = {}
-    with Theatre() as theatre:
+    with CaseRunner() as runner:
         for pain in sorted(CASES):
-            observation = theatre.play(pain, client)
+            observation = runner.play(pain, client)
             cases[pain] = {"verdict": observation.verdict, "seen": observation.seen}
             sys.stderr.write(f"{client.title} {pain} {observation.verdict}: {observation.seen}\n")
     return {

@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.conftest import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MODEL = "openai/o3-mini"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 from typing import Any
 
+from tests.pains.cases import CASES
 from tests.pains.peers.clients import CLIENTS, OURS
 from tests.pains.peers.texts import TEXTS, UNMEASURED
 
@@ -28,8 +28,10 @@ its rendering of their documentation, not a live service. The list holds what so
 from, so it is no sample of all that a client does.
 
 "hurt" means that the case saw the pain, "safe" that it did not, "n.a." that the case says nothing
-about the client. Each case in `tests/pains/peers/cases` computes the word from what it saw;
-`pip install -e . --group peers` and `python -m tests.pains.peers` measure all of them again.
+about the client. Each case in `tests/pains/cases` computes the word from what it saw. The suite
+plays it against `ChatOpenRouterO3` in each of its modes
+(`tests/pains/test_pains.py::test_no_pain_hurts_this_client`);
+`pip install -e . --group peers` and `python -m tests.pains.peers` measure all three clients again.
 """
 
 
@@ -49,9 +51,9 @@ def save(measured: Measured) -> None:
 def render(measured: Measured) -> str:
     """Make the page."""
     titles = [CLIENTS[key].title for key in CLIENTS]
-    head = ["No.", "Pain", "Our answer", *titles, "Test"]
-    tests = first_tests()
-    rows = [_row(pain, measured, tests.get(pain)) for pain in TEXTS]
+    head = ["", "Pain", "Our answer", *titles, "Case"]
+    found = places()
+    rows = [_row(pain, measured, found[pain]) for pain in TEXTS]
     lines = [head, ["---"] * len(head), *rows]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
     return f"{_introduction(measured)}\n{_totals(measured)}\n\n{table}\n"
@@ -85,29 +87,26 @@ def _totals(measured: Measured) -> str:
     return f"Of {cases} cases, hurt: {hurt}. Not applicable: {silent}. Without a case: {rest}."
 
 
-def _row(pain: str, measured: Measured, test: str | None) -> list[str]:
+def _row(pain: str, measured: Measured, place: str) -> list[str]:
     text = TEXTS[pain]
     cells = [_cell(measured[key]["cases"].get(pain), pain) for key in CLIENTS]
-    return [pain, text.pain, text.answer, *cells, f"`{test}`" if test else "no test yet"]
+    return [pain, text.pain, text.answer, *cells, f"`{place}`"]
 
 
 def _cell(seen: dict[str, str] | None, pain: str) -> str:
     if seen is None:
-        return UNMEASURED[pain]
+        return UNMEASURED[pain][1]
     words = seen["seen"]
     for special in "\\|<*`":
         words = words.replace(special, f"\\{special}")
     return f"{seen['verdict']}: {words}"
 
 
-def first_tests() -> dict[str, str]:
-    """Return the first test of each pain in this folder's parent, by pain."""
-    found: dict[str, str] = {}
-    for path in sorted(Path(__file__).parents[1].glob("test_*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                name = node.name
-                if name.startswith("test_p") and name[6:8].isdigit():
-                    place = path.relative_to(ROOT).as_posix()
-                    found.setdefault(f"P{name[6:8]}", f"{place}::{name}")
-    return found
+def places() -> dict[str, str]:
+    """Return where the case of each pain stands, or the test of one that has no case."""
+    functions = {pain: f"{play.__module__}.{play.__name__}" for pain, play in CASES.items()}
+    names = {pain: name.rpartition(".") for pain, name in functions.items()}
+    cases = {
+        pain: f"{module.replace('.', '/')}.py::{name}" for pain, (module, _, name) in names.items()
+    }
+    return {**cases, **{pain: test for pain, (test, _) in UNMEASURED.items()}}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from tests.pains.harness import attempt
 from tests.pains.peers.clients import CLIENTS
-from tests.pains.peers.stage import attempt
 
 
 def fork(key: str, base_url: str) -> None:

@@ -1,0 +1,1 @@
+"""What tests of several folders share: answers to play, servers, ways of calling, processes."""
