@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
+import shlex
 import subprocess
 import sys
 import venv
@@ -23,7 +25,7 @@ def python_with(group: str, *, constraints: Path | None = CONSTRAINTS, name: str
     Args:
         group: Its name.
         constraints: Pinned versions; None for the newest of everything, looked up each day.
-        name: Folder of the environment, below the project.
+        name: Folder of the environment, below the project; the version of Python is appended.
     """
     _check_python(OLDEST)
     pinned = ["--upgrade", "--upgrade-strategy=eager"]
@@ -40,47 +42,58 @@ def python_with_requirements(file: Path, *, name: str) -> Path:
 
     Args:
         file: The requirements.
-        name: Folder of the environment, below the project.
+        name: Folder of the environment, below the project; the version of Python is appended.
     """
     _check_python(OLDEST_FOR_TOOLS)
     return _prepared(name, ["-r", str(file)], file.read_bytes())
 
 
 def run(command: list[str]) -> int:
-    """Run a command in the project and return its exit code."""
+    """Run a command where the caller stands, and return its exit code."""
     try:
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+        return subprocess.run(command, check=False).returncode
     except KeyboardInterrupt:
         return 130
+
+
+def typed_command() -> str:
+    """Return the words that called this script, without its arguments, ready to be pasted."""
+    return shlex.join(sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1])
 
 
 def _check_python(oldest: tuple[int, int]) -> None:
     if sys.version_info < oldest:
         sys.exit(f"Python {oldest[0]}.{oldest[1]} or newer is needed; this is {sys.version}.")
+    if importlib.util.find_spec("ensurepip") is None:
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        sys.exit(f"This Python cannot make environments. On Debian: apt install {package}")
 
 
 def _prepared(name: str, wanted: list[str], pins: bytes) -> Path:
-    """Return the interpreter of an environment, which is made anew for another Python."""
-    folder = ROOT / name
+    """Return the interpreter of an environment; each version of Python has its own."""
+    folder = ROOT / f"{name}-{sys.version_info.major}.{sys.version_info.minor}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = folder / f"installed-{_digest(' '.join(wanted).encode())[:12]}"
     state = _digest(pins + sys.version.encode())
-    if not (python.exists() and stamp.exists() and stamp.read_text() == state):
-        print(f"Preparing {name} (once; takes about a minute) …", file=sys.stderr, flush=True)
-        _make(folder)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, PIP], check=True)
-        subprocess.run([*pip, *wanted], check=True, cwd=ROOT)
-        stamp.write_text(state)
+    if python.exists() and stamp.exists() and stamp.read_text() == state:
+        return python
+    print(f"Preparing {folder.name} (once; takes about a minute) …", file=sys.stderr, flush=True)
+    _make(folder)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for packages in ([PIP], wanted):
+        if subprocess.run([*pip, *packages], check=False, cwd=ROOT).returncode:
+            sys.exit("pip could not install the packages; its own words are above.")
+    stamp.write_text(state)
     return python
 
 
 def _make(folder: Path) -> None:
-    """Make an environment, or keep the one that this Python has made."""
-    made_by = folder / "made-by"
-    if not (made_by.exists() and made_by.read_text() == sys.version):
+    """Make an environment, unless this very Python has made it before."""
+    maker = f"{sys.base_prefix} {sys.version}"
+    stamp = folder / "made-by"
+    if not (stamp.exists() and stamp.read_text() == maker):
         venv.create(folder, with_pip=True, clear=True)
-        made_by.write_text(sys.version)
+        stamp.write_text(maker)
 
 
 def _digest(content: bytes) -> str:

@@ -12,7 +12,7 @@ CLASSES = {
     "ChatOpenRouter": "langchain_openrouter",
 }
 
-# langchain-openrouter 0.2.9, which the tests do not need: of its group `peers`.
+# langchain-openrouter 0.2.9, which the tests do not need: of its extra `peers`.
 CHAT_OPENROUTER = frozenset(
     """
     api_key app_categories app_title app_url base_url client default_headers frequency_penalty
