@@ -44,7 +44,7 @@ def python_with_requirements(file: Path, *, name: str) -> Path:
 
     Args:
         file: The requirements.
-        name: Folder of the environment, below the project.
+        name: Folder of the environment, below the project; the version of Python is appended.
     """
     _check_python(OLDEST_FOR_TOOLS)
     return _prepared(name, ["-r", str(file)], file.read_bytes())

@@ -6,6 +6,7 @@ A misspelt word, a link of ours that leads nowhere and a page without its Markdo
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 
@@ -43,6 +44,7 @@ def links_of_others() -> list[str]:
 if __name__ == "__main__":
     if "--links" in sys.argv[1:]:
         sys.exit(print("\n".join(links_of_others())))
+    os.chdir(ROOT)
     python = python_with_requirements(PINS, name=".venv-docs")
     if "--serve" in sys.argv[1:]:
         sys.exit(run([str(python), "-m", "zensical", "serve"]))
