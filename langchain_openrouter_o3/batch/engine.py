@@ -98,6 +98,7 @@ class Engine:
             OpenRouterError: A row cannot be in a batch, or its chain has failed; nothing was sent.
         """
         self.progress.total = source.total
+        self._check_rounds(facts["rounds"])
         with opened(self.store, must_exist=False) as ledger, ledger.alone():
             self._claim(ledger, facts)
             run = int(ledger.facts()["run"]) + 1
@@ -110,16 +111,19 @@ class Engine:
     def _claim(self, ledger: Ledger, facts: Mapping[str, str]) -> None:
         """Check that it is this chain's job, or begin one."""
         if not ledger.facts():
-            if any("nodes." in path for path in self._chain.parts) and not facts["rounds"]:
-                raise BatchRoundsError(
-                    "This chain is a graph, such as an agent: each of its calls could need a batch "
-                    "of its own, which takes minutes to hours. Pass rounds= to allow so many, or "
-                    "use bulk()."
-                )
-            ledger.note_parts(self._chain.parts)
-            ledger.note(id=secrets.token_hex(8), created=str(time.time()), run="0", **facts)
+            own = {"id": secrets.token_hex(8), "created": str(time.time()), "run": "0"}
+            ledger.begin(self._chain.parts, {**own, **facts})
         self.check_chain(ledger)
         ledger.note(**{name: facts[name] for name in ("rounds", "batch_size")})
+
+    def _check_rounds(self, rounds: str) -> None:
+        """Refuse a graph, each of whose calls could need a batch of its own."""
+        if not rounds and any("nodes." in path for path in self._chain.parts):
+            raise BatchRoundsError(
+                "This chain is a graph, such as an agent: each of its calls could need a batch of "
+                "its own, which takes minutes to hours. Pass rounds= to allow so many, or use "
+                "bulk()."
+            )
 
     def check_chain(self, ledger: Ledger) -> None:
         """Refuse another chain than the job's.

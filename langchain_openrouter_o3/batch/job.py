@@ -23,6 +23,7 @@ from langchain_openrouter_o3.batch.engine import Engine, Options
 from langchain_openrouter_o3.batch.ledger import is_job, opened, read_metadata, write_metadata
 from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
+from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.progress import Display
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.bulk.source import Key, Source
@@ -80,6 +81,8 @@ class BatchJob(Generic[V]):
         self._model = model
         with opened(store) as ledger:
             facts = ledger.facts()
+            if not facts:
+                raise JournalError(f"{os.fspath(store)}: no job was begun in it. Submit one.")
             if chain is not None:
                 self._engine(is_blocking=True).check_chain(ledger)
         self.id = facts["id"]

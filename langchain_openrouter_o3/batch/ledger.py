@@ -170,10 +170,11 @@ class Ledger:
         """Return the parts of the chain whose job it is."""
         return dict(self._all("SELECT name, value FROM parts"))
 
-    def note_parts(self, parts: Mapping[str, str]) -> None:
-        """Note the parts of the chain."""
+    def begin(self, parts: Mapping[str, str], facts: Mapping[str, str]) -> None:
+        """Begin a job: the parts of its chain, and what is known of it."""
         with self._database.writing():
             self._many("INSERT INTO parts VALUES (?, ?)", parts.items())
+            self._many("INSERT INTO facts VALUES (?, ?)", facts.items())
 
     # --- Rows and their calls ---
 

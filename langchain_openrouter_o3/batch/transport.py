@@ -292,8 +292,8 @@ def find_model(chain: Any) -> tuple[Any, dict[str, Any]]:
     model = next((each for each in seen if isinstance(each, ModelFields)), None)
     if model is None:
         return None, {}
-    bound = (each.kwargs for each in seen if getattr(each, "bound", None) is model)
-    return model, read_call(next(bound, {}))
+    bound = [each.kwargs for each in seen if getattr(each, "bound", None) is model]
+    return model, read_call(bound[0]) if bound else {}
 
 
 def answers(call: Collected, known: list[Known]) -> bool:

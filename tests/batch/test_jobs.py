@@ -258,7 +258,6 @@ def test_a_loop_of_tools_is_refused_unless_rounds_are_allowed(
     with pytest.raises(BatchRoundsError, match="rounds="):
         submit_batch(agent, [row], store=store)
     assert posts(emulator) == []
-    store.unlink()
     job = submit_batch(agent, [row], store=store, rounds=2)
     job.wait(poll=FAST)
     result: Any

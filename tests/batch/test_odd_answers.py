@@ -20,10 +20,8 @@ from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3.batch import (
     BatchFailedError,
     BatchJob,
-    BatchLostError,
     BatchPendingError,
     client,
-    submission,
     submit_batch,
 )
 from langchain_openrouter_o3.bulk import JournalError
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_READING", RetryPolicy(max_retries=1, initial_delay=0.0))
-    monkeypatch.setattr(submission, "LOOKS", (0.0,))
-    monkeypatch.setattr(submission, "GRACE", 0.05)
 
 
 def canned(value: Any) -> Canned:
@@ -114,6 +110,9 @@ def test_a_batch_that_nobody_knows_is_an_error_and_deleting_it_is_none(
     emulator.batches.stored[0].is_deleted = False
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
+    emulator.play_batches(faults.status(403))
+    with pytest.raises(OpenRouterError):
+        job.delete()
     emulator.batches.stored[0].is_deleted = True
     job.delete()
 
@@ -125,16 +124,6 @@ def test_a_long_request_goes_in_several_pieces(
     assert len(emulator.batches.stored[0].custom_ids) == 2
     job.wait(poll=FAST)
     assert [row.ok for row in job.results()] == [True, True]
-
-
-def test_a_later_run_looks_for_a_while_before_it_sends_again(
-    emulator: Emulator, model: ChatOpenRouterO3, store: Path
-) -> None:
-    emulator.play_batches(Canned(status=None))
-    with pytest.raises(BatchLostError):
-        submit_batch(model, ["echo a"], store=store)
-    submit_batch(model, ["echo a"], store=store)
-    assert len(emulator.batches.stored) == 1
 
 
 def test_a_job_that_was_not_collected_to_the_end_says_so(

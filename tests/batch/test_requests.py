@@ -20,6 +20,7 @@ from langchain_openrouter_o3.batch import (
     BatchRequestError,
     BatchRoundsError,
     find_jobs,
+    ledger,
     submit_batch,
     wire,
 )
@@ -261,6 +262,9 @@ def test_jobs_are_found_in_a_folder_and_other_files_are_told_apart(
     assert repr(found[1]) == f"BatchJob({str(tmp_path / 'a.db')!r}, id={first.id!r})"
     with pytest.raises(JournalError, match="there is no such job"):
         BatchJob(tmp_path / "c.db")
+    Database(str(tmp_path / "d.db"), ledger.JOB).close()
+    with pytest.raises(JournalError, match="no job was begun"):
+        BatchJob(tmp_path / "d.db")
     with pytest.raises(OpenRouterInputError, match=r"BatchJob\(store, chain\)"):
         list(found[0].results())
     # Without a chain the environment says with which key and where.

@@ -88,11 +88,28 @@ def test_several_lost_batches_of_one_size_are_told_apart(
 ) -> None:
     emulator.disturb_batches(lambda each: faults.close() if each.method == "POST" else None)
     job = submit_batch(people(model), rows_of(6), store=store, batch_size=2)
+    other = submit_batch(people(model), rows_of(2), store=store.with_name("other.db"))
     emulator.batches.plan.statuses = ()  # all are over when the first one is looked for
+    for each in (job, other):
+        each.wait(poll=FAST)
+        assert all(row.ok for row in each.results())
+    assert posts(emulator) == 4
+    assert emulator.batches.double == []
+
+
+def test_a_list_that_lags_is_looked_at_again_before_anything_is_sent(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = people(model)
+    nothing = Canned(pieces=b'{"object": "list", "data": [], "has_more": false}')
+    emulator.play_batches(faults.close(), *[nothing] * 3)
+    with pytest.raises(BatchLostError):
+        submit_batch(chain, rows_of(2), store=store)
+    monkeypatch.setattr(submission, "GRACE", 60.0)
+    job = submit_batch(chain, rows_of(2), store=store)
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
-    assert posts(emulator) == 3
-    assert emulator.batches.double == []
+    assert posts(emulator) == 1
 
 
 @every_way
