@@ -104,6 +104,7 @@ class RawServer:
         self._context = untrusted_context() if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
+        self._greeting: list[socket.socket] = []
         self._acceptor = threading.Thread(target=self._accept)
         scheme = "https" if tls else "http"
         self.origin = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -124,9 +125,10 @@ class RawServer:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._acceptor.join()
-        for peer in self.peers:
+        # A client that gives up while it greets may leave its end open.
+        for connection in [*self._greeting, *(peer.connection for peer in self.peers)]:
             with contextlib.suppress(OSError):
-                socket.socket.shutdown(peer.connection, socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         for peer in self.peers:
@@ -150,7 +152,11 @@ class RawServer:
     def _handle(self, connection: socket.socket) -> None:
         try:
             if self._context is not None:
-                connection = self._context.wrap_socket(connection, server_side=True)
+                connection = self._context.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
+                self._greeting.append(connection)
+                connection.do_handshake()
             peer = Peer(connection, len(self.peers) + 1)
             self.peers.append(peer)
             self._handler(peer)
