@@ -23,7 +23,14 @@ from langchain_openrouter_o3._http.meter import METER
 from langchain_openrouter_o3.batch.client import Account, BatchClient
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger, NewRow, StoredRow, opened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
-from langchain_openrouter_o3.batch.transport import Known, Pass, answers, find_model, is_plain
+from langchain_openrouter_o3.batch.transport import (
+    Known,
+    Pass,
+    answers,
+    find_model,
+    is_plain,
+    is_straight,
+)
 from langchain_openrouter_o3.batch.wire import (
     BatchError,
     BatchPendingError,
@@ -83,6 +90,7 @@ class Engine:
         self._runnable = chain
         self._chain = Chain() if chain is None else read_chain(chain)
         self._is_plain = chain is not None and is_plain(chain)
+        self._has_branches = chain is not None and not is_straight(chain)
         found, bound = (None, dict[str, Any]()) if chain is None else find_model(chain)
         self._model: Any = model or found
         self._bound = bound if model is None else {}
@@ -171,7 +179,7 @@ class Engine:
 
     def new_pass(self, key: str, known: list[Known], *, is_last: bool) -> Pass:
         """Begin a run of the chain for a row."""
-        return Pass(key, known, has_branches=not self._is_plain, is_last=is_last)
+        return Pass(key, known, has_branches=self._has_branches, is_last=is_last)
 
     def check_account(self, ledger: Ledger, key: str, call: Collected) -> None:
         """Let all requests of a job go to one place, with one set of headers.
@@ -456,7 +464,8 @@ class _Collector:
             self.in_hand[item.key] = item.number
             given = _written(item)
             if not self._is_known(item, given):
-                self.new.append(await self._collect_row(item, given))
+                row = await self._collect_row(item, given)  # meanwhile the list may be another
+                self.new.append(row)
             self.engine.progress.done += 1
             if len(self.new) + len(self.seen) >= _WRITTEN_AT_ONCE:
                 self._write()

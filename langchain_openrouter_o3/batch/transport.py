@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import BaseOutputParser
 from langchain_core.prompts import BasePromptTemplate
+from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.parameters import read_call
@@ -106,8 +107,7 @@ class Pass:
         self.has_shares = False
         self._key = key
         self._unused = [*known]
-        self._rounds = [call.round for call in known]
-        self._turns = _TURNS if has_branches else 0
+        self._has_branches = has_branches
         self._is_last = is_last
         self._lock = threading.Lock()
 
@@ -144,10 +144,10 @@ class Pass:
 
     async def let_others_collect(self) -> None:
         """Let branches that run side by side reach their calls in the same round."""
-        before = -1
+        before = -1 if self._has_branches else len(self.collected)
         while before != len(self.collected):
             before = len(self.collected)
-            for _ in range(self._turns):
+            for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
     def _find(self, call: Collected) -> Known | None:
@@ -160,13 +160,12 @@ class Pass:
     def _sent_in_its_place(self, call: Collected) -> Known | None:
         """Find the request that an earlier pass has sent at this point of the chain.
 
-        A step before the call may say something else each time, such as the hour. Only a call that
-        was alone in its round can be told by its place.
+        A step before the call may say something else each time, such as the hour. Only in a chain
+        without branches can a call be told by its place.
         """
         first = next(iter(self._unused), None)
-        if first is None or first.frame != call.frame or self._rounds.count(first.round) > 1:
-            return None
-        return first
+        is_same = first is not None and first.frame == call.frame
+        return first if is_same and not self._has_branches else None
 
     def _one_too_many(self) -> BatchRoundsError:
         return BatchRoundsError(
@@ -280,6 +279,18 @@ def _is_model(step: Any) -> bool:
             return False
         step = step.bound
     return isinstance(step, BaseChatModel)
+
+
+def is_straight(chain: Any) -> bool:
+    """Whether calls of a chain come one after the other: it consists of steps without branches."""
+    steps: list[Any] = getattr(chain, "steps", [chain])
+    return all(_is_model(step) or _is_simple(step) for step in steps)
+
+
+def _is_simple(step: Any) -> bool:
+    if isinstance(step, RunnableLambda):
+        return not any(isinstance(each, ModelFields) for each in objects_of(step))
+    return isinstance(step, (BasePromptTemplate, BaseOutputParser))
 
 
 def find_model(chain: Any) -> tuple[Any, dict[str, Any]]:

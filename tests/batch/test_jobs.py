@@ -24,6 +24,7 @@ from langchain_openrouter_o3.batch import (
     BatchRoundsError,
     BatchUnpaidError,
     submit_batch,
+    wire,
 )
 from langchain_openrouter_o3.bulk import JournalError, bulk
 from tests.batch.ways import FAST, WAYS, Way, people, rows_of
@@ -48,8 +49,13 @@ def no_luck_for_ada_1(body: JsonObject) -> JsonObject | None:
 
 @every_way
 def test_a_chain_is_split_submitted_found_again_and_gone_on_with(
-    emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    store: Path,
+    way: Way,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(wire, "PAGE_OF_RESULTS", 2)
     chain = people(model)
     emulator.batches.plan.statuses = ("validating", "warming_up", "in_progress")  # a new one, too
     submitted = way.submit(

@@ -165,8 +165,9 @@ def test_another_thread_cannot_submit_the_same_job(
 def test_a_chain_of_unseen_steps_without_a_call_has_no_batch(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
-    chain: Any = RunnableLambda(lambda text: text.upper())
-    job = submit_batch(chain, ["a", "b"], store=store, model=model)
+    chain: Any = RunnableLambda(lambda number: -number)
+    rows = range(1_000)  # more than are written at once
+    job = submit_batch(chain, rows, store=store, model=model)
     assert job.wait(poll=FAST).batches == ()
-    assert [row.value for row in job.results()] == ["A", "B"]
+    assert [row.value for row in job.results()] == [-number for number in rows]
     assert emulator.requests == []
