@@ -156,7 +156,11 @@ class RawServer:
                     connection, server_side=True, do_handshake_on_connect=False
                 )
                 self._greeting.append(connection)
-                connection.do_handshake()
+                try:
+                    connection.do_handshake()
+                except OSError:
+                    connection.close()
+                    raise
             peer = Peer(connection, len(self.peers) + 1)
             self.peers.append(peer)
             self._handler(peer)

@@ -122,7 +122,7 @@ def test_a_stream_collected_at_any_moment_of_another_call_cannot_block_it(
     gc.collect()
     print(moment)
     """
-    assert int(scripts.run(script, server)) > 50
+    assert int(scripts.run(script, server, seconds=120)) > 50
 
 
 def test_threads_that_share_a_stream_are_told_so_and_lose_nothing(server: Emulator) -> None:
