@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import faults
-    from langchain_openrouter_o3.emulator.canned import Canned
     from langchain_openrouter_o3.emulator.conversation import ScriptError
-    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.fault import Canned, Fault
     from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
     from langchain_openrouter_o3.emulator.script import (
         Pace,
