@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Canned": "canned",
+    "Canned": "fault",
     "Emulator": "server",
     "Fault": "fault",
     "ReceivedRequest": "request_log",
