@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import faults
-    from langchain_openrouter_o3.emulator.canned import Canned
     from langchain_openrouter_o3.emulator.conversation import ScriptError
-    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.fault import Canned, Fault
     from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
     from langchain_openrouter_o3.emulator.script import (
         Pace,
@@ -52,7 +51,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Canned": "canned",
+    "Canned": "fault",
     "Emulator": "server",
     "Fault": "fault",
     "ReceivedRequest": "request_log",

@@ -15,22 +15,19 @@ from starlette.types import Receive, Scope, Send
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
 from langchain_openrouter_o3.emulator.batches import Batches
-from langchain_openrouter_o3.emulator.body import PADDING, completion_body
+from langchain_openrouter_o3.emulator.caches import CacheWish, PromptCache, ResponseCache
 from langchain_openrouter_o3.emulator.catalogue import find_model
 from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
-from langchain_openrouter_o3.emulator.completion import complete
+from langchain_openrouter_o3.emulator.completion import complete, reason
 from langchain_openrouter_o3.emulator.conversation import ScriptError, outcome_of
 from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
+from langchain_openrouter_o3.emulator.fault import End, Head, Step, Wait, Write, joined, perform
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
-from langchain_openrouter_o3.emulator.prompt_cache import PromptCache
-from langchain_openrouter_o3.emulator.reasoning import reason
 from langchain_openrouter_o3.emulator.request_log import REQUEST
 from langchain_openrouter_o3.emulator.resources import Resources, json_response, no_such_endpoint
-from langchain_openrouter_o3.emulator.response_cache import CacheWish, ResponseCache
+from langchain_openrouter_o3.emulator.responses import COMMENT, PADDING, completion_body, events
 from langchain_openrouter_o3.emulator.routing import Router, is_told, routing
 from langchain_openrouter_o3.emulator.script import Pace
-from langchain_openrouter_o3.emulator.steps import End, Head, Step, Wait, Write, joined, perform
-from langchain_openrouter_o3.emulator.stream import COMMENT, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

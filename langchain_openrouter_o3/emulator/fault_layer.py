@@ -9,17 +9,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH
 from langchain_openrouter_o3.emulator.batches import BATCHES_PATH
-from langchain_openrouter_o3.emulator.fault import Fault
-from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
-from langchain_openrouter_o3.emulator.steps import (
+from langchain_openrouter_o3.emulator.fault import (
     ClosePort,
     End,
+    Fault,
     HangUp,
     Head,
     Step,
     Write,
     perform,
 )
+from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
 
 _OWN_STEPS: dict[str, Callable[[Message], Step]] = {
     "emulator.hang_up": lambda message: HangUp(message["reset"]),

@@ -10,8 +10,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator import chat_request
-from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, OWN_MESSAGES
-from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.fault import HANG_UP, OWN_MESSAGES, Fault
 from langchain_openrouter_o3.emulator.json_value import parse_object, text_at
 
 Breaker = Callable[[Scope, Message], Awaitable[None]]

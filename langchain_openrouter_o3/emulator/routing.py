@@ -15,7 +15,7 @@ from langchain_openrouter_o3.emulator.catalogue import find_model
 from langchain_openrouter_o3.emulator.chat_request import candidate_slugs
 from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import JsonObject, list_at, text_at
-from langchain_openrouter_o3.emulator.rules.models import MODEL_RULES
+from langchain_openrouter_o3.emulator.rules.parameters import MODEL_RULES
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.json_value import Json

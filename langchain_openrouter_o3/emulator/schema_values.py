@@ -5,11 +5,18 @@ Only values without parts are judged here, and only schemas without references a
 
 from __future__ import annotations
 
+import importlib
+import ipaddress
 import math
+import re
+import string
+import sys
+from dataclasses import dataclass
+from datetime import date
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypeGuard
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
-from langchain_openrouter_o3.emulator.formats import FORMATS
 from langchain_openrouter_o3.emulator.json_value import (
     Json,
     JsonObject,
@@ -17,10 +24,207 @@ from langchain_openrouter_o3.emulator.json_value import (
     list_at,
     text_at,
 )
-from langchain_openrouter_o3.emulator.pattern_text import compiled, example_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+_DAY = r"\d{4}-\d\d-\d\d"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
+_ZONE = r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)"
+_DAYS = r"(?:\d+Y)?(?:\d+M)?(?:\d+D)?"
+_HOURS = r"T(?=\d)(?:\d+H)?(?:\d+M)?(?:\d+S)?"
+_DURATION = rf"P(?:\d+W|(?=\d|T){_DAYS}(?:{_HOURS})?)"
+_EMAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_UUID = r"[\dA-Fa-f]{8}(?:-[\dA-Fa-f]{4}){3}-[\dA-Fa-f]{12}"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of strings; `look` finds texts in a prompt that may have it."""
+
+    example: str
+    look: re.Pattern[str]
+    is_valid: Callable[[str], bool]
+
+    def find(self, text: str) -> str | None:
+        """Return the first part of a text that has the format."""
+        return next(filter(self.is_valid, self._candidates(text)), None)
+
+    def _candidates(self, text: str) -> Iterator[str]:
+        for hit in self.look.finditer(text):
+            yield hit[0]
+            # People leave out the time zone, which RFC 3339 demands.
+            yield f"{hit[0]}Z"
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    compiled = re.compile(pattern)
+    return lambda text: compiled.fullmatch(text) is not None
+
+
+def _is_date(text: str) -> bool:
+    if not re.fullmatch(_DAY, text, re.ASCII):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_date_time(text: str) -> bool:
+    day, _, clock = text.partition("T")
+    return _is_date(day) and _is_time(clock)
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version and "%" not in text
+    except ValueError:
+        return False
+
+
+_is_time = _matches(f"(?a:{_CLOCK}{_ZONE})")
+
+FORMATS = {
+    "date": Format("2025-01-31", re.compile(rf"\b{_DAY}\b"), _is_date),
+    "date-time": Format(
+        "2025-01-31T12:00:00Z", re.compile(rf"\b{_DAY}T{_CLOCK}{_ZONE}?"), _is_date_time
+    ),
+    "duration": Format("P1D", re.compile(rf"\b{_DURATION}\b"), _matches(f"(?a:{_DURATION})")),
+    "email": Format("ada@example.com", re.compile(_EMAIL), _matches(_EMAIL)),
+    "hostname": Format(
+        "example.com",
+        re.compile(rf"\b(?:{_LABEL}\.)+[A-Za-z]{{2,63}}\b"),
+        _matches(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*"),
+    ),
+    "ipv4": Format(
+        "192.0.2.1",
+        re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b"),
+        lambda text: _is_address(text, 4),
+    ),
+    "ipv6": Format(
+        "2001:db8::1",
+        re.compile(r"(?<![\w:])[\dA-Fa-f]{0,4}(?::[\dA-Fa-f]{0,4}){2,7}"),
+        lambda text: _is_address(text, 6),
+    ),
+    "time": Format("12:00:00Z", re.compile(rf"\b{_CLOCK}{_ZONE}?"), _is_time),
+    "uri": Format(
+        "https://example.com/",
+        re.compile(r"https?://[^\s\"'<>)]+"),
+        _matches(r"[A-Za-z][A-Za-z0-9+.-]*:\S+"),
+    ),
+    "uuid": Format(
+        "00000000-0000-4000-8000-000000000000", re.compile(rf"\b{_UUID}\b"), _matches(_UUID)
+    ),
+}
+
+# Python has no public name for its parser, and moved it.
+_PARSER = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
+_Tree: TypeAlias = "Iterable[tuple[Any, Any]]"
+# Letters first: they look most like a text.
+_CHARACTERS = string.ascii_letters + string.digits + string.punctuation + " \n\t\u00a0\u00e9"
+_CATEGORIES: dict[str, Callable[[str], bool]] = {
+    "CATEGORY_DIGIT": str.isdecimal,
+    "CATEGORY_SPACE": str.isspace,
+    "CATEGORY_WORD": lambda character: character.isalnum() or character == "_",
+}
+
+
+def compiled(pattern: str) -> re.Pattern[str] | None:
+    """Return a compiled expression, or None if it is not one.
+
+    With `-W error` Python refuses, by a `FutureWarning`, what it may read differently one day.
+    """
+    try:
+        return re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, FutureWarning):
+        return None
+
+
+def example_of(pattern: str) -> str | None:
+    """Return a text that matches a pattern, or None if none was found.
+
+    Optional parts are written once if that matches, else left out.
+    """
+    expression = compiled(pattern)
+    if expression is None:
+        return None
+    tree = _PARSER.parse(pattern)
+    texts = (_Writer(optional).text(tree) for optional in (1, 0))
+    return next((text for text in texts if text is not None and expression.search(text)), None)
+
+
+class _Writer:
+    """Writes one text from a tree; `optional` is how often what may be absent is written."""
+
+    def __init__(self, optional: int) -> None:
+        self._optional = optional
+        self._groups: dict[int | None, str] = {}
+
+    def text(self, tree: _Tree) -> str | None:
+        """Return the text, or None if the tree has a set without a character."""
+        pieces = [self._piece(str(name), value) for name, value in tree]
+        found = [piece for piece in pieces if piece is not None]
+        return "".join(found) if len(found) == len(pieces) else None
+
+    def _piece(self, name: str, value: Any) -> str | None:
+        match name:
+            case "ANY" | "IN" | "LITERAL" | "NOT_LITERAL":
+                return _character(value if name == "IN" else [(name, value)])
+            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+                return self._repeated(*value)
+            case "BRANCH":
+                return next(filter(None, (self.text(branch) for branch in value[1])), "")
+            case "SUBPATTERN" | "ATOMIC_GROUP":
+                return self._group(*(value if name == "SUBPATTERN" else (None, value)))
+            case "GROUPREF":
+                return self._groups.get(value)
+            case _:
+                return ""
+
+    def _repeated(self, least: int, most: int, tree: _Tree) -> str | None:
+        times = max(least, min(self._optional, most))
+        text = self.text(tree) if times else ""
+        return None if text is None else text * times
+
+    def _group(self, number: int | None, *rest: Any) -> str | None:
+        text = self.text(rest[-1])
+        if text is not None:
+            self._groups[number] = text
+        return text
+
+
+def _character(members: _Tree) -> str | None:
+    """Return a character of a set, one that the set itself names if it has none of the usual."""
+    named = [(str(kind), value) for kind, value in members]
+    is_negated = ("NEGATE", None) in named
+    for character in chain(_CHARACTERS, _named_characters(named)):
+        if any(_is_in(character, *member) for member in named) is not is_negated:
+            return character
+    return None
+
+
+def _named_characters(members: _Tree) -> Iterator[str]:
+    for kind, value in members:
+        if kind in {"LITERAL", "RANGE"}:
+            yield chr(value if kind == "LITERAL" else value[0])
+
+
+def _is_in(character: str, kind: str, value: Any) -> bool:
+    match kind:
+        case "LITERAL" | "NOT_LITERAL":
+            return (ord(character) == value) is (kind == "LITERAL")
+        case "RANGE":
+            return ord(character) in range(value[0], value[1] + 1)
+        case "CATEGORY":
+            category = str(value)
+            is_in = _CATEGORIES[category.replace("NOT_", "")](character)
+            return is_in is not ("NOT_" in category)
+        case _:
+            return kind == "ANY"
+
 
 _LIMITS: dict[str, Callable[[float, float], bool]] = {
     "minimum": lambda number, limit: number >= limit,

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from langchain_openrouter_o3.emulator import faults
 from langchain_openrouter_o3.emulator.fault import Fault
-from langchain_openrouter_o3.emulator.faults.checks import check_count, check_seconds
+from langchain_openrouter_o3.emulator.faults.position import check_count, check_seconds
 from langchain_openrouter_o3.emulator.json_value import Json, compact
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 import time
@@ -17,15 +18,19 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Scope
 
 from langchain_openrouter_o3.emulator.application import CHAT_PATH, Endpoints
-from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.batches import Batches
-from langchain_openrouter_o3.emulator.connection import Connection, connection_of
+from langchain_openrouter_o3.emulator.connection import (
+    Connection,
+    TlsFailure,
+    check_tls_failure,
+    connection_of,
+)
 from langchain_openrouter_o3.emulator.conversation import (
     ScriptError,
     conversation,
     find_expected,
 )
-from langchain_openrouter_o3.emulator.fault import Fault
+from langchain_openrouter_o3.emulator.fault import HANG_UP, Fault
 from langchain_openrouter_o3.emulator.fault_layer import (
     Chooser,
     FaultLayer,
@@ -34,14 +39,80 @@ from langchain_openrouter_o3.emulator.fault_layer import (
 )
 from langchain_openrouter_o3.emulator.loop_thread import LoopThread
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
-from langchain_openrouter_o3.emulator.port import Port
 from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
 from langchain_openrouter_o3.emulator.routing import Router
 from langchain_openrouter_o3.emulator.script import Pace, Reply, ScriptItem
 from langchain_openrouter_o3.emulator.script_player import Script
-from langchain_openrouter_o3.emulator.tls import TlsFailure, check_tls_failure
 from langchain_openrouter_o3.emulator.transport import EmulatorTransport
+
+
+class Port:
+    """A port of this machine.
+
+    While it is reserved a socket is bound to it but does not listen: connections are refused, and
+    the system gives it to nobody who asks for any free port.
+    """
+
+    def __init__(self, host: str, number: int) -> None:
+        """Name the address; 0 stands for any free port until `listen`."""
+        self.number = number
+        self._host = host
+        self._reserved: socket.socket | None = None
+
+    def listen(self) -> socket.socket:
+        """Return a socket that listens.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        listener = self._bind()
+        try:
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def reserve(self) -> None:
+        """Refuse connections; the listening socket has to be closed before."""
+        self._reserved = self._bind()
+
+    def release(self) -> socket.socket:
+        """Return the reserved socket, ready to listen on."""
+        reserved, self._reserved = self._reserved, None
+        if reserved is None:
+            raise RuntimeError("the port is not reserved")
+        return reserved
+
+    def close(self) -> None:
+        """Give the port up if it is reserved."""
+        if self._reserved is not None:
+            self.release().close()
+
+    def _bind(self) -> socket.socket:
+        """Bind a socket.
+
+        Its protocol is given, which `socket.create_server` leaves out: asyncio switches off
+        Nagle's algorithm only where it sees TCP, and each event of a stream would wait 40 ms
+        with it.
+        """
+        found = socket.getaddrinfo(
+            self._host, self.number, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        )
+        family, kind, protocol, _, address = found[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":
+                # A port that was just in use can be taken again; on Windows this would share it.
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+        self.number = bound.getsockname()[1]
+        return bound
+
 
 # A pooled connection must not be closed under a client between two requests of a slow test.
 _KEEP_ALIVE_SECONDS = 120

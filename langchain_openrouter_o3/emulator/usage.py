@@ -13,8 +13,28 @@ from typing import TYPE_CHECKING
 from langchain_openrouter_o3.emulator.catalogue import WEB_SEARCH_PRICE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from langchain_openrouter_o3.emulator.catalogue import Price
     from langchain_openrouter_o3.emulator.json_value import JsonObject
+
+BYTES_PER_TOKEN = 4
+_TOKENS_PER_PROMPT_TEXT = 3
+
+
+def count_tokens(text: str) -> int:
+    """Return how many tokens a text has."""
+    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+
+
+def count_prompt_tokens(texts: Iterable[str]) -> int:
+    """Return how many tokens a prompt has."""
+    return sum(count_tokens(text) + _TOKENS_PER_PROMPT_TEXT for text in texts)
+
+
+def first_tokens(text: str, tokens: int) -> str:
+    """Return the beginning of a text that has at most so many tokens, in whole characters."""
+    return text.encode("utf-8", "replace")[: tokens * BYTES_PER_TOKEN].decode("utf-8", "ignore")
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,63 @@ same request always gets the same answer. There is no language model here.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.answers.prose import refuse, write_text
-from langchain_openrouter_o3.emulator.answers.structured import write_json
+from langchain_openrouter_o3.emulator.answers.hints import Clues
+from langchain_openrouter_o3.emulator.answers.schema_shape import property_names
+from langchain_openrouter_o3.emulator.answers.text import Turn, refuse, write_text
 from langchain_openrouter_o3.emulator.answers.tool_use import call_tools
-from langchain_openrouter_o3.emulator.answers.turn import Turn
+from langchain_openrouter_o3.emulator.answers.values import write_value
 from langchain_openrouter_o3.emulator.completion import Answer
+from langchain_openrouter_o3.emulator.json_value import compact
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.chat_request import ChatRequest
-    from langchain_openrouter_o3.emulator.json_value import JsonObject
+    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+
+_QUOTED_KEY = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
+_SAYS_KEYS = re.compile(r"\b(?:field|key|propert)", re.IGNORECASE)
+
+
+def write_json(request: ChatRequest, turn: Turn) -> str:
+    """Answer with one JSON value and nothing around it."""
+    told = f"{turn.instructions}\n{turn.prompt}"
+    schema = request.schema or _schema_in(told) or _schema_of_keys(told)
+    if schema is None:
+        return compact({"answer": write_text(turn)})
+    return compact(write_value(schema, Clues(turn.material, property_names(schema))))
+
+
+def _schema_in(text: str) -> JsonObject | None:
+    """Return the last schema in a text; output parsers put theirs after an example."""
+    found: JsonObject | None = None
+    place = text.find("{")
+    while place >= 0:
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, place)
+        except json.JSONDecodeError:
+            end = place + 1
+        else:
+            found = _as_schema(value) or found
+        place = text.find("{", end)
+    return found
+
+
+def _as_schema(value: Json) -> JsonObject | None:
+    is_schema = isinstance(value, dict) and isinstance(value.get("properties"), dict)
+    return value if isinstance(value, dict) and is_schema else None
+
+
+def _schema_of_keys(text: str) -> JsonObject | None:
+    """Return the schema that `with 'setup' and 'punchline' keys` amounts to."""
+    keys: list[Json] = [*dict.fromkeys(_QUOTED_KEY.findall(text))]
+    if not keys or not _SAYS_KEYS.search(text):
+        return None
+    properties: JsonObject = {str(key): {"type": "string"} for key in keys}
+    return {"type": "object", "properties": properties, "required": keys}
+
 
 __all__ = ["answer"]
 

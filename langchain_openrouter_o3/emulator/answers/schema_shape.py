@@ -21,7 +21,7 @@ from langchain_openrouter_o3.emulator.schema_values import (
 )
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.answers.clues import Clues
+    from langchain_openrouter_o3.emulator.answers.hints import Clues
 
 
 @dataclass(frozen=True)

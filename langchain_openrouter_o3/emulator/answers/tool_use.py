@@ -13,11 +13,15 @@ import re
 import string
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.answers.clues import Clues
-from langchain_openrouter_o3.emulator.answers.names import listed_names
+from langchain_openrouter_o3.emulator.answers.hints import (
+    Clues,
+    listed_names,
+    occurs,
+    words_of,
+    words_of_name,
+)
 from langchain_openrouter_o3.emulator.answers.schema_shape import property_names
 from langchain_openrouter_o3.emulator.answers.values import write_value
-from langchain_openrouter_o3.emulator.answers.words import occurs, words_of, words_of_name
 from langchain_openrouter_o3.emulator.chat_request import ToolCall
 from langchain_openrouter_o3.emulator.json_value import compact, list_at, object_at
 from langchain_openrouter_o3.emulator.schema_values import is_valid
@@ -25,7 +29,7 @@ from langchain_openrouter_o3.emulator.schema_values import is_valid
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from langchain_openrouter_o3.emulator.answers.turn import Turn
+    from langchain_openrouter_o3.emulator.answers.text import Turn
     from langchain_openrouter_o3.emulator.chat_request import ChatRequest, Function
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
 

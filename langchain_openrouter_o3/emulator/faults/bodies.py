@@ -6,11 +6,8 @@ import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from langchain_openrouter_o3.emulator.fault import Fault
-from langchain_openrouter_o3.emulator.faults.checks import check_count, check_one_of
-from langchain_openrouter_o3.emulator.faults.payloads import EVENT
-from langchain_openrouter_o3.emulator.faults.place import Place
-from langchain_openrouter_o3.emulator.steps import Head, Step, Write
+from langchain_openrouter_o3.emulator.fault import Fault, Head, Step, Write
+from langchain_openrouter_o3.emulator.faults.position import EVENT, Place, check_count, check_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

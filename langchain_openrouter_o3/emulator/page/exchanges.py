@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP, OWN_MESSAGES
+from langchain_openrouter_o3.emulator.fault import HANG_UP, OWN_MESSAGES
 from langchain_openrouter_o3.emulator.request_log import REQUEST, ReceivedRequest
 
 State: TypeAlias = Literal[

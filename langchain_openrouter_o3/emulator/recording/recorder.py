@@ -18,8 +18,8 @@ import httpx
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from langchain_openrouter_o3.emulator.asgi_messages import HANG_UP
 from langchain_openrouter_o3.emulator.errors import ApiError
+from langchain_openrouter_o3.emulator.fault import HANG_UP
 from langchain_openrouter_o3.emulator.json_value import encode
 from langchain_openrouter_o3.emulator.recording.differences import (
     changes,

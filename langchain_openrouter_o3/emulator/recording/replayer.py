@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from starlette.types import Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator.errors import ApiError
+from langchain_openrouter_o3.emulator.fault import End, HangUp, Head, Step, Wait, Write, perform
 from langchain_openrouter_o3.emulator.recording.differences import nearest, request_key
 from langchain_openrouter_o3.emulator.recording.exchange import (
     Exchange,
@@ -25,7 +26,6 @@ from langchain_openrouter_o3.emulator.recording.recorder import (
     recorded_request,
     refuse,
 )
-from langchain_openrouter_o3.emulator.steps import End, HangUp, Head, Step, Wait, Write, perform
 
 Miss = Literal["fail", "record"]
 

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.rules import (
     messages,
-    models,
-    options,
     parameters,
-    response_format,
     tools,
 )
 
@@ -27,19 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["RULES", "check"]
 
 RULES: tuple[Callable[[JsonObject], None], ...] = (
-    options.types_are_right,
-    models.model_is_known,
+    parameters.types_are_right,
+    parameters.model_is_known,
     messages.messages_are_given,
     messages.roles_are_known,
     messages.contents_are_given,
     messages.parts_are_known,
     messages.tool_calls_are_whole,
-    models.input_is_supported,
-    models.context_is_long_enough,
-    options.words_are_known,
-    options.conditions_are_known,
-    options.metadata_is_small,
-    options.session_id_is_short,
+    parameters.input_is_supported,
+    parameters.context_is_long_enough,
+    parameters.words_are_known,
+    parameters.conditions_are_known,
+    parameters.metadata_is_small,
+    parameters.session_id_is_short,
     parameters.switches_are_booleans,
     parameters.token_limits_are_integers,
     parameters.effort_is_known,
@@ -55,10 +52,10 @@ RULES: tuple[Callable[[JsonObject], None], ...] = (
     tools.names_are_unique,
     tools.parameters_are_schemas,
     tools.tool_choice_is_possible,
-    response_format.type_is_known,
-    response_format.json_is_mentioned,
-    response_format.name_is_valid,
-    response_format.schema_is_valid,
+    tools.type_is_known,
+    tools.json_is_mentioned,
+    tools.name_is_valid,
+    tools.schema_is_valid,
 )
 
 

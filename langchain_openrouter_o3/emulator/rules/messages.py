@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from langchain_openrouter_o3.emulator.completion import is_altered, is_sealed, leads_to_one_of
 from langchain_openrouter_o3.emulator.errors import BadRequestError, ProviderError
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
@@ -10,7 +11,6 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
-from langchain_openrouter_o3.emulator.reasoning import is_altered, is_sealed, leads_to_one_of
 
 _ROLES = frozenset({"assistant", "developer", "system", "tool", "user"})
 _PARTS = frozenset({"file", "image_url", "input_audio", "text", "video_url"})

@@ -1,21 +1,114 @@
-"""How large a strict schema may be.
-
-The numbers are OpenAI's
-(https://platform.openai.com/docs/guides/structured-outputs#objects-have-limitations-on-nesting-depth-and-size).
-"""
+"""OpenAI's limits on strict schemas: of size, of places, of unions."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.json_value import compact, list_at, object_at
-from langchain_openrouter_o3.emulator.rules.schema_places import DEFINITIONS
+from langchain_openrouter_o3.emulator.json_value import (
+    compact,
+    list_at,
+    object_at,
+    objects_at,
+    text_at,
+)
+from langchain_openrouter_o3.emulator.schema_reading import find_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from langchain_openrouter_o3.emulator.json_value import Json
-    from langchain_openrouter_o3.emulator.rules.schema_places import Place
+    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+
+DEFINITIONS = ("$defs", "definitions")
+_BRANCHES = ("anyOf", "oneOf", "allOf")
+_PLAIN_NAME = re.compile(r"[A-Za-z]\w*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A schema within a schema; `level` counts the properties and items around it."""
+
+    node: JsonObject
+    path: tuple[str | int, ...] = ()
+    level: int = 0
+
+    @property
+    def context(self) -> tuple[str, ...]:
+        """The path as most of OpenAI's sentences have it."""
+        return tuple(map(str, self.path))
+
+    @property
+    def json_path(self) -> str:
+        """The path as a JSONPath."""
+        return "$" + "".join(map(_path_step, self.path))
+
+    def children(self) -> Iterator[Place]:
+        """Return the schemas directly within this one."""
+        for keyword in ("properties", *DEFINITIONS):
+            # A definition is a schema of its own, so that recursion is no endless nesting.
+            level = self.level + 1 if keyword == "properties" else 0
+            for name, node in object_at(self.node, keyword).items():
+                yield self._child(node, (keyword, name), level)
+        for keyword in _BRANCHES:
+            for index, node in enumerate(list_at(self.node, keyword)):
+                yield self._child(node, (keyword, index), self.level)
+        if "items" in self.node:
+            yield self._child(self.node["items"], ("items",), self.level + 1)
+
+    def _child(self, node: Json, steps: tuple[str | int, ...], level: int) -> Place:
+        """Return a place; what is no object there, such as `true`, says nothing of a value."""
+        return Place(node if isinstance(node, dict) else {}, (*self.path, *steps), level)
+
+
+def places_in(schema: JsonObject) -> Iterator[Place]:
+    """Return the places of a schema and of all schemas in it, in their order."""
+    left = [Place(schema)]
+    while left:
+        place = left.pop()
+        yield place
+        left.extend([*place.children()][::-1])
+
+
+def _path_step(step: str | int) -> str:
+    if isinstance(step, str) and _PLAIN_NAME.fullmatch(step):
+        return f".{step}"
+    return f"[{step!r}]"
+
+
+def shares_a_first_key(node: JsonObject, root: JsonObject) -> bool:
+    """Whether two objects of a union begin with one name, and no values tell them apart."""
+    seen: dict[str, set[str]] = {}
+    for member in _objects(node, root):
+        name, values = _first_key(member, root)
+        if name in seen and (not values or not seen[name] or values & seen[name]):
+            return True
+        seen[name] = values | seen.get(name, set())
+    return False
+
+
+def _objects(node: JsonObject, root: JsonObject) -> Iterator[JsonObject]:
+    """Return the objects among the members of a union, and of the unions that are members."""
+    for member in objects_at(node, "anyOf"):
+        whole = _resolved(member, root)
+        yield from [whole] if object_at(whole, "properties") else []
+        yield from _objects(whole, root)
+
+
+def _first_key(member: JsonObject, root: JsonObject) -> tuple[str, set[str]]:
+    """Return the name of the first property, and its only values if the schema names them."""
+    name, node = next(iter(object_at(member, "properties").items()))
+    first = _resolved(node, root) if isinstance(node, dict) else {}
+    values = [first["const"]] if "const" in first else list_at(first, "enum")
+    return name, {compact(value) for value in values}
+
+
+def _resolved(node: JsonObject, root: JsonObject) -> JsonObject:
+    """Follow references; circular ones were refused before."""
+    while "$ref" in node:
+        node = find_definition(text_at(node, "$ref"), root) or {}
+    return node
+
 
 _MOST_LEVELS = 10
 _MOST_PROPERTIES = 5_000

@@ -15,10 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.json_value import list_at, object_at, text_at
-from langchain_openrouter_o3.emulator.pattern_text import compiled
-from langchain_openrouter_o3.emulator.rules.schema_limits import limit_fault
-from langchain_openrouter_o3.emulator.rules.schema_places import DEFINITIONS, Place, places_in
-from langchain_openrouter_o3.emulator.rules.schema_unions import shares_a_first_key
+from langchain_openrouter_o3.emulator.rules.schema_limits import (
+    DEFINITIONS,
+    Place,
+    limit_fault,
+    places_in,
+    shares_a_first_key,
+)
 from langchain_openrouter_o3.emulator.schema_reading import (
     SmallestValues,
     fewest_items,
@@ -27,6 +30,7 @@ from langchain_openrouter_o3.emulator.schema_reading import (
 )
 from langchain_openrouter_o3.emulator.schema_values import (
     TYPES,
+    compiled,
     example_text,
     is_number,
     is_valid,
