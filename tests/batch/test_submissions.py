@@ -178,7 +178,7 @@ def test_a_list_of_many_batches_is_read_to_the_end_and_errors_of_looks_are_raise
 @pytest.mark.parametrize(
     ("status", "way"),
     [(400, WAYS["blocking"]), (402, WAYS["async"]), (404, WAYS["async"]), (413, WAYS["blocking"])],
-    ids=str,
+    ids=["400", "402", "404", "413"],
 )
 def test_a_refused_batch_is_not_stored_and_goes_on_later(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way, status: int

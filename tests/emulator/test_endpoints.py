@@ -136,7 +136,7 @@ def test_models_come_in_pages_if_asked(chat: Chat) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "match"),
     [
-        ("GET", "/nothing", "The emulator has POST /chat/completions, GET /models"),
+        ("GET", "/nothing", "The emulator has POST /chat/completions, POST /batches"),
         ("POST", "/embeddings", "OpenRouter has more, the emulator has POST /chat/completions"),
         ("POST", "/completion", "Record and replay what else you need"),
         ("POST", "/../v1x/chat/completions", "begins with /api/v1/: is it missing in the base URL"),

@@ -325,7 +325,7 @@ def test_a_broken_answer_breaks_again_in_the_replay(tmp_path: Path) -> None:
             ask(replay)
 
 
-def test_the_pace_is_the_original_a_scale_of_it_or_none(tmp_path: Path) -> None:
+def test_the_timing_is_the_original_a_scale_of_it_or_none(tmp_path: Path) -> None:
     record(tmp_path, text("slow"))
     (path,) = tmp_path.iterdir()
     recording = json.loads(path.read_text())
