@@ -21,7 +21,7 @@ from environment import ROOT, python_with_requirements, run
 
 DIST = ROOT / "dist"
 PINS = ROOT / "tests" / "constraints-release.txt"
-TESTED = ["tests/unit", "tests/docs", "tests/contract/test_standard_unit.py"]
+TESTED = ["tests/unit", "tests/docs", "tests/contract/test_standard.py"]
 
 
 def problems(tag: str | None, version: str, changelog: str) -> list[str]:
