@@ -233,6 +233,9 @@ class Engine:
             OpenRouterError: OpenRouter refuses; what was submitted before is written down.
         """
         with opened(self.store) as ledger:
+            facts = ledger.facts()
+            if facts.get("is_collected"):  # an interrupted run may have left calls without a batch
+                ledger.plan(facts["id"], int(facts["batch_size"]))
             if not ledger.batches("planned", "sending"):
                 return
             with ledger.alone():
@@ -286,8 +289,11 @@ class Engine:
             self._count(ledger)
             if ledger.batches("sending", "sent"):
                 return False
-            if self._runnable is None or self._is_plain or not await self._go_on(ledger):
+            if self._runnable is None or self._is_plain:
                 return True
+            with ledger.alone():
+                if not await self._go_on(ledger):
+                    return True
         await self.submit()
         return False
 
@@ -302,12 +308,11 @@ class Engine:
         """Run the chains on with the answers that are here; return whether there is more to ask."""
         self.check_chain(ledger)
         facts = ledger.facts()
-        before = ledger.count("calls")
         for rows in ledger.rows(only_open=True):
             steps = [self._next_step(ledger, row, facts["rounds"]) for row in rows]
             ledger.go_on(await asyncio.gather(*steps))
         ledger.plan(facts["id"], int(facts["batch_size"]))
-        return ledger.count("calls") > before
+        return bool(ledger.batches("planned", "sending", "sent"))
 
     async def _next_step(
         self, ledger: Ledger, row: StoredRow, rounds: str

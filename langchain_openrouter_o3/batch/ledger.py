@@ -213,9 +213,15 @@ class Ledger:
             self._database.execute("INSERT INTO bodies VALUES (?, ?)", (identity, part.body))
 
     def rows(self, *, only_open: bool = False) -> Iterator[list[StoredRow]]:
-        """Read rows in the order of the input, some at a time."""
+        """Read rows in the order of the input, some at a time.
+
+        Args:
+            only_open: Only those that may make more calls, and wait for no answer: a row that was
+                gone on with just before a kill would make, and pay for, the same call again.
+        """
         last = (-1, -1)
-        still = "AND is_over = 0 " if only_open else ""
+        waits = "SELECT 1 FROM calls WHERE calls.row = rows.id AND state = 'open'"
+        still = f"AND is_over = 0 AND NOT EXISTS ({waits}) " if only_open else ""
         while found := self._all(
             f"SELECT {_ROW} FROM rows WHERE (number, id) > (?, ?) "  # noqa: S608 - our own words
             f"{still}ORDER BY number, id LIMIT 64",

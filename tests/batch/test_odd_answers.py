@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,9 @@ from langchain_openrouter_o3.batch import (
     BatchFailedError,
     BatchJob,
     BatchPendingError,
+    asubmit_batch,
     client,
+    ledger,
     submit_batch,
 )
 from langchain_openrouter_o3.bulk import JournalError
@@ -171,3 +174,63 @@ def test_a_chain_of_unseen_steps_without_a_call_has_no_batch(
     assert job.wait(poll=FAST).batches == ()
     assert [row.value for row in job.results()] == [-number for number in rows]
     assert emulator.requests == []
+
+
+class Interruption:
+    """A step's part: which row is interrupted. A class, as the value of an object is the chain's."""
+
+    row = ""
+
+
+def again(message: Any) -> str:
+    if message.text == Interruption.row:
+        Interruption.row = ""
+        raise KeyboardInterrupt
+    return f"echo {message.text} again"
+
+
+def test_rows_that_an_interrupted_round_has_gone_on_with_are_not_sent_twice(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    chain: Any = model | RunnableLambda(again) | model
+    rows = [f"echo k{number}" for number in range(70)]  # more than are gone on with at once
+    job = submit_batch(chain, rows, store=store)
+    Interruption.row = "k69"
+    with pytest.raises(KeyboardInterrupt):
+        job.wait(poll=FAST)
+    job.wait(poll=FAST)
+    assert [row.value.text for row in job.results()] == [f"k{n} again" for n in range(70)]
+    assert sum(len(each.custom_ids) for each in emulator.batches.stored) == 2 * len(rows)
+
+
+def test_two_who_wait_for_one_job_do_not_pay_twice_for_its_next_round(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    async def step(message: Any) -> str:
+        await asyncio.sleep(0.01)  # the other one gets to it, too
+        return f"echo {message.text} again"
+
+    async def main() -> list[Any]:
+        job = await asubmit_batch(model | RunnableLambda(step) | model, ["echo a"], store=store)
+        waits = [job.await_(poll=FAST) for _ in range(2)]
+        told = await asyncio.gather(*waits, return_exceptions=True)
+        await job.await_(poll=FAST)
+        assert all("another thread" in str(each) for each in told if isinstance(each, Exception))
+        return [row async for row in job.aresults()]
+
+    assert [row.value.text for row in asyncio.run(main())] == ["a again"]
+    assert [len(each.custom_ids) for each in emulator.batches.stored] == [1, 1]
+
+
+def test_requests_that_were_to_be_sent_again_are_when_that_was_interrupted(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.batches.plan.end = "expired"
+    emulator.batches.plan.answered = 0.0
+    job = submit_batch(model, ["echo a"], store=store)
+    job.wait(poll=FAST)
+    emulator.batches.plan.end = "completed"
+    with ledger.opened(store) as file:
+        file.send_again(failed=True)  # and here the process dies
+    job.wait(poll=FAST)
+    assert [row.value.text for row in job.results()] == ["a"]
