@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.transport import Known, missing
-from langchain_openrouter_o3.bulk.database import Layout, close_database, open_database
+from langchain_openrouter_o3.bulk.database import (
+    Layout,
+    application_of,
+    close_database,
+    open_database,
+)
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.profiles import model_facts
 
@@ -54,7 +58,6 @@ CREATE TABLE batches(
 CREATE TABLE strangers(id TEXT PRIMARY KEY);
 """
 JOB = Layout("job", 0x4F334254, 1, _TABLES, patience=10.0, survives="FULL")
-_APPLICATION_AT = 68  # in the head of an SQLite file
 
 _COLUMNS = (
     "number, state, model, provider, total, size, id, sent, status, completed, failed, created, "
@@ -75,7 +78,7 @@ class Batch(NamedTuple):
         total: How many requests it has.
         size: Bytes of its requests.
         id: OpenRouter's, once it is known.
-        sent: When it was submitted, by this computer's clock.
+        sent: When its submission began, and then when its last byte went, by this computer's clock.
         status: OpenRouter's, as it was seen last.
         completed: Requests that were answered then.
         failed: Requests that had failed then.
@@ -154,6 +157,11 @@ class Ledger:
             yield
         finally:
             self._database.has_run = False
+
+    @property
+    def is_submitting(self) -> bool:
+        """Whether somebody in this process collects or submits at this moment."""
+        return self._database.has_run
 
     # --- Facts and parts of the chain ---
 
@@ -483,11 +491,12 @@ def opened(path: str | os.PathLike[str], *, must_exist: bool = True) -> Generato
 
 
 def is_job(path: Path) -> bool:
-    """Whether a file is a job's; nothing is opened, and nobody is disturbed."""
-    with path.open("rb") as file:
-        head = file.read(_APPLICATION_AT + 4)
-    is_whole = head.startswith(b"SQLite format 3\0") and len(head) == _APPLICATION_AT + 4
-    return is_whole and struct.unpack(">I", head[_APPLICATION_AT:])[0] == JOB.application
+    """Whether a file is a job's; nobody is disturbed, and no lock is taken.
+
+    SQLite reads its head: on POSIX, a process that closes a file which it has opened otherwise loses
+    all of its locks on it, and another process could submit the job that this one is submitting.
+    """
+    return application_of(path) == JOB.application
 
 
 def read_metadata(facts: Mapping[str, str]) -> Any:

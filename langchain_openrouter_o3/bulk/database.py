@@ -98,6 +98,8 @@ class Database:
                 f"PRAGMA user_version = {layout.format};"
             )
             self._connection.executescript(f"BEGIN IMMEDIATE;{marks}{layout.tables}COMMIT;")
+            # Whose file it is stands in its head even if the process is killed, for `is_job`.
+            self.execute("PRAGMA wal_checkpoint")
             return
         found = self.execute("PRAGMA user_version").fetchone()[0]
         if found != layout.format:
@@ -181,6 +183,22 @@ def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Dat
             raise JournalError(f"{name}: this is a {database.layout.name}, not a {layout.name}.")
         database.users += 1
         return database
+
+
+def application_of(path: Path) -> int | None:
+    """Read whose file it is, without a lock; None if it is no database of SQLite.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    uri = f"{path.resolve().as_uri()}?immutable=1&mode=ro"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    except sqlite3.OperationalError as error:
+        raise OSError(f"{path}: {error}.") from error
+    except sqlite3.DatabaseError:
+        return None
 
 
 def close_database(database: Database) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -274,6 +276,24 @@ def test_jobs_are_found_in_a_folder_and_other_files_are_told_apart(
     with pytest.raises(OpenRouterTimeoutError, match="wait again"):
         found[0].wait(timeout=0)
     assert found[0].wait(poll=FAST, progress=True).is_over
+
+
+def test_a_job_that_was_not_closed_is_found_and_stays_locked(tmp_path: Path) -> None:
+    store = tmp_path / "a.db"
+    other = (
+        "import sys; from langchain_openrouter_o3.batch import ledger\n"
+        "ledger.JOB = ledger.JOB._replace(patience=0.0)\n"
+        "with ledger.opened(sys.argv[1]): pass"
+    )
+    with ledger.opened(store, must_exist=False) as file:
+        file.begin({}, {"id": "open", "created": "0", "metadata": "null"})
+        assert [job.id for job in find_jobs(tmp_path)] == ["open"]
+        ended = subprocess.run(
+            [sys.executable, "-c", other, str(store)], capture_output=True, text=True, check=False
+        )
+    assert "another process works with this job" in ended.stderr
+    with pytest.raises(OSError, match="unable to open"):
+        ledger.is_job(tmp_path / "nothing.db")
 
 
 RECORDINGS = [recording for recording in load() if not recording.is_stream]
