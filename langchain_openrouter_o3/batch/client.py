@@ -170,7 +170,7 @@ class BatchClient:
             asked = {"limit": str(wire.PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
             answer = await self._ask("GET", path, asked)
             if answer.status in _MISSING:
-                yield (await self.batch(identity)).results or []
+                yield wire.all_results(await self.batch(identity))
                 return
             found, following = wire.read_list(self._checked(answer).payload)
             yield found

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -33,7 +33,10 @@ LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
 GRACE: float = 15.0
 """Seconds after a submission in which a later run looks for its batch before it is sent again."""
 
-_CLOCKS_DIFFER = 3600.0  # seconds by which the clocks of server and client may differ
+_CLOCKS_DIFFER = 86_400.0
+"""Seconds by which the clocks of server and client may differ: a clock that is set to the time of
+another zone must not hide a batch that is paid."""
+
 _UNPAID, _GONE, _NO_LIST = 402, 410, (404, 405)
 _CANNOT_BE = (400, 404, 422)  # perhaps the model cannot be batched today
 _PAYS_FULL = "bulk() asks for the same rows without a batch, at the full price."
@@ -81,8 +84,15 @@ class Sender:
     async def _submit(self, batch: Batch, model: str) -> Answer | TransportFailure:
         head = wire.head_of(model, batch.provider, self._callback_url)
         size = len(head) + batch.size - 1 + len(wire.TAIL)  # no comma before the first request
-        lines = self._ledger.lines(self._job, batch)
-        return await self._client.submit(wire.in_pieces(head, lines), size)
+        return await self._client.submit(wire.in_pieces(head, self._lines(batch)), size)
+
+    def _lines(self, batch: Batch) -> Iterator[bytes]:
+        """Read the requests of a batch, and note when the last one goes.
+
+        Before its end nothing is stored, and 200 MB can take longer than the time of grace.
+        """
+        yield from self._ledger.lines(self._job, batch)
+        self._ledger.update(batch.number, sent=time.time())
 
     async def _look(self, batch: Batch, error: OpenRouterError) -> None:
         """Look for a batch whose submission was not answered."""
@@ -221,7 +231,8 @@ class Reader:
         """Ask for all batches at once, and for those that are not on the list one by one."""
         finder = Finder(self._ledger, self._client)
         for batch in self._ledger.batches("sending"):
-            if not await finder.find(batch):
+            # One that another thread is submitting now is not lost.
+            if not self._ledger.is_submitting and not await finder.find(batch):
                 raise _lost(batch)
         open_batches = self._ledger.batches("sent")
         listed = await self._listed(open_batches)

@@ -337,6 +337,17 @@ def read_batch(payload: Any) -> Remote:
     )
 
 
+def all_results(remote: Remote) -> list[Any]:
+    """Return the results that a batch which is over tells with it.
+
+    Raises:
+        OpenRouterMalformedResponseError: It is completed, and tells none.
+    """
+    if remote.results is None and remote.status == "completed":
+        raise _malformed("a completed batch is without its results")
+    return remote.results or []
+
+
 def _number(counts: Mapping[str, Any], name: str) -> int:
     value = counts.get(name)
     return value if isinstance(value, int) else 0
@@ -349,13 +360,18 @@ def read_list(payload: Any) -> tuple[list[Any], str | None]:
         What is on it, and where the next one begins; None on the last page.
 
     Raises:
-        OpenRouterMalformedResponseError: It is not a page.
+        OpenRouterMalformedResponseError: It is not a page, or there is more and it does not say
+            where: what was left out would count as not answered, and be paid again.
     """
     data = payload.get("data") if is_object(payload) else None
     if not is_array(data):
         raise _malformed("it is not a list")
+    if not payload.get("has_more"):
+        return data, None
     following = payload.get("next_cursor") or payload.get("last_id")
-    return data, following if payload.get("has_more") and is_text(following) else None
+    if not is_text(following):
+        raise _malformed("it has more, and does not say where")
+    return data, following
 
 
 def timestamp(seconds: float) -> str:

@@ -103,6 +103,34 @@ def test_looks_that_fail_are_raised_and_the_job_stays(
     assert emulator.batches.double == []
 
 
+def test_a_page_that_does_not_say_where_the_next_one_is_loses_no_result(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a", "echo b"], store=store)
+    page = canned({"data": [], "has_more": True, "next_cursor": None})
+    emulator.disturb_batches(lambda each: page if each.path.endswith("results") else None)
+    with pytest.raises(OpenRouterMalformedResponseError, match="does not say where"):
+        job.wait(poll=FAST)
+    emulator.disturb_batches(None)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+
+
+def test_a_completed_batch_without_results_does_not_count_as_unanswered(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.has_pages = False
+    name = emulator.batches.stored[0].id
+    bare = canned({"id": name, "status": "completed", "results": None})
+    emulator.disturb_batches(lambda each: bare if each.path.endswith(name) else None)
+    with pytest.raises(OpenRouterMalformedResponseError, match="without its results"):
+        job.wait(poll=FAST)
+    emulator.disturb_batches(None)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+
+
 def test_a_batch_that_nobody_knows_is_an_error_and_deleting_it_is_none(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
@@ -163,6 +191,26 @@ def test_another_thread_cannot_submit_the_same_job(
     submit_batch(people(model), rows_of(2), store=store)
     assert "another thread" in str(caught[0])
     assert emulator.batches.double == []
+
+
+def test_a_batch_that_another_thread_is_submitting_is_not_told_to_be_lost(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    told: list[str] = []
+
+    def look(request: ReceivedRequest) -> Fault | None:
+        def status() -> None:
+            told.extend(batch.state for batch in BatchJob(store, model).status().batches)
+
+        if request.method == "POST":
+            thread = threading.Thread(target=status)
+            thread.start()
+            thread.join(5.0)  # the emulator waits for it
+        return None
+
+    emulator.disturb_batches(look)
+    submit_batch(model, ["echo a"], store=store)
+    assert told == ["sending"]
 
 
 def test_a_chain_of_unseen_steps_without_a_call_has_no_batch(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError, OpenRouterError
-from langchain_openrouter_o3.batch import BatchJob, BatchLostError, submission, submit_batch
+from langchain_openrouter_o3.batch import BatchJob, BatchLostError, ledger, submission, submit_batch
 from langchain_openrouter_o3.emulator import Canned, Fault, faults
 from langchain_openrouter_o3.emulator.fault import End, Head, Write
 from tests.batch.ways import FAST, WAYS, Way, people, rows_of
@@ -107,6 +110,35 @@ def test_a_list_that_lags_is_looked_at_again_before_anything_is_sent(
         submit_batch(chain, rows_of(2), store=store)
     monkeypatch.setattr(submission, "GRACE", 60.0)
     job = submit_batch(chain, rows_of(2), store=store)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert posts(emulator) == 1
+
+
+def test_the_time_of_grace_begins_when_the_last_byte_of_a_submission_goes(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.time()
+    clock = itertools.chain([began], itertools.repeat(began + 600.0))  # an upload of ten minutes
+    monkeypatch.setattr(submission, "time", SimpleNamespace(time=lambda: next(clock)))
+    nothing = Canned(pieces=b'{"object": "list", "data": [], "has_more": false}')
+    emulator.play_batches(faults.close(), *[nothing] * 2)
+    with pytest.raises(BatchLostError):
+        submit_batch(people(model), rows_of(2), store=store)
+    with ledger.opened(store) as file:
+        assert [batch.sent for batch in file.batches("sending")] == [began + 600.0]
+
+
+def test_a_lost_batch_is_found_although_a_clock_is_set_to_another_zone(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    def ten_hours_ago(request: ReceivedRequest) -> Fault | None:
+        for batch in emulator.batches.stored:
+            batch.created = int(time.time()) - 36_000
+        return faults.close() if request.method == "POST" else None
+
+    emulator.disturb_batches(ten_hours_ago)
+    job = submit_batch(people(model), rows_of(2), store=store)
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
     assert posts(emulator) == 1
