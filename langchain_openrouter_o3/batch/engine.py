@@ -113,6 +113,7 @@ class Engine:
             ledger.note(run=str(run), is_collected="")
             collector = _Collector(self, ledger, run, options)
             await collector.collect(source)
+            ledger.release()
             ledger.plan(ledger.facts()["id"], int(facts["batch_size"]))
             ledger.note(is_collected="yes")
 
@@ -122,7 +123,9 @@ class Engine:
             own = {"id": secrets.token_hex(8), "created": str(time.time()), "run": "0"}
             ledger.begin(self._chain.parts, {**own, **facts})
         self.check_chain(ledger)
-        ledger.note(**{name: facts[name] for name in ("rounds", "batch_size")})
+        names = ("callback_url", "metadata")
+        given = {name: facts[name] for name in names if facts[name] not in ("", "null")}
+        ledger.note(rounds=facts["rounds"], batch_size=facts["batch_size"], **given)
 
     def _check_rounds(self, rounds: str) -> None:
         """Refuse a graph, each of whose calls could need a batch of its own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import time
@@ -269,12 +270,14 @@ class BatchJob(Generic[V]):
         try:
             seconds = poll[0]
             while not await engine.step():
-                if ends is not None and time.monotonic() + seconds > ends:
+                left = math.inf if ends is None else ends - time.monotonic()
+                if left <= 0:
                     raise OpenRouterTimeoutError(
                         f"timeout={timeout}: not all answers of {self!r} are here. Nothing is "
                         "lost; wait again."
                     )
-                await asyncio.sleep(seconds * (1 - _JITTER * random.random()))  # noqa: S311
+                pause = seconds * (1 - _JITTER * random.random())  # noqa: S311 - no secret
+                await asyncio.sleep(min(pause, left))  # and a last look at the end
                 seconds = min(poll[1], seconds * _SLOWER)
         finally:
             display.stop()

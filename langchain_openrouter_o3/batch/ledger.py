@@ -260,6 +260,16 @@ class Ledger:
 
     # --- Batches ---
 
+    def release(self) -> None:
+        """Take calls out of batches that are not stored, so that they are planned anew.
+
+        A batch that was too large for the server (413) can be cut smaller only so.
+        """
+        planned = "SELECT number FROM batches WHERE state = 'planned'"
+        with self._database.writing():
+            self._database.execute(f"UPDATE calls SET batch = NULL WHERE batch IN ({planned})")  # noqa: S608
+            self._database.execute("DELETE FROM batches WHERE state = 'planned'")
+
     def plan(self, job: str, limit: int) -> None:
         """Assign every call that has no batch to one, by model and provider, within the limits."""
         with self._database.writing():
@@ -433,7 +443,8 @@ class Ledger:
             again = "UPDATE rows SET is_over = 0, was_read = 0"
             self._database.execute(f"{again} WHERE id IN ({rows})")
             self._database.execute(f"DELETE FROM outcomes WHERE call IN ({calls})")  # noqa: S608
-            reset = "batch = NULL, state = 'open', cost = NULL, share = NULL"
+            told = "cost = NULL, share = NULL, input_tokens = NULL, output_tokens = NULL"
+            reset = f"batch = NULL, state = 'open', {told}"
             again = f"UPDATE calls SET {reset}, attempt = attempt + 1 WHERE {which}"  # noqa: S608
             return self._database.execute(again).rowcount
 
@@ -493,8 +504,8 @@ def opened(path: str | os.PathLike[str], *, must_exist: bool = True) -> Generato
 def is_job(path: Path) -> bool:
     """Whether a file is a job's; nobody is disturbed, and no lock is taken.
 
-    SQLite reads its head: on POSIX, a process that closes a file which it has opened otherwise loses
-    all of its locks on it, and another process could submit the job that this one is submitting.
+    SQLite reads its head: on POSIX, a process that closes a file which it has opened otherwise
+    loses all of its locks on it, and another process could submit the job beside this one.
     """
     return application_of(path) == JOB.application
 

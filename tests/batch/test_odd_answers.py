@@ -116,6 +116,14 @@ def test_a_page_that_does_not_say_where_the_next_one_is_loses_no_result(
     assert all(row.ok for row in job.results())
 
 
+def test_a_wait_with_a_timeout_looks_a_last_time_at_its_end(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ("in_progress",)
+    assert job.wait(timeout=0.1, poll=(60.0, 60.0)).is_over
+
+
 def test_a_completed_batch_without_results_does_not_count_as_unanswered(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
@@ -225,7 +233,7 @@ def test_a_chain_of_unseen_steps_without_a_call_has_no_batch(
 
 
 class Interruption:
-    """A step's part: which row is interrupted. A class, as the value of an object is the chain's."""
+    """Which row is interrupted; a class, because the values of objects are the chain's."""
 
     row = ""
 

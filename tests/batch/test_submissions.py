@@ -256,6 +256,30 @@ def test_both_forms_of_a_slug_are_tried(
     assert posts(emulator) == 4
 
 
+@every_way
+def test_a_batch_that_is_too_large_is_cut_anew_and_a_callback_can_be_set_anew(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
+) -> None:
+    chain = people(model)
+
+    def too_large(request: ReceivedRequest) -> Fault | None:
+        body: Any = request.body
+        is_large = request.method == "POST" and len(body["requests"]) > 2
+        return faults.status(413) if is_large else None
+
+    emulator.disturb_batches(too_large)
+    with pytest.raises(OpenRouterError, match="Nothing of batch 1"):
+        way.submit(chain, rows_of(4), store=store, callback_url="https://example.org/old")
+    renewed: dict[str, Any] = {"callback_url": "https://example.org/new", "metadata": {"a": 1}}
+    job = way.submit(chain, rows_of(4), store=store, batch_size=2, **renewed)
+    assert job.metadata == {"a": 1}
+    stored = emulator.batches.stored
+    assert [each.body["callback_url"] for each in stored] == ["https://example.org/new"] * 2
+    way.wait(job)
+    assert all(row.ok for row in way.results(job))
+    assert emulator.batches.double == []
+
+
 class Unreachable(httpx.HTTPTransport):
     """A network whose first connection fails."""
 
