@@ -58,8 +58,8 @@ class Invoke:
         name: Of this run, in the journal.
 
     Raises:
-        OpenRouterInputError: An argument cannot be used; or, when it is pickled, `make_chain` holds
-            a key.
+        OpenRouterInputError: An argument cannot be used; or, when it is pickled, `make_chain`,
+            `key` or `schema` holds a key of OpenRouter.
     """
 
     make_chain: Callable[[], Runnable[Any, Any]]
@@ -89,12 +89,13 @@ class Invoke:
 
     def __getstate__(self) -> dict[str, Any]:
         """Travel without a key, or not at all."""
-        written = load_extra("cloudpickle").dumps(self.make_chain)
+        written = load_extra("cloudpickle").dumps((self.make_chain, self.key, self.schema))
         own = os.environ.get("OPENROUTER_API_KEY", "").encode()
         if _SECRET.search(written) or (own and own in written):
             raise OpenRouterInputError(
-                "make_chain: it holds a key, which would be written into plans and logs. Read the "
-                "key within it, from the environment of the workers or a store of secrets."
+                "make_chain (or key, or schema): it holds a key, which would be written into plans "
+                "and logs. Read the key within make_chain, from the environment of the workers or "
+                "a store of secrets."
             )
         return self.__dict__
 
@@ -134,6 +135,7 @@ class _Worker:
 
     def __init__(self, invoke: Invoke) -> None:
         self._invoke, self._share = invoke, invoke.share()
+        self._chain = invoke.make_chain()  # first: one that fails takes no worker's number
         self._journal = SharedJournal(invoke.journal, invoke.name)
         if invoke.budget is not None and self._journal.number >= invoke.actors:
             self._journal.close()
@@ -142,7 +144,6 @@ class _Worker:
                 "worker had left is not known. Run it again with the same journal.",
                 retryable=False,
             )
-        self._chain = invoke.make_chain()
         self._thread = LoopThread().__enter__()
         self._lock = threading.Lock()  # Dask calls from several threads
 

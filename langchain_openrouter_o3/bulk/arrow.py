@@ -117,6 +117,8 @@ def _struct(properties: dict[str, Any], definitions: dict[str, Any], above: Any)
 
 def _list(items: Column) -> Column:
     def fit(value: Any) -> Any:
+        if value is not None and not is_array(value):  # a text would become its characters
+            raise TypeError(f"a {type(value).__name__} is no list")
         return None if value is None else [items.fit(item) for item in value]
 
     return Column(load_extra().list_(items.type), fit)
@@ -196,7 +198,7 @@ def table_of(rows: list[Row[Any]], column: Column) -> Any:
     try:
         flat = [_flat(row, column) for row in rows]
         return arrow.Table.from_pylist(flat, schema=_schema(column))
-    except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError, AttributeError) as error:
+    except (arrow.ArrowInvalid, TypeError, OverflowError, AttributeError) as error:
         raise OpenRouterInputError(
             f"schema: a value is not of this schema ({error}). It is in the journal; leave schema "
             "out, and it becomes JSON text."

@@ -165,16 +165,19 @@ class _Copy(Journal):
             rest = memoryview(lines)
             while rest:
                 rest = rest[os.write(self._file.fileno(), rest) :]
-            self._read[self._own] = self._file.tell()
-            if time.monotonic() - self._synced > _SYNC_SECONDS:
-                self._sync()
         except OSError as error:
             self._file.seek(start)  # half a line would spoil the next one
             self._file.truncate()
             raise _unusable(self._folder, error) from error
+        if time.monotonic() - self._synced > _SYNC_SECONDS:
+            self._sync()  # if it fails, the lines stay, and the next run reads them
+        self._read[self._own] = self._file.tell()
 
     def _sync(self) -> None:
-        os.fsync(self._file.fileno())
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
         self._synced = time.monotonic()
 
     @override

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -13,7 +15,13 @@ import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.bulk import BudgetError, JournalError, SharedJournal, bulk
+from langchain_openrouter_o3.bulk import (
+    BudgetError,
+    JournalError,
+    SharedJournal,
+    bulk,
+    shared_journal,
+)
 from langchain_openrouter_o3.bulk.budget import Share
 from langchain_openrouter_o3.emulator import faults
 from tests.helpers.bulk import WAYS, by_prompt, model_of, people, prompts
@@ -187,6 +195,24 @@ def test_a_full_disk_is_told_and_leaves_no_half_line(tmp_path: Path) -> None:
         assert [row.ok for row in bulk(chain, ["row-2"], key=by_prompt, journal=journal)] == [True]
     for line in file.read_bytes().splitlines():
         json.loads(line)
+
+
+def test_a_row_that_could_not_be_written_through_is_not_paid_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    chain: Any = RunnableLambda(lambda text: text)
+    with SharedJournal(tmp_path) as journal:
+        with monkeypatch.context() as patch:
+            patch.setattr(shared_journal, "_SYNC_SECONDS", -1.0)
+            list(bulk(chain, ["row-1"], key=by_prompt, journal=journal))
+            patch.setattr(os, "fsync", broken)
+            with pytest.raises(JournalError, match="Input/output error"):
+                list(bulk(chain, ["row-2"], key=by_prompt, journal=journal))
+        (row,) = bulk(chain, ["row-2"], key=by_prompt, journal=journal)
+        assert row.from_journal
 
 
 # --- Shares of budget and rate ---

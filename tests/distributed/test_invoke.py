@@ -14,8 +14,8 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, ConfigDict
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
-from langchain_openrouter_o3.bulk import BudgetError
-from langchain_openrouter_o3.bulk.arrow import column_of, load_extra
+from langchain_openrouter_o3.bulk import BudgetError, Row
+from langchain_openrouter_o3.bulk.arrow import column_of, load_extra, table_of
 from langchain_openrouter_o3.emulator import faults
 from langchain_openrouter_o3.ray import Invoke, InvokeActor, schema_of
 from tests.helpers.bulk import Person
@@ -105,6 +105,10 @@ def test_a_schema_becomes_a_struct_and_json_text_where_arrow_has_no_type() -> No
     assert column_of(dictionary).fit({"a": [1], "b": "c"}) == {"a": "[1]", "b": '"c"'}
     listed = column_of(list[bool])
     assert (listed.type, listed.fit(None)) == (pa.list_(pa.bool_()), None)
+    for odd in (5, "text"):
+        wrong = Row(number=1, key="1", input=None, value=odd)
+        with pytest.raises(OpenRouterInputError, match="is no list"):
+            table_of([wrong], listed)
     with pytest.raises(OpenRouterInputError, match="has no JSON schema"):
         column_of(object())
     with pytest.raises(OpenRouterInputError, match="pip install"):
@@ -151,6 +155,8 @@ def test_a_key_does_not_travel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     for make in held:
         with pytest.raises(OpenRouterInputError, match="it holds a key"):
             cloudpickle.dumps(Invoke(make, key="id", journal=tmp_path))
+    with pytest.raises(OpenRouterInputError, match="it holds a key"):
+        cloudpickle.dumps(Invoke(make_model, key=lambda row: row[secret], journal=tmp_path))
     # A model leaves its key behind by itself; and a function of a module is sent as a name.
     for make in (lambda: itemgetter("text") | model, make_model):
         written = cloudpickle.dumps(Invoke(make, key="id", journal=tmp_path))
@@ -170,6 +176,13 @@ def test_each_worker_has_its_share_and_a_replaced_one_has_none(
         (tmp_path / f"{replaced.name}-{number}.jsonl").touch()  # of the first two workers
     with pytest.raises(BudgetError, match="all shares"):
         replaced(rows(1, 999))
+
+
+def test_a_chain_that_cannot_be_made_takes_no_share(tmp_path: Path) -> None:
+    invoke = Invoke(lambda: 1 // 0, key="id", journal=tmp_path, budget=1)
+    with pytest.raises(ZeroDivisionError):
+        invoke(rows(1))
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_ray_is_given_actors(make_chain: Any, tmp_path: Path) -> None:
