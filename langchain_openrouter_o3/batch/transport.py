@@ -32,7 +32,7 @@ from langchain_openrouter_o3.batch.wire import (
     BatchRoundsError,
 )
 from langchain_openrouter_o3.bulk.fingerprint import objects_of
-from langchain_openrouter_o3.errors import OpenRouterError
+from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
 if TYPE_CHECKING:
@@ -239,10 +239,14 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
     response = result.get("response")
     if not is_object(response):
         return TransportFailure(_error_of(result), unsent=True), b""
+    status = response.get("status_code")
+    if not isinstance(status, int):
+        what = f"row {key!r}: malformed answer of the Batch API: a response without a status."
+        return TransportFailure(OpenRouterMalformedResponseError(what), unsent=True), b""
     body = response.get("body")
     if known.share is not None and is_object(body):
         body["usage"] = {**body["usage"], "cost": float(known.share), "cost_is_share": True}
-    return Reply(response["status_code"], _headers_of(body)), wire.write_json(body)
+    return Reply(status, _headers_of(body)), wire.write_json(body)
 
 
 def _headers_of(body: Any) -> dict[str, str]:

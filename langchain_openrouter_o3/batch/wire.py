@@ -322,6 +322,7 @@ def read_batch(payload: Any) -> Remote:
     counts = payload.get("request_counts")
     count = counts if is_object(counts) else {}
     error, usage, results = (payload.get(name) for name in ("error", "usage", "results"))
+    expires = payload.get("expires_at")
     return Remote(
         id=payload["id"],
         status=str(payload.get("status")),
@@ -330,7 +331,7 @@ def read_batch(payload: Any) -> Remote:
         completed=_number(count, "completed"),
         failed=_number(count, "failed"),
         created_at=float(_number(payload, "created_at")),
-        expires_at=payload.get("expires_at"),
+        expires_at=expires if isinstance(expires, (int, float)) else None,
         usage=usage if is_object(usage) else None,
         error=str(error.get("message")) if is_object(error) else None,
         results=results if is_array(results) else None,

@@ -39,7 +39,7 @@ from langchain_openrouter_o3.emulator.json_value import (
 from langchain_openrouter_o3.emulator.responses import completion_body
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -178,13 +178,16 @@ class Batches:
         if not self.plan.has_list:
             raise ApiError(404, "Not Found", names_user=False)
         asked = request.query_params
-        limit = min(int(asked.get("limit", _PAGE)), _LARGEST_LIST)
+        limit = _number(asked, "limit", _PAGE, least=1, most=_LARGEST_LIST)
         after, since = asked.get("after"), _seconds(asked.get("created_after"))
         batches = [each for each in reversed(self.stored) if each.created > since]
         if after:
             ids = [each.id for each in batches]
+            if after not in ids:
+                raise BadRequestError("after: no such batch")
             batches = batches[ids.index(after) + 1 :]
-        page = [each for each in batches if not each.is_deleted][:limit]
+        batches = [each for each in batches if not each.is_deleted]
+        page = batches[:limit]
         data: list[Json] = [self._told(each, self._look(each)) for each in page]
         ids_of_page: list[Json] = [each.id for each in page]
         has_more = len(batches) > limit
@@ -212,8 +215,8 @@ class Batches:
         if self._status(batch) not in _ENDS:
             raise ApiError(409, f"Batch {batch.id} is not in a terminal status")
         self._refuse(batch)
-        limit = min(int(request.query_params.get("limit", _PAGE)), _LARGEST_PAGE)
-        start = int(request.query_params.get("cursor", 0))
+        limit = _number(request.query_params, "limit", _PAGE, least=1, most=_LARGEST_PAGE)
+        start = _number(request.query_params, "cursor", 0, least=0, most=MAX_REQUESTS)
         every = batch.results or []
         more = start + limit < len(every)
         following: Json = str(start + limit) if more else None
@@ -409,7 +412,16 @@ def _check_request(batch: JsonObject, request: JsonObject) -> None:
         for part in objects_at(message, "content"):
             if text_at(part, "type") not in _TEXT_PARTS:
                 raise BadRequestError(f"{text_at(part, 'type')} is not supported in batches")
+            if text_at(object_at(part, "file"), "file_data").startswith("data:"):
+                raise BadRequestError("files in base64 are not supported in batches")
     rules.check({**body, "model": batch["model"]})
+
+
+def _number(asked: Mapping[str, str], name: str, usual: int, *, least: int, most: int) -> int:
+    text = asked.get(name, str(usual))
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise BadRequestError(f"{name}: must be a whole number from {least} to {most}")
+    return int(text)
 
 
 def _seconds(moment: str | None) -> float:

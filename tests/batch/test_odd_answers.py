@@ -53,8 +53,8 @@ def test_odd_results_are_errors_of_their_rows_and_take_nothing_from_others(
     store: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    job = submit_batch(model, ["a", "b", "c", "d"], store=store)
-    first, second, third, _ = emulator.batches.stored[0].custom_ids
+    job = submit_batch(model, ["a", "b", "c", "d", "e"], store=store)
+    first, second, third, _, fifth = emulator.batches.stored[0].custom_ids
     half = {"status_code": 200, "body": wire.body("half \ud83d a pair")}
     results: list[Any] = [
         {"custom_id": first, "response": half},
@@ -62,6 +62,7 @@ def test_odd_results_are_errors_of_their_rows_and_take_nothing_from_others(
         {"custom_id": third, "response": {"status_code": 200, "body": "no object"}},
         {"custom_id": "of-somebody-else", "response": half},
         "nothing",
+        {"custom_id": fifth, "response": {"body": half["body"]}},
     ]
     page = canned({"data": results, "has_more": False})
     emulator.disturb_batches(lambda each: page if each.path.endswith("results") else None)
@@ -72,7 +73,17 @@ def test_odd_results_are_errors_of_their_rows_and_take_nothing_from_others(
     assert isinstance(rows[2].error, OpenRouterMalformedResponseError)
     assert isinstance(rows[3].error, BatchFailedError)
     assert "completed without a result" in str(rows[3].error)
+    assert "row '5': malformed answer" in str(rows[4].error)
     assert "of-somebody-else" in caplog.text
+
+
+def test_an_expiry_that_is_no_number_is_not_known(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    odd = {"id": emulator.batches.stored[0].id, "status": "in_progress", "expires_at": "soon"}
+    emulator.play_batches(canned({"data": [odd], "has_more": False}))
+    assert job.status().batches[0].expires_at is None
 
 
 @pytest.mark.parametrize(
@@ -255,7 +266,8 @@ def test_rows_that_an_interrupted_round_has_gone_on_with_are_not_sent_twice(
     with pytest.raises(KeyboardInterrupt):
         job.wait(poll=FAST)
     job.wait(poll=FAST)
-    assert [row.value.text for row in job.results()] == [f"k{n} again" for n in range(70)]
+    results: list[Any] = list(job.results())
+    assert [row.value.text for row in results] == [f"k{n} again" for n in range(70)]
     assert sum(len(each.custom_ids) for each in emulator.batches.stored) == 2 * len(rows)
 
 
@@ -289,4 +301,6 @@ def test_requests_that_were_to_be_sent_again_are_when_that_was_interrupted(
     with ledger.opened(store) as file:
         file.send_again(failed=True)  # and here the process dies
     job.wait(poll=FAST)
-    assert [row.value.text for row in job.results()] == ["a"]
+    row: Any
+    (row,) = job.results()
+    assert row.value.text == "a"

@@ -79,6 +79,7 @@ def test_a_batch_has_a_size_and_a_key(
         (asked(stream=True), "stream is not supported"),
         (asked(model="openai/o3"), "model differs"),
         (asked([{"type": "image_url", "image_url": {"url": "https://a"}}]), "image_url"),
+        (asked([{"type": "file", "file": {"file_data": "data:a/b;base64,AA"}}]), "base64"),
         (asked(max_tokens=1), "max_output_tokens"),
     ],
 )
@@ -93,6 +94,20 @@ def test_one_bad_request_makes_the_whole_batch_fail(
     assert told["error"]["message"].startswith("Request a: ")
     assert text in json.dumps(told["error"]) or text == "max_output_tokens"
     assert told["request_counts"] == {"total": 2, "completed": 0, "failed": 0}
+
+
+def test_pages_that_there_cannot_be_are_refused(emulator: Emulator, client: httpx.Client) -> None:
+    emulator.batches.plan.statuses = ()
+    for _ in range(2):
+        client.post("/batches", json=batch(asked()))
+    deleted, last = emulator.batches.stored
+    for query in ("limit=0", "limit=101", "limit=x", "after=batch_none"):
+        answer = client.get(f"/batches?{query}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, 400)
+    assert client.get(f"/batches/{last.id}/results?cursor=x").status_code == 400
+    assert client.get(f"/batches/{last.id}/results?limit=1001").status_code == 400
+    deleted.is_deleted = True
+    assert client.get("/batches?limit=1").json()["has_more"] is False
 
 
 def test_a_batch_moves_on_is_paged_listed_and_deleted(
