@@ -288,7 +288,8 @@ def is_straight(chain: Any) -> bool:
 
 
 def _is_simple(step: Any) -> bool:
-    if isinstance(step, RunnableLambda):
+    kinds: Any = RunnableLambda
+    if isinstance(step, kinds):
         return not any(isinstance(each, ModelFields) for each in objects_of(step))
     return isinstance(step, (BasePromptTemplate, BaseOutputParser))
 
