@@ -376,7 +376,11 @@ def test_an_answer_that_its_client_leaves_is_not_recorded(
     assert "the client left" in caplog.text
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"text", b"\xff", b'"\\ud800"'])
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"null", b"text", b"\xff", b'"\\ud800"'],
+    ids=["empty", "null", "text", "not UTF-8", "half a pair"],
+)
 def test_any_request_body_is_recorded_and_matched(tmp_path: Path, raw: bytes) -> None:
     def asked(emulator: Emulator, content: bytes) -> int:
         return send("PUT", f"{emulator.base_url}/files", content=content).status_code
