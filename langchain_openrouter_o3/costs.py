@@ -23,7 +23,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
-from langchain_openrouter_o3._http.driver import Unanswered
+from langchain_openrouter_o3._http.driver import RequestDeferred
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.usage import is_hit
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterTimeoutError
@@ -222,4 +222,4 @@ def _may_be_billed(error: BaseException) -> bool:
     if isinstance(error, OpenRouterTimeoutError):
         return error.status_code is None  # the client's own limit
     # Otherwise it was cancelled, or closed by the caller; a collected request was not sent.
-    return not isinstance(error, (OpenRouterError, Unanswered))
+    return not isinstance(error, (OpenRouterError, RequestDeferred))

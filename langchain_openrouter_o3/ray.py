@@ -6,6 +6,7 @@ anew. What was answered is in a journal that all workers read, and is not paid f
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import threading
@@ -144,6 +145,7 @@ class _Worker:
                 "worker had left is not known. Run it again with the same journal.",
                 retryable=False,
             )
+        atexit.register(self._journal.close)
         self._thread = LoopThread().__enter__()
         self._lock = threading.Lock()  # Dask calls from several threads
 

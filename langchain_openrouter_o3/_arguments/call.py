@@ -23,7 +23,7 @@ from langchain_openrouter_o3._arguments.parameters import (
     under_keys,
     withheld_from,
 )
-from langchain_openrouter_o3._http.driver import SUBSTITUTE
+from langchain_openrouter_o3._http.driver import TRANSPORT_OVERRIDE
 from langchain_openrouter_o3._http.exchange import exchange
 from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.meter import METER, metered
@@ -67,7 +67,7 @@ class Call(NamedTuple):
         """Return the flow of this call; `kind` makes the reader of each attempt's answer."""
         meter = METER.get()
         policy, gate = self.policy, self.gate
-        if SUBSTITUTE.get() is not None:  # one answer for each request, and nobody to spare
+        if TRANSPORT_OVERRIDE.get() is not None:  # one answer for each request, and nobody to spare
             policy, gate = RetryPolicy(0), None
         flow = exchange(
             self.request,
@@ -86,7 +86,7 @@ class Call(NamedTuple):
             own: The caller's own client, if there is one.
             pools: Of the model.
         """
-        if (substitute := SUBSTITUTE.get()) is not None:
+        if (substitute := TRANSPORT_OVERRIDE.get()) is not None:
             return substitute.performer(self.request)
         from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
 
@@ -95,7 +95,7 @@ class Call(NamedTuple):
 
     async def async_performer(self, own: Any, pools: PoolReference) -> AsyncPerformer:
         """Return what performs this call on the running event loop; see `performer`."""
-        if (substitute := SUBSTITUTE.get()) is not None:
+        if (substitute := TRANSPORT_OVERRIDE.get()) is not None:
             return substitute.async_performer(self.request)
         from langchain_openrouter_o3._http import pool_manager  # noqa: PLC0415 - imports httpx
 

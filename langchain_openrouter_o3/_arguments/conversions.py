@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
-def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
+def response_format_to_wire(value: Any, *, warn: bool = True) -> dict[str, Any]:
     """Bring a response format into OpenRouter's form; see `output_schema`.
 
     Raises:
@@ -20,12 +20,12 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
     """
     from langchain_openrouter_o3._wire import output_schema  # noqa: PLC0415 - not every call needs it
 
-    return output_schema.response_format_to_wire(value, is_told=is_told)
+    return output_schema.response_format_to_wire(value, warn=warn)
 
 
-def told_response_format_to_wire(value: Any) -> dict[str, Any]:
+def response_format_without_warning(value: Any) -> dict[str, Any]:
     """Do the same for a model's own format: what there is to warn of was said before."""
-    return response_format_to_wire(value, is_told=False)
+    return response_format_to_wire(value, warn=False)
 
 
 def reasoning_to_wire(value: Any) -> dict[str, Any]:

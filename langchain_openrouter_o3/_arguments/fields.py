@@ -170,7 +170,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         Body(
             "Class, TypedDict, dataclass, JSON schema or envelope that every answer must fit.",
             to_wire=conversions.response_format_to_wire,
-            field_to_wire=conversions.told_response_format_to_wire,
+            field_to_wire=conversions.response_format_without_warning,
         ),
     ] = None
     structured_outputs: Annotated[

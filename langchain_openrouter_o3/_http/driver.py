@@ -41,7 +41,7 @@ class AsyncPerformer(Protocol):
         ...
 
 
-class Unanswered(BaseException):
+class RequestDeferred(BaseException):
     """A substitute has taken a request and has no answer yet: the chain stops at its call.
 
     It is no `Exception`, so that no fallback or retry of a chain takes it for a failure.
@@ -58,7 +58,7 @@ class Unanswered(BaseException):
         self.llm_output: dict[str, Any] | None = None
 
 
-class Substitute(Protocol):
+class TransportOverride(Protocol):
     """Stands in for the network: makes what performs the steps of each call in a context."""
 
     def performer(self, request: Request) -> Performer:
@@ -70,7 +70,9 @@ class Substitute(Protocol):
         ...
 
 
-SUBSTITUTE: ContextVar[Substitute | None] = ContextVar("openrouter_substitute", default=None)
+TRANSPORT_OVERRIDE: ContextVar[TransportOverride | None] = ContextVar(
+    "openrouter_transport", default=None
+)
 """Set by who collects requests or gives answers; there are no retries and no gate then."""
 
 

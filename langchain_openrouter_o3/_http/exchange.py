@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from langchain_openrouter_o3._http.body import BodyDecoder, Framing
-from langchain_openrouter_o3._http.gate import NO_GATE, THROTTLES, Gate, Pass
+from langchain_openrouter_o3._http.gate import NO_GATE, THROTTLES, Gate, Permit
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.steps import (
     Deliver,
@@ -195,7 +195,7 @@ def _wait(
 
 def _enter(
     gate: Gate, policy: RetryPolicy, attempt: int, deadlines: Deadlines
-) -> Generator[Step[T], StepResult, Pass]:
+) -> Generator[Step[T], StepResult, Permit]:
     """Wait until the gate lets a request go.
 
     Raises:
@@ -204,10 +204,10 @@ def _enter(
     """
     retries_left = policy.max_retries - attempt + 1
     answer = gate.enter(retries_left=retries_left)
-    if isinstance(answer, Pass):
+    if isinstance(answer, Permit):
         return answer
     with gate.waiting(retries_left=retries_left):
-        while not isinstance(answer, Pass):
+        while not isinstance(answer, Permit):
             closed = OpenRouterRateLimitError(
                 f"The server asked all calls with this key and model to wait; {answer:.3g} s are "
                 "left, and nothing was sent.",

@@ -151,7 +151,7 @@ class Gate:
 
     # --- Asked by the flow of a call ---
 
-    def enter(self, *, retries_left: int) -> Pass | float:
+    def enter(self, *, retries_left: int) -> Permit | float:
         """Ask to send a request.
 
         Args:
@@ -167,7 +167,7 @@ class Gate:
                 return wait
             self._sent += 1
             self._in_flight += 1
-            return Pass(self, self._cuts, now)
+            return Permit(self, self._cuts, now)
 
     @contextmanager
     def waiting(self, *, retries_left: int) -> Generator[None]:
@@ -285,7 +285,7 @@ class Gate:
         return longest * (0.01 + 0.99 * self._chance())
 
 
-class Pass:
+class Permit:
     """What the gate allowed: one request."""
 
     __slots__ = ("_cuts", "_gate", "_sent_at")
@@ -312,7 +312,7 @@ class Pass:
             self._gate.throttle(self._cuts, retry_after)
 
 
-NO_GATE = Pass(None)
+NO_GATE = Permit(None)
 
 
 class Gates:

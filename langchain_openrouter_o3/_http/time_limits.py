@@ -255,7 +255,7 @@ class Deadlines:
             f"total_timeout={self._limits.total:g} s leaves no time for another attempt in "
             f"{seconds:.3g} s, after: {error}"
         )
-        late.take_over(error)
+        late.copy_facts_from(error)
         return late
 
     def _idle_left(self) -> float | None:

@@ -186,13 +186,13 @@ def build_output_schema(schema: Any) -> OutputSchema:
     return _read_class(schema)
 
 
-def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, Any]:
+def response_format_to_wire(value: Any, *, warn: bool = True) -> dict[str, Any]:
     """Convert `response_format`, whose answer somebody else parses.
 
     Args:
         value: Any schema that `build_output_schema` takes, `{"type": "json_object"}`, or another
             dictionary that OpenRouter knows by its `type`.
-        is_told: Whether a warning says that it cannot be strict.
+        warn: Whether a warning says that it cannot be strict.
 
     Raises:
         OpenRouterInputError: It is something else, or its own `strict` cannot be had.
@@ -203,7 +203,7 @@ def response_format_to_wire(value: Any, *, is_told: bool = True) -> dict[str, An
         wire, problem = read["wire"], read["problem"]
     else:
         wire, problem = build_output_schema(value).response_format(strict=None, parsed_here=False)
-    if problem and is_told:
+    if problem and warn:
         warn_not_strict(f"schema {wire['json_schema']['name']!r}", problem)
     return wire
 

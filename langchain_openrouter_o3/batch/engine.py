@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableType]
 
-from langchain_openrouter_o3._http.driver import SUBSTITUTE, Unanswered
+from langchain_openrouter_o3._http.driver import TRANSPORT_OVERRIDE, RequestDeferred
 from langchain_openrouter_o3._http.meter import METER
 from langchain_openrouter_o3.batch.client import Account, BatchClient
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger, NewRow, StoredRow, opened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
 from langchain_openrouter_o3.batch.transport import (
     Known,
-    Pass,
+    RowTransport,
     answers,
     find_model,
     is_plain,
@@ -153,7 +153,7 @@ class Engine:
                 "chain that began it, or another file."
             )
 
-    async def run(self, ran: Pass, given: Any, run: _Run) -> tuple[Any, Exception | None]:
+    async def run(self, ran: RowTransport, given: Any, run: _Run) -> tuple[Any, Exception | None]:
         """Run the chain once, in a context of its own.
 
         Args:
@@ -166,23 +166,23 @@ class Engine:
         """
         return await asyncio.create_task(self._run(ran, given, run))
 
-    async def _run(self, ran: Pass, given: Any, run: _Run) -> tuple[Any, Exception | None]:
+    async def _run(self, ran: RowTransport, given: Any, run: _Run) -> tuple[Any, Exception | None]:
         assert self._runnable is not None  # noqa: S101 - `check_chain`
-        SUBSTITUTE.set(ran)
+        TRANSPORT_OVERRIDE.set(ran)
         METER.set(run.meter)
         if not run.is_heard:
             TRACKER.set(None)
         try:
             with nullcontext() if run.is_heard else tracing_context(enabled=False):
                 return await self._runnable.ainvoke(given, run.config), None
-        except Unanswered:
+        except RequestDeferred:
             return None, None
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's
             return None, error
 
-    def new_pass(self, key: str, known: list[Known], *, is_last: bool) -> Pass:
+    def new_pass(self, key: str, known: list[Known], *, is_last: bool) -> RowTransport:
         """Begin a run of the chain for a row."""
-        return Pass(key, known, has_branches=self._has_branches, is_last=is_last)
+        return RowTransport(key, known, has_branches=self._has_branches, is_last=is_last)
 
     def check_account(self, ledger: Ledger, key: str, call: Collected) -> None:
         """Let all requests of a job go to one place, with one set of headers.

@@ -20,7 +20,7 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.parameters import read_call
-from langchain_openrouter_o3._http.driver import Unanswered
+from langchain_openrouter_o3._http.driver import RequestDeferred
 from langchain_openrouter_o3._http.steps import Reply, Send, TransportFailure
 from langchain_openrouter_o3._json import decode, is_object, is_text
 from langchain_openrouter_o3.batch import wire
@@ -79,7 +79,7 @@ class Collected(NamedTuple):
     frame: bytes
 
 
-class Pass:
+class RowTransport:
     """One run of a chain for one row; it is the substitute for the network in its context.
 
     Attributes:
@@ -125,7 +125,7 @@ class Pass:
         """Return the head and the body of an answer, or a failure.
 
         Raises:
-            Unanswered: There is none yet; the request was collected.
+            RequestDeferred: There is none yet; the request was collected.
         """
         try:
             part = wire.part_of(request, self._key)
@@ -136,7 +136,7 @@ class Pass:
             known = self._find(call)
             if known is None and not self._is_last:
                 self.collected.append(call)
-                raise Unanswered
+                raise RequestDeferred
         if known is None:
             return TransportFailure(self._one_too_many(), unsent=True), b""
         self.has_shares = self.has_shares or known.share is not None
@@ -178,7 +178,7 @@ class Pass:
 class _Performer:
     """Performs the steps of a call with an answer that is there."""
 
-    def __init__(self, row: Pass) -> None:
+    def __init__(self, row: RowTransport) -> None:
         self.row = row
         self._body = b""
 
@@ -186,7 +186,7 @@ class _Performer:
         """Give the head of the answer, then its body, then its end.
 
         Raises:
-            Unanswered: See `Pass.answer`.
+            RequestDeferred: See `RowTransport.answer`.
         """
         if isinstance(step, Send):
             head, self._body = self.row.answer(step.request)
@@ -201,18 +201,18 @@ class _Performer:
 class _AsyncPerformer:
     """The same on the running event loop."""
 
-    def __init__(self, row: Pass) -> None:
+    def __init__(self, row: RowTransport) -> None:
         self._performer = _Performer(row)
 
     async def perform(self, step: IOStep) -> StepResult:
         """See `_Performer`.
 
         Raises:
-            Unanswered: See `Pass.answer`.
+            RequestDeferred: See `RowTransport.answer`.
         """
         try:
             return self._performer.perform(step)
-        except Unanswered:
+        except RequestDeferred:
             await self._performer.row.let_others_collect()
             raise
 
@@ -292,7 +292,8 @@ def is_straight(chain: Any) -> bool:
 
 
 def _is_simple(step: Any) -> bool:
-    if isinstance(step, RunnableLambda):
+    kinds: Any = RunnableLambda
+    if isinstance(step, kinds):
         return not any(isinstance(each, ModelFields) for each in objects_of(step))
     return isinstance(step, (BasePromptTemplate, BaseOutputParser))
 

@@ -203,7 +203,7 @@ class OpenRouterError(LangChainException):
                 each.args = tuple(conceal(argument, secret) for argument in each.args)
                 each = each.__cause__
 
-    def take_over(self, other: OpenRouterError) -> None:
+    def copy_facts_from(self, other: OpenRouterError) -> None:
         """Know what another error knows: the facts of the failure that led to this one."""
         for name in _FACTS:
             setattr(self, name, getattr(other, name))

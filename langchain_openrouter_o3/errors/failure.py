@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3.errors.pages import is_page, without_pages
 from langchain_openrouter_o3.errors.redaction import MAX_DEPTH, plain_key, redact
-from langchain_openrouter_o3.errors.waits import first_wait, wait_of_value
+from langchain_openrouter_o3.errors.retry_after import first_wait, wait_of_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

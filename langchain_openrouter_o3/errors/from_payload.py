@@ -19,7 +19,7 @@ from langchain_openrouter_o3.errors.kinds import MAX_SEARCHED_CHARS, Meaning, cl
 from langchain_openrouter_o3.errors.pages import without_pages
 from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
 from langchain_openrouter_o3.errors.remedies import Asked, remedy
-from langchain_openrouter_o3.errors.waits import (
+from langchain_openrouter_o3.errors.retry_after import (
     first_wait,
     reset_seconds,
     retry_after_seconds,

@@ -27,7 +27,7 @@ from langchain_openrouter_o3.batch import (
     wire,
 )
 from langchain_openrouter_o3.bulk import DuplicateKeyError, JournalError, StorageError
-from langchain_openrouter_o3.bulk.database import Database
+from langchain_openrouter_o3.bulk.database import Database, open_database
 from tests.batch.ways import FAST, WAYS, people, rows_of
 from tests.conftest import KEY
 from tests.helpers.modes import comparable, outcome
@@ -267,6 +267,11 @@ def test_jobs_are_found_in_a_folder_and_other_files_are_told_apart(
     Database(str(tmp_path / "d.db"), ledger.JOB).close()
     with pytest.raises(JournalError, match="no job was begun"):
         BatchJob(tmp_path / "d.db")
+    with (
+        ledger.opened(tmp_path / "a.db"),
+        pytest.raises(JournalError, match="this is a job, not a journal"),
+    ):
+        open_database(tmp_path / "a.db")
     with pytest.raises(OpenRouterInputError, match=r"BatchJob\(store, chain\)"):
         list(found[0].results())
     # Without a chain the environment says with which key and where.

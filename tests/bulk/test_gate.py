@@ -21,7 +21,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTotalTimeoutError,
     gate_figures,
 )
-from langchain_openrouter_o3._http.gate import GATES, LONGEST_HOLD, NO_GATE, Gate, Gates, Pass
+from langchain_openrouter_o3._http.gate import GATES, LONGEST_HOLD, NO_GATE, Gate, Gates, Permit
 from langchain_openrouter_o3.bulk import bulk
 from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers.bulk import model_of, prompts
@@ -52,9 +52,9 @@ def gate(clock: Clock) -> Gate:
     return Gate("https://host/api/v1", "model", timer=clock, chance=lambda: 0.5)
 
 
-def enter(gate: Gate, *, retries_left: int = 2) -> Pass:
+def enter(gate: Gate, *, retries_left: int = 2) -> Permit:
     answer = gate.enter(retries_left=retries_left)
-    assert isinstance(answer, Pass)
+    assert isinstance(answer, Permit)
     return answer
 
 
@@ -74,8 +74,8 @@ def take(gate: Gate, clock: Clock, seconds: float = 0.1) -> None:
     each.accept()
 
 
-def wait_for(gate: Gate, clock: Clock) -> Pass:
-    while not isinstance(answer := gate.enter(retries_left=2), Pass):
+def wait_for(gate: Gate, clock: Clock) -> Permit:
+    while not isinstance(answer := gate.enter(retries_left=2), Permit):
         clock.now += answer
     return answer
 
@@ -104,7 +104,7 @@ def test_a_named_time_closes_the_gate_for_everybody(gate: Gate, clock: Clock) ->
     assert gate.figures().opens_in == 30
     assert not gate.is_idle
     clock.now += 29.9
-    assert not isinstance(gate.enter(retries_left=2), Pass)
+    assert not isinstance(gate.enter(retries_left=2), Permit)
     clock.now += 0.2
     enter(gate)
     assert gate.figures().limit is None  # one refusal is no limit
@@ -116,7 +116,7 @@ def test_a_longer_time_wins(gate: Gate, clock: Clock) -> None:
         each.leave()
         each.throttle(seconds)
     clock.now += 10
-    assert not isinstance(gate.enter(retries_left=2), Pass)
+    assert not isinstance(gate.enter(retries_left=2), Permit)
 
 
 def test_single_refusals_are_no_limit(gate: Gate, clock: Clock) -> None:
@@ -150,7 +150,7 @@ def test_one_request_tries_longer_and_longer_apart(gate: Gate, clock: Clock) -> 
         holds.append(gate.figures().opens_in)
         each = wait_for(gate, clock)
         others = gate.enter(retries_left=2)
-        assert not isinstance(others, Pass)  # while one tries
+        assert not isinstance(others, Permit)  # while one tries
         clock.now += 0.1
         each.leave()
         each.throttle(None)
@@ -202,7 +202,7 @@ def test_the_last_attempt_of_a_call_is_not_risked_while_others_can_try(
     refuse(gate, 3)
     clock.now += 1
     with gate.waiting(retries_left=1):
-        assert not isinstance(gate.enter(retries_left=0), Pass)
+        assert not isinstance(gate.enter(retries_left=0), Permit)
     enter(gate, retries_left=0).leave()  # nobody else waits
 
 
@@ -217,7 +217,7 @@ def test_a_slow_server_holds_requests_back(gate: Gate, clock: Clock) -> None:
     each.accept()
     for _ in range(100):
         answer = gate.enter(retries_left=2)
-        if isinstance(answer, Pass):
+        if isinstance(answer, Permit):
             passes.append(answer)
         clock.now += 0.01
     assert len(passes) < 20
@@ -228,7 +228,9 @@ def test_a_server_that_takes_so_many_a_second_is_used_and_not_flooded(clock: Clo
     chance = random.Random(3)  # noqa: S311 - it repeats itself
     gate = Gate(timer=clock, chance=chance.random)
     limit, rows, latency = 200, 4000, 0.05
-    events: list[tuple[float, int, Pass | None]] = [(100.0, caller, None) for caller in range(200)]
+    events: list[tuple[float, int, Permit | None]] = [
+        (100.0, caller, None) for caller in range(200)
+    ]
     waits, queue = [ExitStack() for _ in range(200)], set[int]()
     done = refused = window = taken = asked = 0
     while done < rows:
@@ -236,7 +238,7 @@ def test_a_server_that_takes_so_many_a_second_is_used_and_not_flooded(clock: Clo
         if holding is None:
             asked += 1
             answer = gate.enter(retries_left=2)
-            if isinstance(answer, Pass):
+            if isinstance(answer, Permit):
                 waits[caller].close()
                 heapq.heappush(events, (clock.now + latency, caller, answer))
             else:

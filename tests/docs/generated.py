@@ -32,9 +32,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = tuple(
-    f"{package.__name__}{name}" for name in ("", ".bulk", ".batch", ".ray", ".emulator")
-)
+PUBLIC = tuple(f"{package.__name__}{name}" for name in ("", ".bulk", ".batch", ".ray", ".emulator"))
 """The public modules; what each exports has an entry in the reference."""
 
 ERRORS = [name for name in package.__all__ if name.startswith("OpenRouter")]

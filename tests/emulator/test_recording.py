@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3.emulator import Canned, Emulator, faults
+from langchain_openrouter_o3.emulator import Canned, Emulator, faults, say
 from tests.helpers.emulator_client import user
 from tests.helpers.modes import MODES
 from tests.helpers.raw_server import LAST_CHUNK, RawServer, chunk_of, response, stream_head
@@ -376,8 +376,14 @@ def test_an_answer_that_its_client_leaves_is_not_recorded(
     assert "the client left" in caplog.text
 
 
-@pytest.mark.parametrize("raw", [b"", b"null", b"text", b"\xff", b'"\\ud800"'])
-def test_any_request_body_is_recorded_and_matched(tmp_path: Path, raw: bytes) -> None:
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"null", b"text", b"\xff", b'"\\ud800"'],
+    ids=["empty", "null", "text", "not UTF-8", "half a pair"],
+)
+def test_any_request_body_is_recorded_and_matched(
+    tmp_path: Path, raw: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     def asked(emulator: Emulator, content: bytes) -> int:
         return send("PUT", f"{emulator.base_url}/files", content=content).status_code
 
@@ -389,6 +395,7 @@ def test_any_request_body_is_recorded_and_matched(tmp_path: Path, raw: bytes) ->
         assert server.peers[0].bodies == [raw]
     with Emulator(replay=tmp_path) as replay:
         assert [asked(replay, raw + b" x"), asked(replay, raw)] == [404, 201]
+    assert caplog.text.encode()  # a log must be writable
 
 
 @pytest.mark.parametrize(
@@ -396,15 +403,15 @@ def test_any_request_body_is_recorded_and_matched(tmp_path: Path, raw: bytes) ->
     [
         ({"record": "d", "replay": "d"}, "exclude each other"),
         ({"replay": "d", "miss": "maybe"}, "miss is one of fail, record"),
-        ({"replay": "d", "pace": -1.0}, "pace is a factor"),
-        ({"replay": "d", "pace": float("nan")}, "pace is a factor"),
-        ({"pace": 1.0}, "need replay"),
+        ({"replay": "d", "timing": -1.0}, "timing is a factor"),
+        ({"replay": "d", "timing": float("nan")}, "timing is a factor"),
+        ({"timing": 1.0}, "need replay"),
         ({"record": "d", "miss": "record"}, "need replay"),
         ({"upstream": "http://127.0.0.1"}, "upstream is asked only"),
         ({"replay": "d", "upstream": "http://127.0.0.1"}, "upstream is asked only"),
         ({"record": "d", "upstream": "127.0.0.1"}, "upstream is a base URL"),
-        ({"record": "d", "api_key": "k"}, "api_key and think_time"),
-        ({"record": "d", "think_time": 1.0}, "api_key and think_time"),
+        ({"record": "d", "api_key": "k"}, "api_key: not for recorded answers"),
+        ({"record": "d", "think_time": 1.0, "script": [say("a")]}, "think_time, script: not for"),
     ],
 )
 def test_a_setting_without_meaning_is_refused(settings: dict[str, Any], match: str) -> None:

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_openrouter_o3._http.retry import RETRIED_STATUSES, RetryPolicy
-from langchain_openrouter_o3.errors.waits import reset_seconds, retry_after_seconds, wait_in_words
+from langchain_openrouter_o3.errors.retry_after import (
+    reset_seconds,
+    retry_after_seconds,
+    wait_in_words,
+)
 
 NOW = 1_785_000_000.0
 

@@ -131,7 +131,7 @@ def test_http_libraries_are_imported_where_the_page_says() -> None:
         for module in CLIENT
         if HTTP_LIBRARIES & {each.partition(".")[0] for each in module.imports}
     }
-    assert found == only_here("httpx, httpcore and anyio are imported")
+    assert found == only_here("httpx, httpcore, h11 and anyio are imported")
 
 
 def test_the_transport_knows_no_messages() -> None:

@@ -111,7 +111,8 @@ class Replayer:
         elif self._recorder is not None:
             await self._recorder(scope, receive, send)
         else:
-            message = self._missing(request)
+            # Half a surrogate pair of a body could not be written.
+            message = self._missing(request).encode("utf-8", "backslashreplace").decode()
             LOGGER.warning(message)
             await refuse(ApiError(404, message, names_user=False), scope, receive, send)
 
