@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_openrouter_o3 import OpenRouterAPIError
 from langchain_openrouter_o3._cli.connection import build_chain, build_model, has_key
@@ -82,7 +82,8 @@ def run(arguments: Sequence[str], command: str) -> None:
     given = _parser(command).parse_args(arguments)
     _check_key()
     job: BatchJob[Any] = BatchJob(given.job)
-    options: dict[str, Any] = job.metadata if isinstance(job.metadata, dict) else {}
+    metadata: Any = job.metadata
+    options = cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {}
     if given.action == "status":
         _show(job.status().batches)
         return

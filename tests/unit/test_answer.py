@@ -326,3 +326,15 @@ def test_reasoning_may_begin_with_an_entry_whose_text_is_still_null() -> None:
     for read in (read_message, lambda body: add_up(read_chunks(body))):
         details = read(data).additional_kwargs["reasoning_details"]
         assert details == [{"type": "reasoning.text", "index": 0, "text": "Hm."}]
+
+
+def test_reasoning_that_runs_ahead_and_is_followed_by_other_words_loses_nothing() -> None:
+    details = {"type": "reasoning.text", "text": "Otherwise", "index": 0}
+    payloads = [
+        chunk(reasoning="First"),
+        chunk(reasoning_details=[details]),
+        chunk("Hi"),
+        *ending(),
+    ]
+    message = read_message(sse(*payloads))
+    assert message.additional_kwargs["reasoning_content"] == "FirstOtherwise"
