@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
@@ -194,3 +195,12 @@ def test_ray_is_given_actors(make_chain: Any, tmp_path: Path) -> None:
     options = invoke.for_ray(batch_size=7)
     assert options["compute"] == data.ActorPoolStrategy(size=3)
     assert (options["num_cpus"], options["batch_size"]) == (0.1, 7)
+
+
+def test_without_ray_its_extra_is_named(
+    make_chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray.data", None)
+    invoke = Invoke(make_chain, key="id", journal=str(tmp_path / "runs"))
+    with pytest.raises(OpenRouterInputError, match=r"ray.data is missing.*\[ray\]"):
+        invoke.for_ray()
