@@ -11,7 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -37,7 +37,7 @@ __all__ = ["Invoke", "InvokeActor", "schema_of"]
 _SECRET = re.compile(rb"sk-or-[A-Za-z0-9_-]{6,}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Invoke:
     """Runs a chain over batches of rows: tables of pyarrow, or data frames of pandas.
 
@@ -63,8 +63,7 @@ class Invoke:
             `key` or `schema` holds a key of OpenRouter.
     """
 
-    make_chain: Callable[[], Runnable[Any, Any]]
-    _: KW_ONLY
+    make_chain: Callable[[], Runnable[Any, Any]] = field(kw_only=False)
     key: Key
     journal: str | os.PathLike[str]
     max_concurrency: int = 100
