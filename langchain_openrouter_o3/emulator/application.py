@@ -157,9 +157,11 @@ class Endpoints:
     def _kept(
         self, steps: Iterable[Step], wish: CacheWish, completion: Completion
     ) -> Iterator[Step]:
-        """Give the steps of an answer, and keep it when they are all done."""
-        yield from steps
-        self._responses.keep(wish, completion)
+        """Give the steps of an answer; keep it before its end, after which it may be asked again."""
+        for step in steps:
+            if isinstance(step, End):
+                self._responses.keep(wish, completion)
+            yield step
 
     def _authorize(self, request: Request) -> None:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")

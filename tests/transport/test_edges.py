@@ -29,7 +29,7 @@ from langchain_openrouter_o3._http.shared_clients import (
     tls_context,
 )
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
-from langchain_openrouter_o3.emulator import Emulator
+from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.backends import World, every_usual_world
@@ -123,6 +123,7 @@ def test_a_stream_that_is_closed_inside_httpcore_is_closed_elsewhere(emulator: E
     """A finalizer may run anywhere; here a function that says it is httpcore's calls it."""
     inside: dict[str, Any] = {"__name__": "httpcore.anything"}
     exec("def call(action): action()", inside)  # noqa: S102 - a module's name is all it needs
+    emulator.play(faults.pace(0.01))  # or all of it might be on its way already
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY)
     stream: Any = model.stream("repeat 5000 words")
     next(stream)
