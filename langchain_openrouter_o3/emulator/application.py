@@ -157,7 +157,7 @@ class Endpoints:
     def _kept(
         self, steps: Iterable[Step], wish: CacheWish, completion: Completion
     ) -> Iterator[Step]:
-        """Give the steps of an answer; keep it before its end, after which it may be asked again."""
+        """Give the steps of an answer; keep it before its end, when it may be asked again."""
         for step in steps:
             if isinstance(step, End):
                 self._responses.keep(wish, completion)
