@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import faults
     from langchain_openrouter_o3.emulator.conversation import ScriptError
+    from langchain_openrouter_o3.emulator.emulator import Emulator
     from langchain_openrouter_o3.emulator.fault import Canned, Fault
     from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
     from langchain_openrouter_o3.emulator.script import (
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         say,
         think,
     )
-    from langchain_openrouter_o3.emulator.server import Emulator
 
 __all__ = [
     "Canned",
@@ -52,7 +52,7 @@ __all__ = [
 
 _MODULES = {
     "Canned": "fault",
-    "Emulator": "server",
+    "Emulator": "emulator",
     "Fault": "fault",
     "ReceivedRequest": "request_log",
     "ScriptError": "conversation",
