@@ -10,39 +10,27 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
-from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableType]
 
-from langchain_openrouter_o3._http.driver import TRANSPORT_OVERRIDE, RequestDeferred
-from langchain_openrouter_o3._http.meter import METER
+from langchain_openrouter_o3.batch.chain import JobChain, Run
 from langchain_openrouter_o3.batch.client import Account, BatchClient
-from langchain_openrouter_o3.batch.ledger import Batch, Ledger, NewRow, StoredRow, opened
+from langchain_openrouter_o3.batch.collector import Collector, Options
+from langchain_openrouter_o3.batch.ledger import Batch, Ledger, StoredRow, opened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
 from langchain_openrouter_o3.batch.transport import (
-    Known,
-    RowTransport,
     answers,
-    find_model,
-    is_plain,
-    is_straight,
 )
 from langchain_openrouter_o3.batch.wire import (
     BatchError,
     BatchPendingError,
-    BatchRoundsError,
 )
-from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.budget import RowMeter
-from langchain_openrouter_o3.bulk.errors import JournalError, StorageError
-from langchain_openrouter_o3.bulk.fingerprint import Chain, differences, read_chain
 from langchain_openrouter_o3.bulk.rows import Progress, Row
-from langchain_openrouter_o3.bulk.source import Item, Source, duplicate
-from langchain_openrouter_o3.costs import TRACKER
+from langchain_openrouter_o3.bulk.source import Source
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
 )
@@ -52,23 +40,6 @@ if TYPE_CHECKING:
 
 MAX_ROUNDS = 8
 """Rounds of a chain whose caller has named none; an agent's tool loop gets one."""
-
-_WRITTEN_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class Options:
-    """How rows are collected.
-
-    Attributes:
-        workers: How many are worked on at once.
-        keeps_errors: Whether a row whose chain fails before its call is kept with its error.
-        config: For each run of the chain.
-    """
-
-    workers: int
-    keeps_errors: bool
-    config: RunnableConfig | None
 
 
 class Engine:
@@ -87,13 +58,9 @@ class Engine:
         """
         self.store = store
         self.progress = Progress()
-        self._runnable = chain
-        self._chain = Chain() if chain is None else read_chain(chain)
-        self._is_plain = chain is not None and is_plain(chain)
-        self._has_branches = chain is not None and not is_straight(chain)
-        found, bound = (None, dict[str, Any]()) if chain is None else find_model(chain)
-        self._model: Any = model or found
-        self._bound = bound if model is None else {}
+        self.chain = JobChain(chain)
+        self._model: Any = model or self.chain.model
+        self._bound = self.chain.bound if model is None else {}
         self._is_blocking = is_blocking
         self._account: Account | None = None
 
@@ -106,12 +73,13 @@ class Engine:
             OpenRouterError: A row cannot be in a batch, or its chain has failed; nothing was sent.
         """
         self.progress.total = source.total
-        self._check_rounds(facts["rounds"])
+        self.chain.check_rounds(facts["rounds"])
         with opened(self.store, must_exist=False) as ledger, ledger.alone():
             self._claim(ledger, facts)
             run = int(ledger.facts()["run"]) + 1
             ledger.note(run=str(run), is_collected="")
-            collector = _Collector(self, ledger, run, options)
+            check = partial(self._check_account, ledger)
+            collector = Collector(self.chain, check, self.progress, ledger, run, options)
             await collector.collect(source)
             ledger.release()
             ledger.plan(ledger.facts()["id"], int(facts["batch_size"]))
@@ -121,70 +89,13 @@ class Engine:
         """Check that it is this chain's job, or begin one."""
         if not ledger.facts():
             own = {"id": secrets.token_hex(8), "created": str(time.time()), "run": "0"}
-            ledger.begin(self._chain.parts, {**own, **facts})
-        self.check_chain(ledger)
+            ledger.begin(self.chain.parts, {**own, **facts})
+        self.chain.check(ledger)
         names = ("callback_url", "metadata")
         given = {name: facts[name] for name in names if facts[name] not in ("", "null")}
         ledger.note(rounds=facts["rounds"], batch_size=facts["batch_size"], **given)
 
-    def _check_rounds(self, rounds: str) -> None:
-        """Refuse a graph, each of whose calls could need a batch of its own."""
-        if not rounds and any("nodes." in path for path in self._chain.parts):
-            raise BatchRoundsError(
-                "This chain is a graph, such as an agent: each of its calls could need a batch of "
-                "its own, which takes minutes to hours. Pass rounds= to allow so many, or use "
-                "bulk()."
-            )
-
-    def check_chain(self, ledger: Ledger) -> None:
-        """Refuse another chain than the job's.
-
-        Raises:
-            JournalError: It differs; the text names the parts.
-            OpenRouterInputError: There is none.
-        """
-        if self._runnable is None:
-            raise OpenRouterInputError(
-                f"{self.store}: this needs the chain: BatchJob(store, chain)."
-            )
-        if changed := differences(ledger.parts(), self._chain.parts, file="job"):
-            raise JournalError(
-                f"{self.store}: the job is another chain's. {'; '.join(changed[:5])}. Use the "
-                "chain that began it, or another file."
-            )
-
-    async def run(self, ran: RowTransport, given: Any, run: _Run) -> tuple[Any, Exception | None]:
-        """Run the chain once, in a context of its own.
-
-        Args:
-            ran: Answers and collects its calls.
-            given: The row's input.
-            run: What hears of it.
-
-        Returns:
-            What it returned, or what it raised; nothing if it stopped at a call.
-        """
-        return await asyncio.create_task(self._run(ran, given, run))
-
-    async def _run(self, ran: RowTransport, given: Any, run: _Run) -> tuple[Any, Exception | None]:
-        assert self._runnable is not None  # noqa: S101 - `check_chain`
-        TRANSPORT_OVERRIDE.set(ran)
-        METER.set(run.meter)
-        if not run.is_heard:
-            TRACKER.set(None)
-        try:
-            with nullcontext() if run.is_heard else tracing_context(enabled=False):
-                return await self._runnable.ainvoke(given, run.config), None
-        except RequestDeferred:
-            return None, None
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this row's
-            return None, error
-
-    def new_pass(self, key: str, known: list[Known], *, is_last: bool) -> RowTransport:
-        """Begin a run of the chain for a row."""
-        return RowTransport(key, known, has_branches=self._has_branches, is_last=is_last)
-
-    def check_account(self, ledger: Ledger, key: str, call: Collected) -> None:
+    def _check_account(self, ledger: Ledger, key: str, call: Collected) -> None:
         """Let all requests of a job go to one place, with one set of headers.
 
         Raises:
@@ -292,7 +203,7 @@ class Engine:
             self._count(ledger)
             if ledger.batches("sending", "sent"):
                 return False
-            if self._runnable is None or self._is_plain:
+            if not self.chain.needs_rounds:
                 return True
             with ledger.alone():
                 if not await self._go_on(ledger):
@@ -309,22 +220,29 @@ class Engine:
 
     async def _go_on(self, ledger: Ledger) -> bool:
         """Run the chains on with the answers that are here; return whether there is more to ask."""
-        self.check_chain(ledger)
+        self.chain.check(ledger)
         facts = ledger.facts()
         for rows in ledger.rows(only_open=True):
             steps = [self._next_step(ledger, row, facts["rounds"]) for row in rows]
-            ledger.go_on(await asyncio.gather(*steps))
+            ledger.go_on(step for step in await asyncio.gather(*steps) if step is not None)
         ledger.plan(facts["id"], int(facts["batch_size"]))
         return bool(ledger.batches("planned", "sending", "sent"))
 
     async def _next_step(
         self, ledger: Ledger, row: StoredRow, rounds: str
-    ) -> tuple[int, int, list[Collected]]:
+    ) -> tuple[int, int, list[Collected]] | None:
+        """Return the next calls of a row; None if its chain has failed before the next one.
+
+        Such a row stays open: the error is that of `results`, where the chain runs again to be
+        heard, and what was only a moment's failure goes on then.
+        """
         known = ledger.calls_of(row.id)
         number = 1 + max((call.round for call in known), default=0)
-        ran = self.new_pass(row.key, known, is_last=False)
-        await self.run(ran, self.given(row), _Run())
-        calls = ran.collected
+        transport = self.chain.new_transport(row.key, known, is_last=False)
+        _, error = await self.chain.run(transport, self.chain.input_of(row), Run())
+        calls = transport.collected
+        if error is not None and not calls:
+            return None
         if not rounds and any(answers(call, known) for call in calls):
             calls = []  # an agent's loop, which its caller has not allowed: `results` says so
         return row.id, number, calls if number <= int(rounds or MAX_ROUNDS) else []
@@ -339,7 +257,7 @@ class Engine:
             OpenRouterError: See `step`.
         """
         with opened(self.store) as ledger:
-            self.check_chain(ledger)
+            self.chain.check(ledger)
             if not await self.step():
                 raise BatchPendingError(
                     f"{self.store}: not all answers are here. wait() waits for them."
@@ -352,11 +270,11 @@ class Engine:
         self, ledger: Ledger, row: StoredRow, config: RunnableConfig | None
     ) -> Row[Any]:
         started = time.monotonic()
-        given = self.given(row)
-        ran = self.new_pass(row.key, ledger.calls_of(row.id), is_last=True)
+        given = self.chain.input_of(row)
+        transport = self.chain.new_transport(row.key, ledger.calls_of(row.id), is_last=True)
         # What was read before was counted before.
-        run = _Run(RowMeter(None), config, is_heard=not row.was_read)
-        value, error = await self.run(ran, given, run)
+        run = Run(RowMeter(None), config, is_heard=not row.was_read)
+        value, error = await self.chain.run(transport, given, run)
         assert run.meter is not None  # noqa: S101 - see above
         return Row(
             number=row.number,
@@ -371,12 +289,8 @@ class Engine:
             attempts=run.meter.attempts,
             seconds=time.monotonic() - started,
             from_journal=bool(row.was_read),
-            cost_is_share=ran.has_shares,
+            cost_is_share=transport.has_shares,
         )
-
-    def given(self, row: StoredRow) -> Any:
-        """Read the input of a row."""
-        return values.load(row.input, self._chain.classes)
 
     # --- Again, and no more ---
 
@@ -419,104 +333,6 @@ class Engine:
                 for batch in ledger.batches("fetched"):
                     await client.delete(str(batch.id))
                     ledger.update(batch.number, state="deleted")
-
-
-@dataclass
-class _Run:
-    """What hears of a run of the chain.
-
-    Attributes:
-        meter: Of what its calls cost.
-        config: The caller's.
-        is_heard: Whether tracers and sums of costs hear of it: it is the run that counts.
-    """
-
-    meter: RowMeter | None = None
-    config: RunnableConfig | None = None
-    is_heard: bool = False
-
-
-# --- Collecting ---
-
-
-@dataclass
-class _Collector:
-    """Collects the requests of rows, several at once, and writes them down in lots."""
-
-    engine: Engine
-    ledger: Ledger
-    number: int
-    options: Options
-    new: list[NewRow] = field(default_factory=list[NewRow])
-    seen: list[StoredRow] = field(default_factory=list[StoredRow])
-    in_hand: dict[str, int] = field(default_factory=dict[str, int])
-
-    async def collect(self, source: Source) -> None:
-        workers = [
-            asyncio.create_task(self._work(source), name=f"openrouter-batch-{number}")
-            for number in range(self.options.workers)
-        ]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.wait(workers)
-            await source.close()
-        self._write()
-
-    async def _work(self, source: Source) -> None:
-        while (item := await source.next()) is not None:
-            if (first := self.in_hand.get(item.key)) is not None:
-                raise duplicate(item.key, first, item.number)
-            self.in_hand[item.key] = item.number
-            given = _written(item)
-            if not self._is_known(item, given):
-                row = await self._collect_row(item, given)  # meanwhile the list may be another
-                self.new.append(row)
-            self.engine.progress.done += 1
-            if len(self.new) + len(self.seen) >= _WRITTEN_AT_ONCE:
-                self._write()
-
-    def _write(self) -> None:
-        self.ledger.add(self.number, self.new, self.seen)
-        for key in [*(row.key for row in self.new), *(row.key for row in self.seen)]:
-            self.in_hand.pop(key, None)
-        self.new, self.seen = [], []
-
-    def _is_known(self, item: Item, given: bytes) -> bool:
-        row = self.ledger.find(item.key)
-        if row is None:
-            return False
-        if row.run == self.number:
-            raise duplicate(item.key, row.number, item.number)
-        if row.input != given:
-            raise JournalError(
-                f"rows: the input of row {item.number} (key {item.key!r}) is not what the job has "
-                "under this key. Pass key= if the rows have moved, or use another file."
-            )
-        self.seen.append(row)
-        return True
-
-    async def _collect_row(self, item: Item, given: bytes) -> NewRow:
-        ran = self.engine.new_pass(item.key, [], is_last=False)
-        config: Any = {**(self.options.config or {}), "callbacks": None}
-        _, error = await self.engine.run(ran, item.input, _Run(config=config))
-        if error is not None and not self.options.keeps_errors:
-            raise error
-        for call in ran.collected:
-            self.engine.check_account(self.ledger, item.key, call)
-        return NewRow(item.number, item.key, given, ran.collected)
-
-
-def _written(item: Item) -> bytes:
-    try:
-        return values.dump(item.input)
-    except StorageError as error:
-        raise StorageError(
-            f"row {item.key!r}: its input cannot be written down: {error} Give rows of texts, "
-            "numbers, dictionaries, messages or dataclasses."
-        ) from error
 
 
 def _default_model() -> Any:

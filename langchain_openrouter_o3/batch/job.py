@@ -20,7 +20,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from langchain_openrouter_o3.batch.engine import Engine, Options
+from langchain_openrouter_o3.batch.collector import Options
+from langchain_openrouter_o3.batch.engine import Engine
 from langchain_openrouter_o3.batch.ledger import is_job, opened, read_metadata, write_metadata
 from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
@@ -85,7 +86,7 @@ class BatchJob(Generic[V]):
             if not facts:
                 raise JournalError(f"{os.fspath(store)}: no job was begun in it. Submit one.")
             if chain is not None:
-                self._engine(is_blocking=True).check_chain(ledger)
+                self._engine(is_blocking=True).chain.check(ledger)
         self.id = facts["id"]
         self.created = datetime.fromtimestamp(float(facts["created"]), timezone.utc)
         self.metadata: Any = read_metadata(facts)

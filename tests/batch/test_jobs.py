@@ -284,3 +284,26 @@ def test_a_loop_of_tools_is_refused_unless_rounds_are_allowed(
     (result,) = job.results()
     assert isinstance(result.error, BatchRoundsError)
     assert len(emulator.batches.stored) == 3
+
+
+@every_way
+def test_a_step_that_fails_once_between_two_calls_does_not_end_its_row(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
+) -> None:
+    failed = store.with_name("failed")
+
+    def shout(message: Any) -> str:
+        if not failed.exists():
+            failed.touch()
+            raise OSError(f"a moment's failure after {message.text}")
+        return "echo b"
+
+    chain = model | RunnableLambda(shout) | model
+    job = way.submit(chain, ["echo a"], store=store, rounds=2)
+    way.wait(job)
+    assert failed.exists()
+    with pytest.raises(BatchPendingError):
+        way.results(job)
+    way.wait(job)
+    (row,) = way.results(job)
+    assert (row.ok, len(emulator.batches.stored), emulator.batches.double) == (True, 2, [])
