@@ -55,14 +55,14 @@ class Lookup:
         if self._shared is not None:
             self._shared.close()
 
-    def get(self, path: str, parameters: dict[str, str]) -> tuple[int, bytes]:
+    def get(self, path: str, parameters: dict[str, str]) -> Any:
         """Ask for a path below the base URL.
 
         Returns:
-            The status and the body.
+            The JSON of the answer; its text if it is none.
 
         Raises:
-            OpenRouterError: No answer came.
+            OpenRouterError: No answer came, or one that is no success.
         """
         library = library_of(self._client)
         url = library.URL(self._base_url + path, params=parameters)
@@ -73,7 +73,13 @@ class Lookup:
         except errors_of(library) as error:
             route = Route(url.netloc.decode("ascii"), None)
             raise without_frames(to_failure(error, library, route).error) from None
-        return response.status_code, response.content
+        try:
+            payload = decode(response.content)
+        except ValueError:
+            payload = response.content.decode("utf-8", "replace")
+        if response.status_code != _OK:
+            raise error_from_payload(payload, status=response.status_code)
+        return payload
 
 
 def fetch_models(base_url: str) -> list[dict[str, Any]]:
@@ -92,13 +98,7 @@ def fetch_models(base_url: str) -> list[dict[str, Any]]:
     """
     headers = RequestHeaders({"accept": "application/json", "accept-encoding": "gzip, deflate"})
     with Lookup(base_url, headers, None) as lookup:
-        status, body = lookup.get("/models", {})
-    try:
-        payload = decode(body)
-    except ValueError:
-        payload = body.decode("utf-8", "replace")
-    if status != _OK:
-        raise error_from_payload(payload, status=status)
+        payload = lookup.get("/models", {})
     entries = payload.get("data") if is_object(payload) else None
     if not is_array(entries) or not all(map(is_object, entries)):
         raise OpenRouterMalformedResponseError("Malformed answer: GET /models gave no list.")

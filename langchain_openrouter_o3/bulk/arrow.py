@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3.bulk.rows import Row
@@ -57,7 +58,7 @@ def column_of(schema: Any) -> Column:
         return _column({}, {}, ())
     try:
         described = schema if is_object(schema) else _describe(schema)
-    except Exception as error:  # whatever pydantic finds
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
         raise OpenRouterInputError(f"schema={schema!r} has no JSON schema: {error}") from error
     return _column(described, described.get("$defs", {}), ())
 

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._http.lookup import Lookup
-from langchain_openrouter_o3._json import decode, encode, is_object
+from langchain_openrouter_o3._json import encode, is_object
 from langchain_openrouter_o3.bulk.database import Database
 from langchain_openrouter_o3.bulk.export import opened
 from langchain_openrouter_o3.bulk.journal import Record, read_records
-from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from langchain_openrouter_o3.errors.from_payload import error_from_payload
+from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3 import ChatOpenRouterO3
 
-_OK, _MISSING = 200, 404
+_MISSING = 404
 
 
 class Settled(NamedTuple):
@@ -67,15 +66,12 @@ def settle(journal: str | os.PathLike[str], model: ChatOpenRouterO3) -> Settled:
 def _cost_of(lookup: Lookup, generation_id: str | None) -> Decimal | None:
     if generation_id is None:
         return None
-    status, body = lookup.get("/generation", {"id": generation_id})
-    if status == _MISSING:
-        return None
     try:
-        payload = decode(body)
-    except ValueError:
-        payload = body.decode("utf-8", "replace")
-    if status != _OK:
-        raise error_from_payload(payload, status=status)
+        payload = lookup.get("/generation", {"id": generation_id})
+    except OpenRouterError as error:
+        if error.status_code == _MISSING:
+            return None
+        raise
     data = payload.get("data") if is_object(payload) else None
     cost = data.get("total_cost") if is_object(data) else None
     if isinstance(cost, bool) or not isinstance(cost, (int, float)):
