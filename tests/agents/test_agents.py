@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from langchain.agents import create_agent
@@ -17,7 +17,7 @@ from langchain.agents.structured_output import AutoStrategy, ProviderStrategy, T
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import StructuredTool
 from langgraph.checkpoint.sqlite import SqliteSaver
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 from typing_extensions import NotRequired, TypedDict
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError, OpenRouterInputError
@@ -25,6 +25,7 @@ from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.contract.test_schema_kinds import play, sent_body, sent_format, sent_schema
 from tests.helpers import wire
+from tests.helpers.agents import Order
 from tests.helpers.factories import STREAM
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
@@ -186,24 +187,6 @@ def test_the_summarization_middleware_shortens_what_overflows(
 
 
 ASK: dict[str, Any] = {"messages": [HumanMessage("Order as JSON.")]}
-
-
-class Card(BaseModel):
-    kind: Literal["card"] = "card"
-    number: str = ""
-
-
-class Bank(BaseModel):
-    kind: Literal["bank"] = "bank"
-    iban: str
-
-
-class Order(BaseModel):
-    customer: str
-    unit: str = "piece"
-    items: list[str] = Field(default_factory=list)
-    note: str | None = None
-    paid_by: Card | Bank = Card()
 
 
 @dataclass
