@@ -210,7 +210,7 @@ def _unit(scenario: Scenario) -> str:
 
 def _number(value: float, scenario: Scenario, *, sign: bool = False) -> str:
     scaled = value * SCALES[scenario.unit.split("/")[0]]
-    digits = 0 if abs(scaled) >= 1_000 else 1 if abs(scaled) >= 100 else 2  # noqa: PLR2004
+    digits = 0 if abs(scaled) >= 1_000 else 1 if abs(scaled) >= 100 else 2  # noqa: PLR2004 - digits to show
     return f"{scaled:{'+' if sign else ''},.{digits}f}"
 
 

@@ -41,7 +41,7 @@ from langchain_openrouter_o3._wire.tools import tool_name, tools_to_wire
 if TYPE_CHECKING:
     # It only narrows the types of protocol events.
     from langchain_core.language_models.chat_models import (
-        _ChatModelBinding as Binding,  # pyright: ignore[reportPrivateUsage]
+        _ChatModelBinding as Binding,  # pyright: ignore[reportPrivateUsage] # no public name
     )
     from langchain_core.tools import BaseTool
 else:

@@ -418,7 +418,7 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
-        from langchain_openrouter_o3._wire.output_schema import build_output_schema  # noqa: PLC0415
+        from langchain_openrouter_o3._wire.output_schema import build_output_schema  # noqa: PLC0415 - not every use needs it
 
         if tools and method != "json_schema":
             raise OpenRouterInputError(

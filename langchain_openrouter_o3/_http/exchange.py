@@ -240,7 +240,7 @@ def _attempt(
         progress.unsent = reply.unsent
         raise reply.error
     assert isinstance(reply, Reply)  # noqa: S101 - the drivers' contract
-    if not 200 <= reply.status < 300:  # noqa: PLR2004
+    if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's own numbers
         raise (yield from _read_error(request, reply, sources, deadlines))
     progress.allowed.accept()
     reader = new_reader(reply)
@@ -347,7 +347,7 @@ def _read_error(
         if not isinstance(piece, bytes):
             break  # the status alone is the message; how its body ended adds nothing
         body += piece[: MAX_ERROR_BODY - len(body)]  # one that was compressed may be huge
-    if reply.status < 400:  # noqa: PLR2004
+    if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
         return OpenRouterMalformedResponseError(
             f"Unexpected redirect (HTTP {reply.status}): redirects are not followed, because "
             "they would carry the key to another host. Check base_url.",

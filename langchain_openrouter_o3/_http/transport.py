@@ -109,7 +109,7 @@ class _Stack(Generic[C]):
         token = OPENED.set(opened)
         try:
             yield opened
-        except Exception as error:
+        except Exception as error:  # goes on, all but SOCKS's under another class
             socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
             if socksio is not None and isinstance(error, socksio.SOCKSError):
                 raise httpcore.ProxyError(f"not SOCKS: {error}") from error
@@ -322,7 +322,7 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         assert self._response is not None  # noqa: S101 - httpx does not read what it has closed
-        stream: Iterable[bytes] = self._response.stream  # type: ignore[assignment]
+        stream: Iterable[bytes] = self._response.stream  # type: ignore[assignment] # a blocking one
         return iter(stream)
 
     def close(self) -> None:
@@ -351,7 +351,7 @@ class _AsyncBody:
     def __aiter__(self) -> AsyncIterator[bytes]:
         assert self._response is not None  # noqa: S101 - see `_Body`
         # Kept: httpcore's generator awaits at its end, so it must not be collected.
-        self._pieces = aiter(self._response.stream)  # type: ignore[arg-type]
+        self._pieces = aiter(self._response.stream)  # type: ignore[arg-type] # an asynchronous one
         pieces: AsyncIterator[bytes] = self._pieces
         return pieces
 

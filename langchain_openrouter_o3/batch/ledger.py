@@ -267,7 +267,7 @@ class Ledger:
         """
         planned = "SELECT number FROM batches WHERE state = 'planned'"
         with self._database.writing():
-            self._database.execute(f"UPDATE calls SET batch = NULL WHERE batch IN ({planned})")  # noqa: S608
+            self._database.execute(f"UPDATE calls SET batch = NULL WHERE batch IN ({planned})")  # noqa: S608 - names of our own
             self._database.execute("DELETE FROM batches WHERE state = 'planned'")
 
     def plan(self, job: str, limit: int) -> None:
@@ -308,7 +308,7 @@ class Ledger:
         """Read the batches that are in one of these states; all without any."""
         marks = ", ".join("?" for _ in states)
         where = f"WHERE state IN ({marks}) " if states else ""
-        found = self._all(f"SELECT {_COLUMNS} FROM batches {where}ORDER BY number", *states)  # noqa: S608
+        found = self._all(f"SELECT {_COLUMNS} FROM batches {where}ORDER BY number", *states)  # noqa: S608 - names of our own
         return [Batch._make(each) for each in found]
 
     def update(self, number: int, **columns: Any) -> None:
@@ -397,7 +397,7 @@ class Ledger:
         with self._database.writing():
             of_batch = "batch = ? AND state = 'open'"
             self._database.execute(
-                f"INSERT INTO outcomes SELECT id, ? FROM calls WHERE {of_batch}",  # noqa: S608
+                f"INSERT INTO outcomes SELECT id, ? FROM calls WHERE {of_batch}",  # noqa: S608 - names of our own
                 (missing(status, error), batch.number),
             )
             self._database.execute(
@@ -442,10 +442,10 @@ class Ledger:
             calls = f"SELECT id FROM calls WHERE {which}"  # noqa: S608 - same
             again = "UPDATE rows SET is_over = 0, was_read = 0"
             self._database.execute(f"{again} WHERE id IN ({rows})")
-            self._database.execute(f"DELETE FROM outcomes WHERE call IN ({calls})")  # noqa: S608
+            self._database.execute(f"DELETE FROM outcomes WHERE call IN ({calls})")  # noqa: S608 - names of our own
             told = "cost = NULL, share = NULL, input_tokens = NULL, output_tokens = NULL"
             reset = f"batch = NULL, state = 'open', {told}"
-            again = f"UPDATE calls SET {reset}, attempt = attempt + 1 WHERE {which}"  # noqa: S608
+            again = f"UPDATE calls SET {reset}, attempt = attempt + 1 WHERE {which}"  # noqa: S608 - names of our own
             return self._database.execute(again).rowcount
 
     # --- SQLite ---

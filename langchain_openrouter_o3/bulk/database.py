@@ -77,7 +77,7 @@ class Database:
         except sqlite3.Error as error:
             self._connection.close()
             raise JournalError(_problem(path, layout, error)) from error
-        except BaseException:
+        except BaseException:  # an interrupt, too, must not leave the file locked
             self._connection.close()
             raise
 
@@ -130,7 +130,7 @@ class Database:
                 self.execute("BEGIN IMMEDIATE")
                 yield
                 self.execute("COMMIT")
-            except BaseException as error:
+            except BaseException as error:  # an interrupt, too: half a transaction is none
                 with contextlib.suppress(sqlite3.Error):
                     self.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):

@@ -22,7 +22,7 @@ State = Literal["value", "error", "given up"]
 _COLUMNS = "key, number, run, state, input, value, cost, unknown, usage, ids, attempts, seconds"
 _FIND = f"SELECT {_COLUMNS} FROM rows WHERE key = ?"  # noqa: S608 - our own names
 _WRITE = (
-    f"INSERT INTO rows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+    f"INSERT INTO rows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - names of our own
     "ON CONFLICT (key) DO UPDATE SET number = excluded.number, run = excluded.run, "
     "state = excluded.state, input = excluded.input, value = excluded.value, "
     "cost = excluded.cost, unknown = excluded.unknown, usage = excluded.usage, "
@@ -232,7 +232,7 @@ def read_records(database: Database) -> Iterator[Record]:
     while True:
         with database.lock:
             found = database.execute(
-                f"SELECT id, {_COLUMNS} FROM rows WHERE (number, id) > (?, ?) "  # noqa: S608
+                f"SELECT id, {_COLUMNS} FROM rows WHERE (number, id) > (?, ?) "  # noqa: S608 - names of our own
                 "ORDER BY number, id LIMIT 500",
                 last,
             ).fetchall()

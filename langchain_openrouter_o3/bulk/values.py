@@ -171,7 +171,7 @@ def _no_data(value: Any) -> StorageError:
 
 
 def _class_of(value: Any) -> Any:
-    return type(value)  # pyright: ignore[reportUnknownVariableType]
+    return type(value)  # pyright: ignore[reportUnknownVariableType] # any class
 
 
 def _tagged(tag: str, value: Any, **state: Any) -> dict[str, Any]:

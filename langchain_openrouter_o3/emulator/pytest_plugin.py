@@ -53,7 +53,7 @@ def openrouter(
 
     While the test runs, no connection of this process leaves the machine.
     """
-    from langchain_openrouter_o3.emulator.network_guard import guarded  # noqa: PLC0415
+    from langchain_openrouter_o3.emulator.network_guard import guarded  # noqa: PLC0415 - not every use needs it
 
     emulator = _make_emulator(request.node)
     emulator.start()

@@ -318,8 +318,8 @@ def _is_code(value: Any) -> bool:
 
 
 def _http_status(code: Any) -> int | None:
-    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code  # noqa: PLR2004
-    return number if isinstance(number, int) and 400 <= number < 600 else None  # noqa: PLR2004
+    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code  # noqa: PLR2004 - HTTP's own numbers
+    return number if isinstance(number, int) and 400 <= number < 600 else None  # noqa: PLR2004 - HTTP's own numbers
 
 
 def _first_object(values: Iterable[Any]) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def error_from_payload(  # noqa: PLR0913 - everything known of a failure, all bu
     lowered = {name.lower(): value for name, value in (headers or {}).items()}
     payload = redact(payload)
     facts = read_failure(payload)
-    status = status if status is not None and status >= 400 else facts.status  # noqa: PLR2004
+    status = status if status is not None and status >= 400 else facts.status  # noqa: PLR2004 - HTTP's own numbers
     meaning = classify(status, facts)
     generation_id = generation_id or lowered.get("x-generation-id")
     wait = retry_after

@@ -221,5 +221,5 @@ def _by_words(status: int | None, facts: Failure) -> Meaning | None:
 def _class_of(status: int | None) -> type[OpenRouterError]:
     if status in _BY_STATUS:
         return _BY_STATUS[status]
-    is_refused = status is not None and 400 <= status < 500  # noqa: PLR2004
+    is_refused = status is not None and 400 <= status < 500  # noqa: PLR2004 - HTTP's own numbers
     return OpenRouterInvalidRequestError if is_refused else OpenRouterAPIError

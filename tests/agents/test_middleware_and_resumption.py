@@ -98,7 +98,7 @@ def test_a_tools_blocks_errors_and_artifacts(emulator: Emulator, model: ChatOpen
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_tools_and_a_response_format_in_every_mode(
     model: ChatOpenRouterO3,
-    streamed: bool,  # noqa: FBT001
+    streamed: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     agent: Any = create_agent(model, [get_weather], response_format=Weather)
     question = ask("Use get_weather for Paris, then report: 21 degrees")
@@ -256,7 +256,7 @@ async def ablind(request: Any, handler: Any) -> Any:
 async def test_a_thread_with_an_image_goes_on_with_the_middleware_that_the_error_names(
     model: ChatOpenRouterO3,
     comes_from: str,
-    sync: bool,  # noqa: FBT001
+    sync: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     async def run(middleware: list[Any], question: Any) -> Any:
         agent: Any = create_agent(

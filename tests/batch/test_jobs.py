@@ -170,7 +170,7 @@ def test_failed_requests_are_sent_again_under_new_names(
     ],
 )
 @every_way
-def test_what_a_batch_has_not_answered_is_a_typed_error_and_can_be_sent_again(  # noqa: PLR0913, PLR0917
+def test_what_a_batch_has_not_answered_is_a_typed_error_and_can_be_sent_again(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     emulator: Emulator,
     model: ChatOpenRouterO3,
     store: Path,

@@ -103,7 +103,7 @@ def test_a_changed_function_is_named() -> None:
     (text,) = differences(read_chain(one).parts, read_chain(two).parts)
     assert text.startswith("func: ")
     spoken: dict[str, Any] = {}
-    exec("one = lambda value: value + 1\ntwo = lambda value: value * 2", spoken)  # noqa: S102
+    exec("one = lambda value: value + 1\ntwo = lambda value: value * 2", spoken)  # noqa: S102 - code as a caller writes it
     chains = (RunnableLambda(spoken["one"]), RunnableLambda(spoken["two"]))
     assert differences(*(read_chain(chain).parts for chain in chains))
 

@@ -9,6 +9,7 @@ import os
 import runpy
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -27,7 +28,6 @@ from tests.helpers.wire import chunk, ending, error, sse, to_json, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator
 
@@ -243,8 +243,8 @@ def test_a_call_that_is_repeated_has_a_line(server: Emulator, command: Command) 
 def test_an_object_is_one_json_document(
     server: Emulator, command: Command, schema_file: str, given: str, more: tuple[str, ...]
 ) -> None:
-    with open(schema_file, encoding="utf-8") as file:  # noqa: PTH123
-        schemas = {"file": schema_file, "json": file.read(), "fields": "name, tags list"}
+    text = Path(schema_file).read_text(encoding="utf-8")
+    schemas = {"file": schema_file, "json": text, "fields": "name, tags list"}
     done = command("--schema", schemas[given], *more, "Ada Löv, tags: red, green and blue")
     assert (done.code, done.err) == (0, "")
     found = json.loads(done.out)

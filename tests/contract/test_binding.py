@@ -109,7 +109,7 @@ def test_a_method_that_does_not_exist_is_refused(model: ChatOpenRouterO3) -> Non
 def test_every_method_and_strictness_can_be_built(
     model: ChatOpenRouterO3,
     method: Any,
-    strict: bool | None,  # noqa: FBT001
+    strict: bool | None,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     assert model.with_structured_output(Person, method=method, strict=strict) is not None
 

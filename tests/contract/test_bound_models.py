@@ -396,7 +396,7 @@ class Starts(BaseCallbackHandler):
     def __init__(self) -> None:
         self.tags: list[Any] = []
 
-    def on_chat_model_start(self, *args: Any, tags: Any = None, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_chat_model_start(self, *args: Any, tags: Any = None, **kwargs: Any) -> None:  # noqa: ARG002 - the interface's
         self.tags.append(tags)
 
 

@@ -241,7 +241,7 @@ class Ends(BaseCallbackHandler):
     def __init__(self) -> None:
         self.results: list[Any] = []
 
-    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - the interface's
         self.results.append(response)
 
     @property
@@ -249,7 +249,7 @@ class Ends(BaseCallbackHandler):
         return self.results[-1].generations[0][0]
 
 
-def played(streamed: bool = True, **how: Any) -> Canned:  # noqa: FBT001, FBT002
+def played(streamed: bool = True, **how: Any) -> Canned:  # noqa: FBT001, FBT002 - a switch of the helper
     if streamed:
         body = wire.sse(wire.chunk("Hel"), wire.chunk("lo"), *wire.ending(**how))
         return Canned(headers={"content-type": "text/event-stream"}, pieces=body)

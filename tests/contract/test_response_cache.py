@@ -161,7 +161,7 @@ def test_one_call_can_ask_anew_and_fills_the_cache(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("value", [False, None])
-def test_one_call_can_do_without_the_cache(emulator: Emulator, value: bool | None) -> None:  # noqa: FBT001
+def test_one_call_can_do_without_the_cache(emulator: Emulator, value: bool | None) -> None:  # noqa: FBT001 - a parameter of the test
     model = built(emulator, response_cache=True)
     model.invoke("Hello")
     assert told(model.invoke("Hello", response_cache=value)) is None

@@ -90,7 +90,7 @@ def test_lasting_failures_are_sent_once(  # noqa: PLR0913, PLR0917 - fixtures an
     mode: str,
     status: int,
     kind: type[OpenRouterError],
-    retryable: bool,  # noqa: FBT001
+    retryable: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     emulator.play(failure(status))
     with pytest.raises(kind) as caught:

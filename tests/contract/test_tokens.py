@@ -40,8 +40,8 @@ CORPUS = [
     "twelve chars",
     "Hello, world! It's 2026; we'll see what they've done.",
     "日本語のテキストを数えます。東京タワーは333メートルです。",
-    "한국어 텍스트와 中文文本，混在一起。",  # noqa: RUF001
-    "Grüße aus Köln, naïve café, Ångström, ſ'S 'ſ",  # noqa: RUF001
+    "한국어 텍스트와 中文文本，混在一起。",  # noqa: RUF001 - the point of the case
+    "Grüße aus Köln, naïve café, Ångström, ſ'S 'ſ",  # noqa: RUF001 - the point of the case
     "👩‍👩‍👧‍👦 🇩🇪 👍🏽 ❤️‍🔥 🏴󠁧󠁢󠁥󠁮󠁧󠁿",
     "<|endoftext|> <|endofprompt|><|im_start|>system<|im_end|> <|fim_prefix|>",
     "e\u0301 is é; ZWJ \u200d, BOM \ufeff, NUL \x00, bidi \u202e, NBSP\u00a0x",
@@ -51,7 +51,7 @@ CORPUS = [
     'def f(x: int) -> str:\n\treturn f"{x!r:>10}"  # comment\r\n\r\n\n',
     "   \n \t\n\n  indented\n    more   ",
     "XMLHttpRequest iPhone HTTPSConnection camelCaseWord SCREAMING_SNAKE",
-    "0123456789 3.14159 1e-9 0xFF １２３ ²³ Ⅻ",  # noqa: RUF001
+    "0123456789 3.14159 1e-9 0xFF １２３ ²³ Ⅻ",  # noqa: RUF001 - the point of the case
     "https://example.org/a/b?c=d&e=%20f//g\n/\n",
     "a" * 2_000 + "b" * 999,
     "!?" * 500 + "\n/" * 40,

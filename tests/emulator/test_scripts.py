@@ -79,7 +79,7 @@ def chatting(script: list[Any], **settings: Any) -> Iterator[Chat]:
 
 @pytest.mark.parametrize("socket", [True, False], ids=["socket", "transport"])
 @pytest.mark.parametrize("mode", MODES)
-def test_every_step_is_the_same_whichever_way_it_is_asked_for(mode: str, socket: bool) -> None:  # noqa: FBT001
+def test_every_step_is_the_same_whichever_way_it_is_asked_for(mode: str, socket: bool) -> None:  # noqa: FBT001 - a parameter of the test
     two = calls(call("get_time", zone="UTC"), call("get_time", {"zone": "CET"}))
     script: list[Any] = [
         say("Hello, wörld!", finish_reason="content_filter", id="gen-mine"),

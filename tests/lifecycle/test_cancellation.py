@@ -139,7 +139,7 @@ def test_a_call_cancelled_at_any_await_leaves_no_busy_connection(
 
 
 @at_both_ends
-def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: bool) -> None:  # noqa: FBT001
+def test_closing_a_model_can_be_cancelled_at_any_await(server: Emulator, late: bool) -> None:  # noqa: FBT001 - a parameter of the test
     async def cancelled_at(moment: int) -> bool:
         model = build_once(server)
         await asyncio.gather(*(ask(model, "ainvoke", number) for number in range(3)))

@@ -249,7 +249,7 @@ async def test_leaving_an_async_stream_hangs_up(server: Emulator) -> None:
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> None:  # noqa: FBT001
+async def test_cancelling_a_task_hangs_up(server: Emulator, streaming: bool) -> None:  # noqa: FBT001 - a parameter of the test
     server.play(endless() if streaming else Canned(delay=30))
     model = build(server)
     started = asyncio.Event()

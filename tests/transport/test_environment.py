@@ -197,7 +197,7 @@ def test_nobody_reads_certificates_without_encryption(
     "authority",
     [
         *(f"{'a' * 64}.example", f"{'a' * 64}", f"x.{'ü' * 64}.example", "a..example", ".example"),
-        *("☃☃.example", "xn--", "exa\u200bmple", "１２７.0.0.1", "\ud83d.example"),  # noqa: RUF001
+        *("☃☃.example", "xn--", "exa\u200bmple", "１２７.0.0.1", "\ud83d.example"),  # noqa: RUF001 - the point of the case
         *("127.0.0.1:99999", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x", "256.0.0.1"),
         *("[::g]", "[::1", "[127.0.0.1]", "", ":80", "a\tb", "a\nb"),
     ],

@@ -151,7 +151,7 @@ def heads(server: RawServer) -> list[bytes]:
 def test_no_model_sends_the_cookies_that_it_or_another_was_given(
     monkeypatch: pytest.MonkeyPatch,
     mode: str,
-    proxied: bool,  # noqa: FBT001
+    proxied: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     with RawServer(give_cookies) as server:
         base_url = url_of(server, monkeypatch, proxied=proxied)
@@ -165,7 +165,7 @@ def test_no_model_sends_the_cookies_that_it_or_another_was_given(
 @ways
 def test_models_on_one_loop_share_connections_and_no_cookies(
     monkeypatch: pytest.MonkeyPatch,
-    proxied: bool,  # noqa: FBT001
+    proxied: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     async def ask() -> None:
         for key in ("of-one", "of-one", "of-another"):
@@ -186,7 +186,7 @@ def test_models_on_one_loop_share_connections_and_no_cookies(
 def test_the_cookies_of_a_failure_are_not_sent_either(
     monkeypatch: pytest.MonkeyPatch,
     mode: str,
-    proxied: bool,  # noqa: FBT001
+    proxied: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     with RawServer(give_cookies) as server:
         base_url = url_of(server, monkeypatch, proxied=proxied)

@@ -127,7 +127,7 @@ def run(scripts: Scripts, emulator: Emulator, script: str, *arguments: str) -> N
     ids=["a call begins", "a call connects", "a call ends"],
 )
 @pytest.mark.parametrize("limit", ["0", "30"], ids=["without limit", "with a limit"])
-def test_a_stream_collected_inside_the_pool_of_an_own_client_is_closed(  # noqa: PLR0913, PLR0917
+def test_a_stream_collected_inside_the_pool_of_an_own_client_is_closed(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     scripts: Scripts, emulator: Emulator, library: str, core: str, call: str, place: str, limit: str
 ) -> None:
     own = OWN_CLIENT.format(library=library, core=core)

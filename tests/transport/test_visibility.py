@@ -143,7 +143,7 @@ model.invoke("Hello")
 def test_a_process_whose_very_first_call_is_mocked_is_like_any_other(
     emulator: Emulator,
     mode: str,
-    proxied: bool,  # noqa: FBT001
+    proxied: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     """The transports are imported by the first call, when the mock is already in place."""
     environment = {**os.environ, "NO_PROXY": "127.0.0.1"}

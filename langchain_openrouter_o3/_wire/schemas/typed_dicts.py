@@ -65,7 +65,7 @@ class _Rebuilder:
         built: type[Any] = rebuilt
         return built
 
-    def _key(self, hint: Any, required: bool, description: str | None) -> Any:  # noqa: FBT001
+    def _key(self, hint: Any, required: bool, description: str | None) -> Any:  # noqa: FBT001 - always by position
         """Return the annotation of a key, wrapped in Required or NotRequired."""
         metadata: tuple[Any, ...] = ()
         while (origin := get_origin(hint)) in (Annotated, Required, NotRequired):
