@@ -50,7 +50,8 @@ def draw(rows: int) -> list[Path]:
         sys.exit("Plots need matplotlib: pip install matplotlib")
     plt.switch_backend("svg")
     edges = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), _GREY)
-    mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bulk", **edges})
+    parameters: Any = mpl.rcParams  # their names are of a type that no dictionary has
+    parameters.update({"svg.fonttype": "none", "svg.hashsalt": "bulk", **edges})
     FOLDER.mkdir(exist_ok=True)
     return [
         _save(_draw_memory(plt, measure_memory(rows)), FOLDER / "bulk-memory.svg"),
