@@ -19,7 +19,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_openrouter_o3.batch.chain import JobChain, Run
 from langchain_openrouter_o3.batch.client import Account, BatchClient
 from langchain_openrouter_o3.batch.collector import Collector, Options
-from langchain_openrouter_o3.batch.ledger import Batch, Ledger, StoredRow, opened
+from langchain_openrouter_o3.batch.ledger import Batch, Ledger, StoredRow, aopened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
 from langchain_openrouter_o3.batch.transport import (
     answers,
@@ -74,16 +74,17 @@ class Engine:
         """
         self.progress.total = source.total
         self.chain.check_rounds(facts["rounds"])
-        with opened(self.store, must_exist=False) as ledger, ledger.alone():
-            self._claim(ledger, facts)
-            run = int(ledger.facts()["run"]) + 1
-            ledger.note(run=str(run), is_collected="")
-            check = partial(self._check_account, ledger)
-            collector = Collector(self.chain, check, self.progress, ledger, run, options)
-            await collector.collect(source)
-            ledger.release()
-            ledger.plan(ledger.facts()["id"], int(facts["batch_size"]))
-            ledger.note(is_collected="yes")
+        async with aopened(self.store, must_exist=False) as ledger:
+            with ledger.alone():
+                self._claim(ledger, facts)
+                run = int(ledger.facts()["run"]) + 1
+                ledger.note(run=str(run), is_collected="")
+                check = partial(self._check_account, ledger)
+                collector = Collector(self.chain, check, self.progress, ledger, run, options)
+                await collector.collect(source)
+                ledger.release()
+                ledger.plan(ledger.facts()["id"], int(facts["batch_size"]))
+                ledger.note(is_collected="yes")
 
     def _claim(self, ledger: Ledger, facts: Mapping[str, str]) -> None:
         """Check that it is this chain's job, or begin one."""
@@ -146,7 +147,7 @@ class Engine:
             BatchLostError: It is not known whether a batch was stored.
             OpenRouterError: OpenRouter refuses; what was submitted before is written down.
         """
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             facts = ledger.facts()
             if facts.get("is_collected"):  # an interrupted run may have left calls without a batch
                 ledger.plan(facts["id"], int(facts["batch_size"]))
@@ -171,7 +172,7 @@ class Engine:
         Returns:
             All batches of the job.
         """
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             if ledger.batches("sending", "sent"):
                 async with self.client(ledger) as client:
                     await Reader(ledger, client).poll()
@@ -189,7 +190,7 @@ class Engine:
             BatchUnpaidError: Answers are held back.
         """
         await self.submit()
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             if not ledger.facts().get("is_collected"):
                 raise BatchPendingError(
                     f"{self.store}: its rows were not collected to the end. Call submit_batch "
@@ -256,13 +257,18 @@ class Engine:
             BatchPendingError: There are answers to come.
             OpenRouterError: See `step`.
         """
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             self.chain.check(ledger)
             if not await self.step():
                 raise BatchPendingError(
                     f"{self.store}: not all answers are here. wait() waits for them."
                 )
             for rows in ledger.rows():
+                if not ledger.are_answered(rows):
+                    raise BatchPendingError(
+                        f"{self.store}: requests were sent again while results() was read. wait() "
+                        "for their answers, and read the results again."
+                    )
                 yield await asyncio.gather(*(self._result(ledger, row, config) for row in rows))
                 ledger.mark_read(rows)
 
@@ -294,11 +300,12 @@ class Engine:
 
     # --- Again, and no more ---
 
-    async def resubmit(self, *, failed: bool) -> int:
+    async def resubmit(self, *, failed: bool, lost: bool) -> int:
         """Send calls without an answer again.
 
         Args:
             failed: Also those that were answered with an error.
+            lost: Also those of batches that OpenRouter does not know, which may have been paid.
 
         Returns:
             How many there are.
@@ -306,14 +313,23 @@ class Engine:
         Raises:
             BatchPendingError: Some answers are still to come.
         """
+        if lost:
+            await self._give_up_lost()
         if not await self.step():
             raise BatchPendingError(f"{self.store}: wait() for all answers first.")
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             count = ledger.send_again(failed=failed)
             facts = ledger.facts()
             ledger.plan(facts["id"], int(facts["batch_size"]))
         await self.submit()
         return count
+
+    async def _give_up_lost(self) -> None:
+        """Wait no longer for batches that cannot be found."""
+        async with aopened(self.store) as ledger:
+            with ledger.alone():
+                async with self.client(ledger) as client:
+                    await Reader(ledger, client).give_up_lost()
 
     async def delete(self) -> None:
         """Delete the batches at OpenRouter.
@@ -321,7 +337,7 @@ class Engine:
         Raises:
             BatchError: Their results were not read, so they would be lost.
         """
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             if ledger.batches("planned", "sending", "sent") or ledger.count(
                 "rows WHERE was_read = 0"
             ):
@@ -331,7 +347,8 @@ class Engine:
                 )
             async with self.client(ledger) as client:
                 for batch in ledger.batches("fetched"):
-                    await client.delete(str(batch.id))
+                    if batch.id is not None:  # a lost one has none
+                        await client.delete(batch.id)
                     ledger.update(batch.number, state="deleted")
 
 

@@ -18,11 +18,17 @@ from collections.abc import (
 from contextlib import aclosing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from langchain_openrouter_o3.batch.collector import Options
 from langchain_openrouter_o3.batch.engine import Engine
-from langchain_openrouter_o3.batch.ledger import is_job, opened, read_metadata, write_metadata
+from langchain_openrouter_o3.batch.ledger import (
+    aopened,
+    is_job,
+    opened,
+    read_metadata,
+    write_metadata,
+)
 from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
 from langchain_openrouter_o3.bulk.errors import JournalError
@@ -126,6 +132,7 @@ class BatchJob(Generic[V]):
             The status, in which everything is over.
 
         Raises:
+            OpenRouterInputError: `timeout` or `poll` cannot be used.
             OpenRouterTimeoutError: There are answers to come; wait again.
             BatchPendingError: The rows were not collected to the end.
             BatchLostError: See `status`.
@@ -156,12 +163,14 @@ class BatchJob(Generic[V]):
             finally:
                 thread.run(_close(rows))
 
-    def resubmit(self, *, failed: bool = True) -> int:
+    def resubmit(self, *, failed: bool = True, lost: bool = False) -> int:
         """Send requests without an answer again, in new batches.
 
         Args:
             failed: Also those that were answered with an error, not only those whose batch has
                 failed, expired or gone.
+            lost: Also those of a batch that OpenRouter does not know (see `BatchLostError`). It is
+                looked for once more; if it was stored all the same, it is paid twice.
 
         Returns:
             How many requests these are.
@@ -170,7 +179,7 @@ class BatchJob(Generic[V]):
             BatchPendingError: There are answers to come.
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        return _blocking(self._engine(is_blocking=True).resubmit(failed=failed))
+        return _blocking(self._engine(is_blocking=True).resubmit(failed=failed, lost=lost))
 
     def delete(self) -> None:
         """Delete the batches at OpenRouter; the job's file keeps the answers.
@@ -229,16 +238,17 @@ class BatchJob(Generic[V]):
                 for row in chunk:
                     yield row
 
-    async def aresubmit(self, *, failed: bool = True) -> int:
+    async def aresubmit(self, *, failed: bool = True, lost: bool = False) -> int:
         """Do the same as `resubmit`.
 
         Args:
             failed: See there.
+            lost: See there.
 
         Raises:
             OpenRouterError: See there.
         """
-        return await self._engine(is_blocking=False).resubmit(failed=failed)
+        return await self._engine(is_blocking=False).resubmit(failed=failed, lost=lost)
 
     async def adelete(self) -> None:
         """Do the same as `delete`.
@@ -265,6 +275,7 @@ class BatchJob(Generic[V]):
         *,
         is_blocking: bool,
     ) -> JobStatus:
+        _check_waiting(timeout, poll)
         engine, display = self._engine(is_blocking=is_blocking), Display(progress)
         ends = None if timeout is None else time.monotonic() + timeout
         display.start(engine.progress)
@@ -282,7 +293,7 @@ class BatchJob(Generic[V]):
                 seconds = min(poll[1], seconds * _SLOWER)
         finally:
             display.stop()
-        with opened(self.store) as ledger:
+        async with aopened(self.store) as ledger:
             return JobStatus(tuple(info_of(batch) for batch in ledger.batches()))
 
 
@@ -384,7 +395,8 @@ async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
     options = _options(max_concurrency, on_error, config)
     engine = Engine(os.fspath(store), chain, model, is_blocking=False)
     await _submit(engine, rows, key, options, facts, Display(progress))
-    return BatchJob(store, chain, model=model)
+    async with aopened(store):  # the job opens the file, too, and need not wait for it then
+        return BatchJob(store, chain, model=model)
 
 
 def find_jobs(folder: str | os.PathLike[str] = ".") -> list[BatchJob[Any]]:
@@ -447,6 +459,21 @@ def _options(max_concurrency: int, on_error: str, config: RunnableConfig | None)
 def _check_count(name: str, value: Any, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise OpenRouterInputError(f"{name}={value!r} is no whole number from 1 to {most:,}.")
+
+
+def _check_waiting(timeout: Any, poll: Any) -> None:
+    if timeout is not None and not _is_duration(timeout):
+        raise OpenRouterInputError(f"timeout={timeout!r} is no number of seconds, 0 or more.")
+    seconds = [*cast("list[Any]", poll)] if isinstance(poll, (tuple, list)) else []
+    if len(seconds) != 2 or not all(map(_is_duration, seconds)) or seconds[0] > seconds[1]:  # noqa: PLR2004 - a pair
+        raise OpenRouterInputError(
+            f"poll={poll!r} is not two numbers of seconds: before the second look, and at most."
+        )
+
+
+def _is_duration(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and 0 <= value < math.inf
 
 
 def _blocking(work: Coroutine[Any, Any, T]) -> T:

@@ -7,9 +7,12 @@ leaves a trace. A commit survives a loss of power. The state of a call is "open"
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+import random
+import time
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,7 +26,7 @@ from langchain_openrouter_o3.bulk.database import (
     close_database,
     open_database,
 )
-from langchain_openrouter_o3.bulk.errors import JournalError
+from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 from langchain_openrouter_o3.profiles import model_facts
 
 if TYPE_CHECKING:
@@ -57,7 +60,10 @@ CREATE TABLE batches(
 );
 CREATE TABLE strangers(id TEXT PRIMARY KEY);
 """
-JOB = Layout("job", 0x4F334254, 1, _TABLES, patience=10.0, survives="FULL")
+JOB = Layout("job", 0x4F334254, 1, _TABLES, survives="FULL")
+
+PATIENCE: float = 10.0
+"""Seconds to wait for another process, which holds the file only while it works with it."""
 
 _COLUMNS = (
     "number, state, model, provider, total, size, id, sent, status, completed, failed, created, "
@@ -248,6 +254,12 @@ class Ledger:
         )
         return [Known._make(each) for each in found]
 
+    def are_answered(self, rows: Sequence[StoredRow]) -> bool:
+        """Whether every call of these rows has an outcome."""
+        marks = ", ".join("?" for _ in rows)
+        waiting = f"SELECT count(*) FROM calls WHERE state = 'open' AND row IN ({marks})"  # noqa: S608 - marks alone
+        return not self._one(waiting, *(row.id for row in rows))[0]
+
     def mark_read(self, rows: Sequence[StoredRow]) -> None:
         """Note that rows were given to the caller."""
         with self._database.writing():
@@ -287,7 +299,7 @@ class Ledger:
         number, total, size = self._next_number(), 0, 0
         for call, attempt, length in calls:
             more = wire.size_of(wire.custom_id(job, call, attempt), length)
-            if not wire.has_room(total, size, more, limit):
+            if total and not wire.has_room(total, size, more, limit):
                 self._add_batch(number, model, provider, total, size)
                 number, total, size = number + 1, 0, 0
             self._database.execute("UPDATE calls SET batch = ? WHERE id = ?", (number, call))
@@ -490,11 +502,48 @@ def opened(path: str | os.PathLike[str], *, must_exist: bool = True) -> Generato
     """Open the file of a job, and give it back.
 
     Raises:
-        JournalError: There is no such job, it is something else, or another process works with it.
+        JournalInUseError: Another process works with it, for longer than `PATIENCE`.
+        JournalError: There is no such job, or it is something else.
     """
+    until = time.monotonic() + PATIENCE
+    while (database := _try_to_open(path, until, must_exist=must_exist)) is None:
+        time.sleep(_pause())
+    with _given_back(database) as ledger:
+        yield ledger
+
+
+@contextlib.asynccontextmanager
+async def aopened(
+    path: str | os.PathLike[str], *, must_exist: bool = True
+) -> AsyncGenerator[Ledger]:
+    """Do the same as `opened`, and let the event loop run while another process has the file."""
+    until = time.monotonic() + PATIENCE
+    while (database := _try_to_open(path, until, must_exist=must_exist)) is None:  # noqa: ASYNC110 - another process tells of no event
+        await asyncio.sleep(_pause())
+    with _given_back(database) as ledger:
+        yield ledger
+
+
+def _try_to_open(
+    path: str | os.PathLike[str], until: float, *, must_exist: bool
+) -> Database | None:
+    """Open a file; None while another process works with it and there is time to wait."""
     if must_exist and not Path(path).is_file():
         raise JournalError(f"{os.fspath(path)}: there is no such job. Give the file of one.")
-    database = open_database(path, JOB)
+    try:
+        return open_database(path, JOB)
+    except JournalInUseError:
+        if time.monotonic() >= until:
+            raise
+        return None
+
+
+def _pause() -> float:
+    return random.uniform(0.02, 0.1)  # noqa: S311 - no secret; two who wait must not meet again
+
+
+@contextlib.contextmanager
+def _given_back(database: Database) -> Generator[Ledger]:
     try:
         yield Ledger(database)
     finally:

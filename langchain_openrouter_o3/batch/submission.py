@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -37,7 +37,7 @@ _CLOCKS_DIFFER = 86_400.0
 """Seconds by which the clocks of server and client may differ: a clock that is set to the time of
 another zone must not hide a batch that is paid."""
 
-_UNPAID, _GONE, _NO_LIST = 402, 410, (404, 405)
+_UNPAID, _UNKNOWN, _TOO_EARLY, _GONE, _NO_LIST = 402, 404, 409, 410, (404, 405)
 _CANNOT_BE = (400, 404, 422)  # perhaps the model cannot be batched today
 _PAYS_FULL = "bulk() asks for the same rows without a batch, at the full price."
 
@@ -148,6 +148,24 @@ def _lost(batch: Batch) -> BatchLostError:
     )
 
 
+def _cannot_be_found(batch: Batch) -> BatchLostError:
+    return BatchLostError(
+        f"The answer to the submission of batch {batch.number} ({batch.total:,} requests) was "
+        "lost, and this server does not list batches, so that nobody can tell whether it is there. "
+        "It was not sent again. resubmit(lost=True) does so, and it may be paid twice.",
+        status_code=_UNKNOWN,
+    )
+
+
+def _unknown(batch: Batch) -> BatchLostError:
+    return BatchLostError(
+        f"OpenRouter does not know batch {batch.number} ({batch.id}). Check that the key is that "
+        "of the account which has submitted it. If somebody has deleted it, resubmit(lost=True) "
+        "sends its requests again, and they are paid twice.",
+        status_code=_UNKNOWN,
+    )
+
+
 class Finder:
     """Finds batches whose submission was not answered, by the ids that they carry."""
 
@@ -169,7 +187,18 @@ class Finder:
         Returns:
             Whether it was found, or may be one that is still under way: its requests are told
             with its results.
+
+        Raises:
+            BatchLostError: This server does not list batches.
         """
+        try:
+            return await self._find(batch)
+        except OpenRouterError as error:
+            if error.status_code in _NO_LIST:
+                raise _cannot_be_found(batch) from error
+            raise
+
+    async def _find(self, batch: Batch) -> bool:
         known, may_be = self._ledger.known_ids(), False
         async with aclosing(self._client.batches((batch.sent or 0) - _CLOCKS_DIFFER)) as remotes:
             async for remote in remotes:
@@ -194,7 +223,7 @@ class Finder:
         except OpenRouterError as error:
             if error.status_code == _UNPAID:
                 return None
-            if error.status_code == _GONE:
+            if error.status_code in (_UNKNOWN, _GONE):  # deleted since it was listed
                 return []
             raise
 
@@ -283,11 +312,29 @@ class Reader:
             return
         self._ledger.close_batch(batch, str(batch.status), batch.error)
 
+    async def give_up_lost(self) -> None:
+        """Close the batches that OpenRouter does not know, after a last look for each."""
+        finder = Finder(self._ledger, self._client)
+        for batch in self._ledger.batches("sending"):
+            if not await _is_there(finder.find(batch)):
+                self._ledger.close_batch(batch, "lost")
+        for batch in self._ledger.batches("sent"):
+            if not await _is_there(self._is_known(batch)):
+                self._ledger.close_batch(batch, "lost")
+
+    async def _is_known(self, batch: Batch) -> bool:
+        await self._look_up(batch)
+        return True
+
     def _end(self, batch: Batch, error: OpenRouterError) -> None:
-        """Take in that a batch is gone; raise what else its endpoint says."""
+        """Take in that a batch is gone or not quite done; raise what else its endpoint says."""
+        if error.status_code == _TOO_EARLY:
+            return  # its results are to come
         if error.status_code == _GONE:
             self._ledger.close_batch(batch, "gone")
             return
+        if error.status_code == _UNKNOWN:
+            raise _unknown(batch) from error
         if error.status_code == _UNPAID:
             raise BatchUnpaidError(
                 f"Batch {batch.number} ({batch.id}) is ready, and OpenRouter holds its results "
@@ -297,6 +344,13 @@ class Reader:
                 body=error.body,
             ) from error
         raise error
+
+
+async def _is_there(look: Awaitable[bool]) -> bool:
+    try:
+        return await look
+    except BatchLostError:
+        return False
 
 
 # --- Telling ---

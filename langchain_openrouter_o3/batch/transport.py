@@ -49,6 +49,7 @@ _MISSING = {
     "failed": (BatchFailedError, "OpenRouter refused its batch"),
     "completed": (BatchFailedError, "its batch was completed without a result for it"),
     "gone": (BatchGoneError, "OpenRouter has deleted its batch, as it does after 30 days"),
+    "lost": (BatchFailedError, "its batch cannot be found, and was given up"),
 }
 
 

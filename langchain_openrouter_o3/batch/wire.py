@@ -80,10 +80,11 @@ class BatchPendingError(BatchError):
 
 
 class BatchLostError(BatchError):
-    """The answer to a submission was lost, and no batch at OpenRouter carries the job's id.
+    """OpenRouter does not know a batch of the job, or cannot say whether it does.
 
-    Nothing is sent again by itself. The same `submit_batch` looks again, and sends what is not
-    there.
+    The answer to its submission was lost, or somebody has deleted it. Nothing is sent again by
+    itself. The same `submit_batch` looks again, and sends what is not there; where that cannot be
+    known, `resubmit(lost=True)` sends it again, and it may be paid twice.
     """
 
 

@@ -12,6 +12,7 @@ from langchain_openrouter_o3.bulk.errors import (
     BulkInterrupted,
     DuplicateKeyError,
     JournalError,
+    JournalInUseError,
     RecordedError,
     StorageError,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "DuplicateKeyError",
     "JournalCache",
     "JournalError",
+    "JournalInUseError",
     "Progress",
     "RecordedError",
     "Row",

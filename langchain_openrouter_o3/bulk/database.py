@@ -14,7 +14,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langchain_openrouter_o3.bulk.errors import JournalError
+from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 
 
 class Layout(NamedTuple):
@@ -25,7 +25,6 @@ class Layout(NamedTuple):
         application: The number that SQLite keeps for whose file it is.
         format: The version of its tables.
         tables: The statements that make them.
-        patience: Seconds to wait for another process.
         survives: What a commit survives: NORMAL the death of the process, FULL a loss of power.
     """
 
@@ -33,7 +32,6 @@ class Layout(NamedTuple):
     application: int
     format: int
     tables: str
-    patience: float = 0.0
     survives: str = "NORMAL"
 
 
@@ -63,7 +61,8 @@ class Database:
             layout: What kind of file it is.
 
         Raises:
-            JournalError: It cannot be opened, or is something else, or in use.
+            JournalInUseError: Another process works with it.
+            JournalError: It cannot be opened, or is something else.
         """
         self.path = path
         self.layout = layout
@@ -76,7 +75,7 @@ class Database:
             self._prepare()
         except sqlite3.Error as error:
             self._connection.close()
-            raise JournalError(_problem(path, layout, error)) from error
+            raise _problem(path, layout, error) from error
         except BaseException:  # an interrupt, too, must not leave the file locked
             self._connection.close()
             raise
@@ -134,7 +133,7 @@ class Database:
                 with contextlib.suppress(sqlite3.Error):
                     self.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error):
-                    raise JournalError(_problem(self.path, self.layout, error)) from error
+                    raise _problem(self.path, self.layout, error) from error
                 raise
 
     def close(self) -> None:
@@ -143,19 +142,20 @@ class Database:
 
 
 def _connect(path: str, layout: Layout) -> sqlite3.Connection:
-    wait = layout.patience
-    try:
-        return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
+    try:  # without SQLite's own waiting, which would hold up the event loop
+        return sqlite3.connect(path, timeout=0.0, isolation_level=None, check_same_thread=False)
     except sqlite3.Error as error:
-        raise JournalError(_problem(path, layout, error)) from error
+        raise _problem(path, layout, error) from error
 
 
-def _problem(path: str, layout: Layout, error: sqlite3.Error) -> str:
+def _problem(path: str, layout: Layout, error: sqlite3.Error) -> JournalError:
     if "locked" in str(error):
-        return (
+        return JournalInUseError(
             f"{path}: another process works with this {layout.name}. Wait for its end, or stop it."
         )
-    return f"{path}: {error}. Choose a file in a folder that exists and can be written."
+    return JournalError(
+        f"{path}: {error}. Choose a file in a folder that exists and can be written."
+    )
 
 
 _LOCK = threading.Lock()
@@ -170,7 +170,8 @@ def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Dat
         layout: What kind of file it is.
 
     Raises:
-        JournalError: It cannot be opened, or is something else, or in use.
+        JournalInUseError: Another process works with it.
+        JournalError: It cannot be opened, or is something else.
     """
     name = str(Path(path).resolve())
     with _LOCK:

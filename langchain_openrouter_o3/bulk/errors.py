@@ -19,6 +19,10 @@ class JournalError(OpenRouterInputError):
     """The journal cannot be used: another chain's, in use, or no journal at all."""
 
 
+class JournalInUseError(JournalError):
+    """Another process works with the journal, or with the file of a job."""
+
+
 class StorageError(OpenRouterInputError):
     """A value cannot be written to the journal, or not be read from it."""
 

@@ -204,7 +204,8 @@ class Batches:
         told = self._told(batch, status)
         if status not in _ENDS:
             return _json(told)
-        self._refuse(batch)
+        if (refusal := self._refusal(batch)) is not None:
+            return _json({**told, **refusal.body()}, refusal.status)
         return _json({**told, "results": batch.results})
 
     async def results(self, request: Request) -> Response:
@@ -214,7 +215,8 @@ class Batches:
             raise ApiError(404, "Not Found", names_user=False)
         if self._status(batch) not in _ENDS:
             raise ApiError(409, f"Batch {batch.id} is not in a terminal status")
-        self._refuse(batch)
+        if (refusal := self._refusal(batch)) is not None:
+            raise refusal
         limit = _number(request.query_params, "limit", _PAGE, least=1, most=_LARGEST_PAGE)
         start = _number(request.query_params, "cursor", 0, least=0, most=MAX_REQUESTS)
         every = batch.results or []
@@ -243,12 +245,13 @@ class Batches:
                 return batch
         raise ApiError(404, f"Batch {name} not found", names_user=False)
 
-    def _refuse(self, batch: StoredBatch) -> None:
-        """Refuse results that nobody can have."""
+    def _refusal(self, batch: StoredBatch) -> ApiError | None:
+        """Return why nobody can have the results, if that is so."""
         if self.plan.is_gone:
-            raise ApiError(410, f"The artifacts of batch {batch.id} have been deleted")
+            return ApiError(410, f"The artifacts of batch {batch.id} have been deleted")
         if self.plan.is_unpaid:
-            raise ApiError(402, f"Batch {batch.id} is complete; add credits to get its results")
+            return ApiError(402, f"Batch {batch.id} is complete; add credits to get its results")
+        return None
 
     def _status(self, batch: StoredBatch) -> str:
         if batch.looks < len(self.plan.statuses):

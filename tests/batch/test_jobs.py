@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage, ToolMessage
@@ -27,15 +28,14 @@ from langchain_openrouter_o3.batch import (
     wire,
 )
 from langchain_openrouter_o3.bulk import JournalError, bulk
-from tests.batch.ways import FAST, WAYS, Way, people, rows_of
+from tests.batch.ways import FAST, Way, every_way, people, rows_of
+from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
     from langchain_openrouter_o3.emulator.json_value import JsonObject
-
-every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def posts(emulator: Emulator) -> list[ReceivedRequest]:
@@ -205,6 +205,11 @@ def test_results_that_are_held_back_wait_for_credits(
     with pytest.raises(BatchUnpaidError, match="add credits"):
         way.wait(job)
     assert way.status(job).is_over
+    identity = way.status(job).batches[0].id
+    url, key = f"{emulator.base_url}/batches/{identity}", {"Authorization": f"Bearer {KEY}"}
+    held_back = httpx.get(url, headers=key)
+    assert held_back.status_code == 402
+    assert held_back.json()["request_counts"]["completed"] == 2
     emulator.batches.plan.is_unpaid = False
     way.wait(job)
     assert all(row.ok for row in way.results(job))

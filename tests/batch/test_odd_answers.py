@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,14 @@ from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterConnectionError,
     OpenRouterError,
+    OpenRouterInputError,
     OpenRouterMalformedResponseError,
-    OpenRouterNotFoundError,
 )
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3.batch import (
     BatchFailedError,
     BatchJob,
+    BatchLostError,
     BatchPendingError,
     asubmit_batch,
     client,
@@ -29,7 +32,7 @@ from langchain_openrouter_o3.batch import (
 )
 from langchain_openrouter_o3.bulk import JournalError
 from langchain_openrouter_o3.emulator import Canned, faults
-from tests.batch.ways import FAST, people, rows_of
+from tests.batch.ways import FAST, Way, every_way, people, rows_of
 from tests.helpers import wire
 
 if TYPE_CHECKING:
@@ -159,8 +162,11 @@ def test_a_batch_that_nobody_knows_is_an_error_and_deleting_it_is_none(
 ) -> None:
     job = submit_batch(model, ["echo a"], store=store)
     emulator.batches.stored[0].is_deleted = True
-    with pytest.raises(OpenRouterNotFoundError):
+    with pytest.raises(
+        BatchLostError, match=r"does not know batch 1 \(batch_.*resubmit\(lost=True"
+    ) as caught:
         job.wait(poll=FAST)
+    assert caught.value.status_code == 404
     emulator.batches.stored[0].is_deleted = False
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
@@ -169,6 +175,108 @@ def test_a_batch_that_nobody_knows_is_an_error_and_deleting_it_is_none(
         job.delete()
     emulator.batches.stored[0].is_deleted = True
     job.delete()
+
+
+@every_way
+def test_a_batch_that_somebody_has_deleted_is_sent_again_on_demand(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, way: Way
+) -> None:
+    job = way.submit(people(model), rows_of(4), store=store, batch_size=2)
+    emulator.batches.stored[0].is_deleted = True
+    with pytest.raises(BatchPendingError):  # the other one is under way
+        way.resubmit(job, lost=True)
+    way.wait(job)
+    assert way.resubmit(job) == 2
+    way.wait(job)
+    assert [row.value.born for row in way.results(job)] == [1800, 1801, 1802, 1803]
+    assert [len(each.custom_ids) for each in emulator.batches.stored] == [2, 2, 2]
+    way.delete(job)
+
+
+def test_results_that_are_not_quite_there_are_waited_for(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ()
+    early = iter([faults.status(409)] * 2)
+
+    def not_yet(request: ReceivedRequest) -> Fault | None:
+        return next(early, None) if request.path.endswith("/results") else None
+
+    emulator.disturb_batches(not_yet)
+    assert job.wait(poll=FAST).is_over
+    assert all(row.ok for row in job.results())
+
+
+def test_what_is_sent_again_while_results_are_read_is_not_taken_for_a_call_too_many(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.batches.plan.end = "expired"
+    emulator.batches.plan.answered = 0.0
+    job = submit_batch(model, [f"echo {number}" for number in range(70)], store=store)
+    job.wait(poll=FAST)
+    results = job.results()
+    assert not next(results).ok
+    emulator.batches.plan.end = "completed"
+    assert job.resubmit() == 70
+    with pytest.raises(BatchPendingError, match="sent again while"):
+        list(results)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"poll": 10},
+        {"poll": (1.0,)},
+        {"poll": (-1.0, 1.0)},
+        {"poll": (2.0, 1.0)},
+        {"poll": (1.0, float("inf"))},
+        {"poll": ("1", "2")},
+        {"timeout": -1},
+        {"timeout": True},
+        {"timeout": float("nan")},
+    ],
+    ids=str,
+)
+def test_times_that_cannot_be_waited_are_refused(
+    model: ChatOpenRouterO3, store: Path, options: dict[str, Any]
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    (name,) = options
+    with pytest.raises(OpenRouterInputError, match=f"^{name}="):
+        job.wait(**options)
+
+
+_HOLDER = """
+import sys
+from langchain_openrouter_o3.batch import ledger
+with ledger.opened(sys.argv[1]):
+    print("here", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_event_loop_runs_while_another_process_has_the_file(
+    model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+
+    async def main(holder: subprocess.Popen[bytes]) -> str | None:
+        status = asyncio.create_task(job.astatus())
+        for _ in range(3):  # which needs a loop that runs
+            await asyncio.sleep(0.05)
+            assert not status.done()
+        assert holder.stdin is not None
+        holder.stdin.close()
+        return (await status).batches[0].status
+
+    command = [sys.executable, "-c", _HOLDER, str(store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        assert asyncio.run(main(process)) == "validating"
 
 
 def test_a_long_request_goes_in_several_pieces(

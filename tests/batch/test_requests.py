@@ -84,6 +84,19 @@ def test_a_request_beyond_a_batchs_size_is_refused(
     assert all(row.ok for row in job.results())
 
 
+def test_the_longest_request_has_a_batch_of_its_own(
+    model: ChatOpenRouterO3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "MAX_BYTES", 6_000)
+    for length in itertools.count(1_900, -1):
+        try:
+            job = submit_batch(model, ["x" * length], store=tmp_path / f"{length}.db")
+        except BatchRequestError:
+            continue
+        assert [batch.total for batch in job.status().batches] == [1]
+        return
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -287,7 +300,7 @@ def test_a_job_that_was_not_closed_is_found_and_stays_locked(tmp_path: Path) -> 
     store = tmp_path / "a.db"
     other = (
         "import sys; from langchain_openrouter_o3.batch import ledger\n"
-        "ledger.JOB = ledger.JOB._replace(patience=0.0)\n"
+        "ledger.PATIENCE = 0.0\n"
         "with ledger.opened(sys.argv[1]): pass"
     )
     with ledger.opened(store, must_exist=False) as file:

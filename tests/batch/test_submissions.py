@@ -20,7 +20,7 @@ from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError,
 from langchain_openrouter_o3.batch import BatchJob, BatchLostError, ledger, submission, submit_batch
 from langchain_openrouter_o3.emulator import Canned, Fault, faults
 from langchain_openrouter_o3.emulator.fault import End, Head, Write
-from tests.batch.ways import FAST, WAYS, Way, people, rows_of
+from tests.batch.ways import FAST, WAYS, Way, every_way, people, rows_of
 from tests.conftest import KEY
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
     from langchain_openrouter_o3.emulator.fault import Step
-
-every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +111,42 @@ def test_a_list_that_lags_is_looked_at_again_before_anything_is_sent(
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
     assert posts(emulator) == 1
+
+
+def test_a_lost_batch_of_a_server_without_a_list_is_sent_again_on_demand(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.batches.plan.has_list = False
+    emulator.play_batches(faults.status(500))
+    for _ in range(2):
+        with pytest.raises(BatchLostError, match=r"does not list batches.*resubmit\(lost=True\)"):
+            submit_batch(people(model), rows_of(2), store=store)
+    assert emulator.batches.stored == []
+    job = BatchJob(store, people(model))
+    with pytest.raises(BatchLostError):
+        job.status()
+    assert job.resubmit(lost=True) == 2
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert [len(each.custom_ids) for each in emulator.batches.stored] == [2]
+    job.delete()
+    assert job.status().is_over
+
+
+def test_a_lost_batch_that_is_found_after_all_is_not_sent_again(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    nothing = Canned(pieces=b'{"object": "list", "data": [], "has_more": false}')
+    emulator.play_batches(faults.close(), *[nothing] * 2)
+    with pytest.raises(BatchLostError):
+        submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ()
+    job = BatchJob(store, model)
+    assert job.resubmit(lost=True) == 0
+    row: Any
+    (row,) = job.results()
+    assert row.value.text == "a"
+    assert emulator.batches.double == []
 
 
 def test_the_time_of_grace_begins_when_the_last_byte_of_a_submission_goes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pytest
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel
 
@@ -72,6 +73,9 @@ WAYS = {
         _later(BatchJob.adelete),
     ),
 }
+
+
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
 def people(model: ChatOpenRouterO3) -> Runnable[Any, Person]:
