@@ -23,6 +23,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
+from langchain_openrouter_o3.errors import kinds, remedies
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.factories import JSON, error_answer, failure, hello
@@ -244,6 +245,15 @@ ADVICE = {
     503: "Try again",
     504: "Try again",
 }
+
+
+def test_every_class_that_can_be_selected_has_advice() -> None:
+    tables: Any = kinds
+    by_words = [wording.meaning for wording in tables._WORDINGS]
+    meanings = [*tables._BY_AVAILABILITY.values(), *tables._BY_ERROR_TYPE.values(), *by_words]
+    advice: Any = remedies
+    selected = {each.kind for each in meanings} | {*tables._BY_STATUS.values()}
+    assert selected - advice._BY_CLASS.keys() == set()
 
 
 @every_mode
