@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from environment import ROOT, python_with
@@ -48,9 +49,8 @@ def environment(name: str, package: str) -> Path | None:
     return python
 
 
-def check(name: str, package: str, imported: str, url: str) -> bool:
+def check(name: str, package: str, imported: str, url: str, python: Path | None) -> bool:
     """Make all calls of a client, print which, and return whether they were answered."""
-    python = environment(name, package)
     if python is None:
         print(f"SKIPPED {name}: {package} does not install here", flush=True)
         return True
@@ -67,15 +67,16 @@ def check(name: str, package: str, imported: str, url: str) -> bool:
 def main() -> int:
     """Start the emulator and check every client that is named."""
     words = sys.argv[1:]
+    clients = [each for each in CLIENTS if not words or any(word in each[0] for word in words)]
+    with ThreadPoolExecutor() as pool:
+        pythons = [*pool.map(lambda client: environment(*client[:2]), clients)]
     command = [str(python_with("test")), "-m", "langchain_openrouter_o3.emulator"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as emulator:
         try:
             line = emulator.stdout.readline() if emulator.stdout else ""
             url = line.partition("OPENROUTER_API_BASE=")[2].split()[0]
             results = [
-                check(*client, url)
-                for client in CLIENTS
-                if not words or any(word in client[0] for word in words)
+                check(*client, url, python) for client, python in zip(clients, pythons, strict=True)
             ]
         finally:
             emulator.terminate()

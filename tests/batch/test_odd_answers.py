@@ -30,12 +30,14 @@ from langchain_openrouter_o3.batch import (
     ledger,
     submit_batch,
 )
-from langchain_openrouter_o3.bulk import JournalError
+from langchain_openrouter_o3.batch.engine import Engine
+from langchain_openrouter_o3.bulk import JournalError, JournalInUseError
 from langchain_openrouter_o3.emulator import Canned, faults
 from tests.batch.ways import FAST, Way, every_way, people, rows_of
 from tests.helpers import wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator, Fault, ReceivedRequest
@@ -258,25 +260,43 @@ with ledger.opened(sys.argv[1]):
 """
 
 
-def test_the_event_loop_runs_while_another_process_has_the_file(
-    model: ChatOpenRouterO3, store: Path
-) -> None:
-    job = submit_batch(model, ["echo a"], store=store)
-
-    async def main(holder: subprocess.Popen[bytes]) -> str | None:
-        status = asyncio.create_task(job.astatus())
-        for _ in range(3):  # which needs a loop that runs
-            await asyncio.sleep(0.05)
-            assert not status.done()
-        assert holder.stdin is not None
-        holder.stdin.close()
-        return (await status).batches[0].status
-
+@pytest.fixture
+def holder(store: Path, model: ChatOpenRouterO3) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that has the file of a job until its input is closed."""
+    submit_batch(model, ["echo a"], store=store)
     command = [sys.executable, "-c", _HOLDER, str(store)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"here\n"
-        assert asyncio.run(main(process)) == "validating"
+        yield process
+
+
+def test_another_process_that_has_the_file_is_waited_for(
+    store: Path, holder: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr(ledger, "PATIENCE", 0.0)
+        with pytest.raises(JournalInUseError, match="another process works with this job"):
+            BatchJob(store)
+    assert holder.stdin is not None
+    threading.Timer(0.2, holder.stdin.close).start()
+    assert BatchJob(store).id
+
+
+def test_the_event_loop_runs_while_another_process_has_the_file(
+    model: ChatOpenRouterO3, store: Path, holder: subprocess.Popen[bytes]
+) -> None:
+    async def main() -> str | None:
+        engine = Engine(str(store), None, model, is_blocking=False)
+        batches = asyncio.create_task(engine.poll())
+        for _ in range(3):  # which needs a loop that runs
+            await asyncio.sleep(0.05)
+            assert not batches.done()
+        assert holder.stdin is not None
+        holder.stdin.close()
+        return (await batches)[0].status
+
+    assert asyncio.run(main()) == "validating"
 
 
 def test_a_long_request_goes_in_several_pieces(

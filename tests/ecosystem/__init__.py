@@ -1,1 +1,1 @@
-"""Packages around LangChain, in an environment of their own (tests/constraints-ecosystem.txt)."""
+"""Packages around LangChain, which the group `ecosystem` installs."""

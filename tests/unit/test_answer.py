@@ -328,6 +328,16 @@ def test_reasoning_may_begin_with_an_entry_whose_text_is_still_null() -> None:
         assert details == [{"type": "reasoning.text", "index": 0, "text": "Hm."}]
 
 
+def test_an_entry_without_an_index_goes_on_with_the_one_before_unless_it_is_ciphertext() -> None:
+    ciphertext = {"type": "reasoning.encrypted", "data": "abc"}
+    pieces = [{"type": "reasoning.text", "text": text} for text in ("Hm", ".")]
+    details = [*pieces, ciphertext, ciphertext]
+    data = sse(*(chunk("", reasoning_details=[each]) for each in details), *ending())
+    for read in (read_message, lambda body: add_up(read_chunks(body))):
+        entries = read(data).additional_kwargs["reasoning_details"]
+        assert entries == [{"type": "reasoning.text", "text": "Hm."}, ciphertext, ciphertext]
+
+
 def test_reasoning_that_runs_ahead_and_is_followed_by_other_words_loses_nothing() -> None:
     details = {"type": "reasoning.text", "text": "Otherwise", "index": 0}
     payloads = [

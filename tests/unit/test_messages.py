@@ -91,6 +91,10 @@ def test_a_message_becomes_its_own_role(message: BaseMessage, expected: dict[str
         (asked(call()), "have no result"),
         (asked(call(x=object())), "not JSON"),
         (asked(call(x=float("nan"))), "not JSON"),
+        (
+            asked(call(), additional_kwargs={ARGUMENTS_KEY: "{}"}),
+            "holds strings by call id",
+        ),
     ],
 )
 def test_what_has_no_place_on_the_wire_is_refused_by_index(

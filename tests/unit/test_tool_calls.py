@@ -152,8 +152,9 @@ def test_only_the_last_call_of_a_truncated_answer_is_distrusted() -> None:
         ("{", None),
         ("[" * 100_000, None),
         ('{"a":' + "9" * 5_000 + "}", None),
+        ('{"a":NaN}', None),
     ],
-    ids=["empty", "raw break", "nothing", "cut", "deep", "huge"],
+    ids=["empty", "raw break", "nothing", "cut", "deep", "huge", "no number"],
 )
 def test_arguments_are_parsed_whole_or_not_at_all(text: str, parsed: Any) -> None:
     assert parse_arguments(text) == parsed

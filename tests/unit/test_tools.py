@@ -112,6 +112,12 @@ def test_what_cannot_be_a_tool_is_refused(made: Any) -> None:
         tools_to_wire([made])
 
 
+@pytest.mark.parametrize("made", ["weather", {"title": "Point", "type": "object"}, 5])
+def test_what_is_no_list_of_tools_is_refused(made: Any) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"tools is a list of tools, not (str|dict|int)"):
+        tools_to_wire(made)
+
+
 def test_a_tool_that_cannot_be_strict_is_named() -> None:
     open_dict = {"name": "f", "parameters": {"type": "object", "properties": {"a": {}}}}
     with pytest.raises(OpenRouterInputError, match=r"tool 'f'.*\$\.properties\.a"):
