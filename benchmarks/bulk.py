@@ -324,7 +324,7 @@ def main() -> int:
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--peer", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--curve", nargs=3, help=argparse.SUPPRESS)
-    parser.add_argument("--plot", action="store_true", help="draw docs/images/bulk-*.svg instead")
+    parser.add_argument("--plot", action="store_true", help="draw docs/assets/bulk-*.svg instead")
     names = ["memory", "cpu", "peers", "kills", "ctrl-c", "storm", "limit"]
     parser.add_argument("part", nargs="*", help=f"some of {', '.join(names)}; all if none")
     given = parser.parse_args()

@@ -20,7 +20,7 @@ from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.bulk import bulk
 from tests.helpers.bulk_server import Plan, Server
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "assets"
 WAYS = {"abulk": "#0b8a83", "abatch": "#9a8fd1", "ChatOpenAI abatch": "#d17b0f"}
 GATES = {True: ("with the gate", "#0b8a83"), False: ("without (rate_gate=False)", "#d17b0f")}
 STORM_ROWS, STORM_WORKERS = 3000, 200
@@ -52,7 +52,6 @@ def draw(rows: int) -> list[Path]:
     edges = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), _GREY)
     parameters: Any = mpl.rcParams  # their names are of a type that no dictionary has
     parameters.update({"svg.fonttype": "none", "svg.hashsalt": "bulk", **edges})
-    FOLDER.mkdir(exist_ok=True)
     return [
         _save(_draw_memory(plt, measure_memory(rows)), FOLDER / "bulk-memory.svg"),
         _save(_draw_storm(plt, measure_storm()), FOLDER / "bulk-storm.svg"),
