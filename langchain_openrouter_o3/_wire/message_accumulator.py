@@ -141,12 +141,14 @@ class MessageAccumulator:
             "refusal": self._refusal,
             **self._extras,
         }
+        missing = rest.get("tool_calls") if self._calls.lack_arguments else None
+        chunks = self._calls.feed(missing)
         rest = {key: value for key, value in rest.items() if not known.get(key)}
         last = self.feed(rest, whole=True)
         return Delta(
             first.text + last.text,
             first.reasoning + last.reasoning,
-            [*first.tool_call_chunks, *last.tool_call_chunks],
+            [*first.tool_call_chunks, *chunks, *last.tool_call_chunks],
         )
 
     def close(self, generation_id: str, *, truncated: bool) -> Delta:
@@ -215,7 +217,7 @@ class MessageAccumulator:
             or self._calls
             or self._details.entries
             or self._annotations
-            or self._extras
+            or any(map(any, self._extras.values()))
         )
 
     def _absorb_reasoning(self, delta: dict[str, Any], *, whole: bool) -> str:
@@ -243,4 +245,6 @@ class MessageAccumulator:
             chunks += self._calls.feed([item], whole=whole)
         elif legacy is not None:  # it cannot be read, or says a call again for older clients
             self._parser.keep("function_call", legacy)
+            if is_object(legacy) and legacy.get("arguments") not in (None, "", "{}"):
+                self._calls.note_unplaced()
         return chunks

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._wire.chunks import build_delta, build_last
+from langchain_openrouter_o3._wire.finish_reasons import is_error
 from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER, ResponseAccumulator
 from langchain_openrouter_o3._wire.usage import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
@@ -82,7 +83,7 @@ class ResponseReader:
             OpenRouterAPIError: See `ResponseAccumulator.check`.
         """
         is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
-        if not is_finished and self.answer.finish_reason != "error":
+        if not is_finished and not is_error(self.answer.finish_reason):
             raise self.truncated_error("before the model had finished (no finish reason)")
         self.answer.check()
 

@@ -46,9 +46,11 @@ class _Entry:
         """Join a later piece of the same entry: text grows, the last known value of the rest.
 
         Returns:
-            Whether its text is new. A closing piece may repeat the whole text beside the signature.
+            Whether its text is new. A closing piece may repeat the whole text beside the signature,
+            and ciphertext, which comes whole, may come again.
         """
-        repeats = bool(piece.get("signature")) and self._holds(piece.get(self.grows or ""))
+        is_closing = bool(piece.get("signature")) or self.grows == "data"
+        repeats = is_closing and self._holds(piece.get(self.grows or ""))
         for key, value in piece.items():
             if value is None:
                 self.fields.setdefault(key, None)

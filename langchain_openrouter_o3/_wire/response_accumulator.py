@@ -10,7 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.finish_reasons import is_failure, is_truncated, known_reason
+from langchain_openrouter_o3._wire.finish_reasons import (
+    is_error,
+    is_failure,
+    is_filtered,
+    is_truncated,
+    known_reason,
+)
 from langchain_openrouter_o3._wire.merging import merge_logprobs
 from langchain_openrouter_o3._wire.message_accumulator import (
     Delta,
@@ -96,7 +102,7 @@ class ResponseAccumulator:
         native = self.native_finish_reason
         return (
             is_truncated(self.finish_reason, native)
-            or self.finish_reason == "content_filter"
+            or is_filtered(self.finish_reason)
             or self.stop.matched is not None
             or is_failure(native)
         )
@@ -133,7 +139,7 @@ class ResponseAccumulator:
             OpenRouterEmptyResponseError: A success without content that was not even billed.
         """
         native = self.native_finish_reason
-        if self.finish_reason == "error":
+        if is_error(self.finish_reason):
             raise OpenRouterAPIError(
                 f"The answer of {self._who()} failed (native finish reason: {native}). Try again, "
                 "or name fallback models with models=."
@@ -248,13 +254,14 @@ class ResponseAccumulator:
             raise _malformed("its choices are no list")
         found = [choice for choice in choices or () if choice is not None]
         if len(found) > 1 or (whole and not found):
+            self._message.distrust_calls()
             came = "" if found else f": {show(payload)[:MAX_SHOWN]}"
             raise _malformed(f"{len(found)} choices came where one was asked for{came}")
         if not found:
             return None
         if not is_object(choice := found[0]):
             raise _malformed("its choice is no object")
-        if type(index := choice.get("index")) is int:
+        if (index := _index_of(choice.get("index"))) is not None:
             self._choice = index if self._choice is None else self._choice
             if index != self._choice:
                 self._message.distrust_calls()
@@ -305,6 +312,15 @@ def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | No
         if is_object(choice) and (error := choice.get("error")):
             return error_from_payload({"error": error})
     return None
+
+
+def _index_of(value: Any) -> int | None:
+    """Read the index of a choice, which some servers write as a text or with a decimal point."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value[:20])
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _malformed(what: str) -> OpenRouterMalformedResponseError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import is_object, is_printable
 from langchain_openrouter_o3._wire.text import SurrogateJoiner
 
 TEXT_ARGUMENT = "__arg1"
@@ -135,7 +135,8 @@ def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | No
         value = json.loads(arguments, strict=False, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
-    return value if is_object(value) else None
+    has_halves = "\\ud" in arguments.lower() and not is_printable(value)
+    return value if is_object(value) and not has_halves else None
 
 
 def custom_input(arguments: str) -> str:

@@ -40,6 +40,11 @@ CUSTOM_KEY = "custom_tool_calls"
 LEGACY_INDEX = "function_call"
 """Stands for the index of a call that came as `function_call`, OpenAI's older field for one."""
 
+_KNOWN = frozenset({"index", "id", "type", "function", "custom", "name", "arguments", "input"})
+_FLAT = frozenset({"name", "arguments", "input"})
+_ELSEWHERE = frozenset({"arguments", "input", "parameters", "args"})
+"""Where servers of other dialects put the arguments of a call."""
+
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
 _UNPARSEABLE_ENDS = ("]", "}", '"]', '"}', '""]', '""}')
@@ -74,11 +79,20 @@ class ToolCalls:
         self._repetitions: dict[str, int] = {}  # of ids
         self._is_streamed = False
         self._has_fragment = False
-        """Whether arguments came in a stream that belong to no named call."""
+        """Whether something came that belongs to no named call, and may hold arguments of one."""
 
     def __bool__(self) -> bool:
         """Whether there is any call."""
         return bool(self._calls)
+
+    @property
+    def lack_arguments(self) -> bool:
+        """Whether there are calls, and no arguments for any of them."""
+        return bool(self._calls) and not any(each.arguments.text for each in self._calls)
+
+    def note_unplaced(self) -> None:
+        """Let no call without arguments run: what came may hold them."""
+        self._has_fragment = True
 
     @property
     def has_modern(self) -> bool:
@@ -97,6 +111,8 @@ class ToolCalls:
         """
         # One call alone, which some servers do not put into a list, is read as one.
         items = [value] if is_object(value) and value else value
+        if items and not is_array(items):
+            self.note_unplaced()
         chunks: dict[int, ToolCallChunk] = {}
         self._is_streamed = self._is_streamed or not whole
         for item in self._parser.items(items, "tool_calls"):
@@ -131,7 +147,10 @@ class ToolCalls:
             self._parser.keep("tool_calls", item)
         call = None if whole or not is_object(item) else self._find(piece)
         call = call or self._begin(piece)
-        call.is_readable = call.is_readable and piece.is_readable
+        other_name = bool(piece.name and call.name) and piece.name != call.name
+        if other_name:  # the rest of a name, or another call: nobody knows which tool was meant
+            self._parser.keep("tool_calls", item)
+        call.is_readable = call.is_readable and piece.is_readable and not other_name
         arguments = call.arguments.feed(piece.content)
         new_id = self._adopt_id(call, piece)
         new_name = piece.name if piece.name and not call.name else None
@@ -153,8 +172,12 @@ class ToolCalls:
             seed: Something unique to the answer, from which missing ids are derived.
             truncated: Whether the answer was cut, so that its last call may be.
         """
-        self._has_fragment = self._is_streamed and any(
-            not call.name and call.arguments.text.strip() for call in self._calls
+        self._has_fragment = self._has_fragment or (
+            self._is_streamed
+            and any(
+                not call.name and (call.arguments.text.strip() or not call.is_readable)
+                for call in self._calls
+            )
         )
         chunks: list[ToolCallChunk] = []
         for call in self._calls:
@@ -275,7 +298,11 @@ def _read_piece(item: Any) -> _Piece:
     custom = _is_custom(item)
     kind, content = ("custom", "input") if custom else ("function", "arguments")
     function = item.get(kind)
+    if function is None and item.keys() & _FLAT:  # some servers leave the object out
+        function = item
     named: dict[str, Any] = function if is_object(function) else {}
+    is_strange = bool(item) and _KNOWN.isdisjoint(item)
+    is_elsewhere = content not in named and not _ELSEWHERE.isdisjoint([*named, *item])
     index, text = item.get("index"), _arguments(named.get(content))
     identity, name = _name(item.get("id")), _name(named.get("name"))
     return _Piece(
@@ -284,7 +311,9 @@ def _read_piece(item: Any) -> _Piece:
         name or "",
         _written(named[content]) if text is None else text,
         custom,
-        None not in (identity, name, text) and (function is None or is_object(function)),
+        None not in (identity, name, text)
+        and (function is None or is_object(function))
+        and not (is_strange or is_elsewhere),
     )
 
 

@@ -53,13 +53,12 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
+        return sensible(milliseconds / 1000)
     value = headers.get("retry-after")
     if value is None:
         return None
-    seconds = _number(value)
-    if seconds is not None:
-        return max(0.0, seconds)
+    if _number(value) is not None:
+        return _reset_of(value, now)  # seconds, or a date in seconds: a duration of years is none
     duration = _duration(value)  # no HTTP, but somebody's
     return _until(parsedate_to_datetime, value, now) if duration is None else duration
 
@@ -102,7 +101,8 @@ def wait_in_words(text: str) -> float | None:
 def wait_of_value(value: Any) -> float | None:
     """Read a number of seconds, or a duration such as "20s", from a body."""
     if isinstance(value, str):
-        return _duration(value)
+        seconds = _number(value)
+        return _duration(value) if seconds is None else wait_of_value(seconds)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return float(value) if is_number and 0 <= value < MAX_SECONDS else None
 

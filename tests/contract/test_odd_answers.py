@@ -276,9 +276,10 @@ def test_a_server_may_call_its_deltas_messages(emulator: Emulator) -> None:
 
 
 @every_mode
-def test_choices_are_never_mixed(emulator: Emulator, mode: str) -> None:
+@pytest.mark.parametrize("index", [1, "1", 1.0])
+def test_choices_are_never_mixed(emulator: Emulator, mode: str, index: Any) -> None:
     other = wire.tool_chunk(wire.tool_call("delete", "{}", "call_2"))
-    other["choices"][0]["index"] = 1
+    other["choices"][0]["index"] = index
     first = wire.tool_chunk(wire.tool_call("keep", "{}"))
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, max_retries=0)
     emulator.play(stream_of(first, other, *wire.ending("tool_calls")))

@@ -17,7 +17,7 @@ import pytest
 from langchain_core.tools import tool
 from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import NotRequired, Required, TypedDict
 
@@ -229,7 +229,60 @@ class Shape(BaseModel):
     either: Wide | Tall | None = None
 
 
+class First(BaseModel):
+    name: str
+    role: str = "captain"
+
+
+class Second(BaseModel):
+    name: str
+    role: str = "sailor"
+
+
+class Crew(BaseModel):
+    pair: tuple[First, Second]
+
+
+class Urgent(BaseModel):
+    due: date
+    owner: str = "boss"
+
+
+class Later(BaseModel):
+    due: str
+    owner: str = "nobody"
+
+
+class Task(BaseModel):
+    when: Urgent | Later
+
+
+class Noted(TypedDict):
+    name: str
+    note: NotRequired[str]
+
+
+class MaybeNoted(TypedDict):
+    name: str
+    note: str | None
+
+
+class Pair(TypedDict):
+    pair: tuple[Noted, MaybeNoted]
+
+
 UNIONS: list[tuple[Any, Any, Any]] = [
+    (
+        Crew,
+        {"pair": [{"name": "Ann", "role": None}, {"name": "Bob", "role": None}]},
+        Crew(pair=(First(name="Ann"), Second(name="Bob"))),
+    ),
+    (Task, {"when": {"due": "some day", "owner": None}}, Task(when=Later(due="some day"))),
+    (
+        Pair,
+        {"pair": [{"name": "a", "note": None}, {"name": "b", "note": None}]},
+        {"pair": ({"name": "a"}, {"name": "b", "note": None})},
+    ),
     (Payment, {"parts": [{"iban": "DE00", "bic": None}]}, Payment(parts=[Bank(iban="DE00")])),
     (Payment, {"parts": [{"number": None}]}, Payment(parts=[Card()])),
     (
@@ -253,6 +306,29 @@ def test_the_member_of_a_union_is_the_one_that_the_value_fits(
     schema, answer, expected = case
     play(emulator, answer, method, schema.__name__)
     assert run(model.with_structured_output(schema, method=method), PROMPT) == expected
+
+
+class Folder(TypedDict):
+    name: str
+    children: NotRequired[list[Folder | Leaf]]
+
+
+class Leaf(TypedDict):
+    name: str
+    size: NotRequired[int]
+
+
+def test_nulls_are_taken_out_of_deep_unions_in_time_that_does_not_double(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    schema = TypeAdapter(Folder).json_schema()
+    answer: Any = {"name": "leaf", "size": None}
+    expected: Any = {"name": "leaf"}
+    for _ in range(60):
+        answer = {"name": "folder", "children": [answer]}
+        expected = {"name": "folder", "children": [expected]}
+    play(emulator, answer, "json_schema", "Folder")
+    assert model.with_structured_output(schema).invoke(PROMPT) == expected
 
 
 def test_a_tag_is_never_null_and_comes_first(emulator: Emulator, model: ChatOpenRouterO3) -> None:

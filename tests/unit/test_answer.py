@@ -160,6 +160,7 @@ def test_a_body_without_its_one_choice_is_refused(broken: dict[str, Any]) -> Non
         ("", "stop", {"prompt_tokens": 1}),
         (5, "stop", usage(20, 0)),
         ([5], "stop", {}),
+        ("", " Null ", usage(20, 0)),
     ],
 )
 def test_a_success_without_content_that_nobody_paid_is_an_error(
@@ -167,6 +168,14 @@ def test_a_success_without_content_that_nobody_paid_is_an_error(
 ) -> None:
     with pytest.raises(OpenRouterEmptyResponseError, match="empty"):
         read_message(to_json(body(content, finish=finish, counts=counts)))
+
+
+@pytest.mark.parametrize("nothing", [[], {}, "", False])
+def test_an_unknown_field_without_anything_in_it_is_no_content(nothing: Any) -> None:
+    answer = body(None, counts=usage(20, 0))
+    answer["choices"][0]["message"]["images"] = nothing
+    with pytest.raises(OpenRouterEmptyResponseError, match="empty"):
+        read_message(to_json(answer))
 
 
 def test_an_empty_answer_whose_reasoning_was_billed_is_an_answer() -> None:
@@ -216,9 +225,13 @@ def test_an_error_in_a_stream_keeps_the_last_words_beside_it() -> None:
         ["stop", "network_error"],
         ["stop", "MALFORMED_FUNCTION_CALL"],
         ["length", "length"],
+        ["LENGTH", None],
+        ["tool_calls", "MAX_OUTPUT_TOKENS"],
+        ["CONTENT_FILTER", None],
+        ["ERROR", None],
     ],
 )
-def test_a_call_cut_before_its_first_argument_is_never_executable(end: list[str]) -> None:
+def test_a_call_cut_before_its_first_argument_is_never_executable(end: list[Any]) -> None:
     events = ending(end[0])
     for event in events:
         event["choices"][0]["native_finish_reason"] = end[1]
@@ -257,6 +270,16 @@ def test_summary_and_ciphertext_under_one_index_stay_apart() -> None:
             encrypted("gAAA", index=0),
         ]
         assert message.additional_kwargs["reasoning_content"] == "ab"
+
+
+def test_ciphertext_that_comes_again_is_not_doubled() -> None:
+    for message in both(
+        chunk(reasoning_details=[encrypted("gAAA")]),
+        chunk("x"),
+        chunk(reasoning_details=[encrypted("gAAA")]),
+        *ending(),
+    ):
+        assert message.additional_kwargs["reasoning_details"] == [encrypted("gAAA")]
 
 
 def test_summaries_without_their_twin_are_read_all_the_same() -> None:

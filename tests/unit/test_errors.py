@@ -225,7 +225,9 @@ def test_only_harmless_headers_are_kept_in_lower_case() -> None:
     [
         ({"retryable": False}, (False, None)),
         ({"retryable": True, "retry_after": 3}, (True, 3.0)),
-        ({"retryable": "yes", "retry_after": "3"}, (None, None)),
+        ({"retryable": "yes", "retry_after": "3"}, (None, 3.0)),
+        ({"retry_after": "20s"}, (None, 20.0)),
+        ({"retry_after": "-3"}, (None, None)),
         (None, (None, None)),
     ],
 )

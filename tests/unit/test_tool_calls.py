@@ -12,7 +12,7 @@ from langchain_openrouter_o3._wire.parsing import LenientParser
 from langchain_openrouter_o3._wire.tool_arguments import parse_arguments
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY, ToolCalls, make_unparseable
 from tests.helpers.scripted import add_up, read_chunks, read_message
-from tests.helpers.wire import body, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
+from tests.helpers.wire import body, chunk, ending, sse, to_json, tool_call, tool_chunk, tool_deltas
 
 
 def both(*deltas: Any) -> list[AIMessage]:
@@ -50,6 +50,8 @@ ONE = [("call_1", "f", {"a": 1})]
         [delta({"a": 1}, index=0, id="call_1", name="f")],
         [delta([{"type": "text", "text": '{"a":1}'}], index=0, id="call_1", name="f")],
         [tool_call("f", '{"a":1}'), {"index": 0}, {"index": 0, "function": None}],
+        [{"index": 0, "id": "call_1", "name": "f", "arguments": '{"a":1}'}],
+        [tool_call("f", ""), {"index": 0, "arguments": '{"a":1}'}],
     ],
 )
 def test_one_call_is_read_from_any_shape_of_its_deltas(deltas: list[Any]) -> None:
@@ -110,6 +112,41 @@ def test_missing_ids_are_made_up_the_same_way_every_time() -> None:
     assert all(identity and identity.startswith("call_") for identity in ids)
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        tool_chunk({"index": 0, "parameters": {"a": 1}}),
+        tool_chunk({"index": 0, "function": {"name": "f", "input": {"a": 1}}}),
+        chunk(tool_calls='{"a":1}'),
+        chunk(tool_calls={"0": {"a": 1}}),
+        chunk(function_call={"arguments": '{"a":1}'}),
+        tool_chunk(delta("{}", index=0, name="f_draft")),
+    ],
+)
+def test_a_call_whose_arguments_may_be_elsewhere_does_not_run(elsewhere: Any) -> None:
+    data = sse(tool_chunk(tool_call("f", "")), elsewhere, *ending("tool_calls"))
+    for message in (read_message(data), add_up(read_chunks(data))):
+        assert [call["name"] for call in message.tool_calls] == []
+
+
+def test_a_closing_message_brings_the_arguments_that_the_deltas_did_not() -> None:
+    last = chunk("", finish="tool_calls")
+    last["choices"][0]["message"] = {"content": None, "tool_calls": [tool_call("f", '{"a":1}')]}
+    data = sse(tool_chunk(tool_call("f", "")), last)
+    for message in (read_message(data), message_chunk_to_message(add_up(read_chunks(data)))):
+        assert made(message) == ONE  # type: ignore[arg-type]
+
+
+def test_a_later_echo_for_older_clients_takes_nothing_from_a_call_without_arguments() -> None:
+    data = sse(
+        tool_chunk(tool_call("f", "")),
+        chunk(function_call={"name": "f", "arguments": "{}"}),
+        *ending("tool_calls"),
+    )
+    for message in (read_message(data), message_chunk_to_message(add_up(read_chunks(data)))):
+        assert made(message) == [("call_1", "f", {})]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("indexes", [(0, 1), (0, 0), (None, None)])
 @pytest.mark.parametrize("identity", ["call_1", None])
 def test_two_calls_of_a_body_are_two_calls_even_with_one_id(
@@ -153,8 +190,12 @@ def test_only_the_last_call_of_a_truncated_answer_is_distrusted() -> None:
         ("[" * 100_000, None),
         ('{"a":' + "9" * 5_000 + "}", None),
         ('{"a":NaN}', None),
+        ('{"a":"\\ud83d"}', None),
+        ('{"a":"\\ud83d\\ude00"}', {"a": "😀"}),
     ],
-    ids=["empty", "raw break", "nothing", "cut", "deep", "huge", "no number"],
+    ids=[
+        *("empty", "raw break", "nothing", "cut", "deep", "huge", "no number", "half", "whole"),
+    ],
 )
 def test_arguments_are_parsed_whole_or_not_at_all(text: str, parsed: Any) -> None:
     assert parse_arguments(text) == parsed

@@ -26,6 +26,9 @@ ABSENT = "x-null-is-absent"
 It holds the property without null, and its default, if that is known. It is never sent.
 """
 
+POSITIONS = "x-positions"
+"""Marks a list that was a tuple: the schemas of its items by their places. It is never sent."""
+
 JSON_TYPES = ("array", "boolean", "integer", "null", "number", "string")
 """What the top of a schema cannot be, because an answer is an object."""
 
@@ -116,10 +119,10 @@ def without_titles(schema: Schema) -> Schema:
     return {k: v for k, v in _map_children(schema, without_titles).items() if k != "title"}
 
 
-def without_keyword(schema: Schema, keyword: str) -> Schema:
-    """Leave a keyword out at every depth."""
-    cleaned = _map_children(schema, lambda child: without_keyword(child, keyword))
-    return {key: value for key, value in cleaned.items() if key != keyword}
+def without_keywords(schema: Schema, *keywords: str) -> Schema:
+    """Leave keywords out at every depth."""
+    cleaned = _map_children(schema, lambda child: without_keywords(child, *keywords))
+    return {key: value for key, value in cleaned.items() if key not in keywords}
 
 
 def add_to_description(schema: Schema, sentences: Sequence[str]) -> Schema:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.schemas.json_schema import ABSENT, resolve_ref, walk
+from langchain_openrouter_o3._wire.schemas.json_schema import ABSENT, POSITIONS, resolve_ref, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from langchain_openrouter_o3._wire.schemas.json_schema import Schema
 
@@ -17,6 +18,30 @@ if TYPE_CHECKING:
 def has_optionals(schema: Schema) -> bool:
     """Whether null may stand for an absent property anywhere in a schema made strict."""
     return any(ABSENT in node for _, node in walk(schema))
+
+
+class _Memo:
+    """What was found of the parts of one answer, by identity: both outlive it.
+
+    A part of a recursive union is looked at once for each member at every level above it; without
+    this the time doubles with each level.
+    """
+
+    def __init__(self) -> None:
+        self.restored: dict[tuple[int, int], Any] = {}
+        self._fits: dict[tuple[Any, int, int], bool] = {}
+
+    def fits(self, validator: Any, value: Any, schema: Schema) -> bool:
+        """Whether a value fits a schema."""
+        kind: Any = type(validator)
+        key = (kind, id(value), id(schema))
+        if key not in self._fits:
+            self._fits[key] = validator.evolve(schema=schema).is_valid(value)
+        return self._fits[key]
+
+
+_MEMO: ContextVar[_Memo] = ContextVar("openrouter_restored")
+"""Of the answer that is being restored; jsonschema hands its keywords nothing of ours."""
 
 
 class OptionalsRestorer:
@@ -35,11 +60,21 @@ class OptionalsRestorer:
 
     def restore(self, value: Any) -> Any:
         """Take out each null that stands for an absent property."""
-        return self._restore(value, self._root)
+        token = _MEMO.set(_Memo())
+        try:
+            return self._restore(value, self._root)
+        finally:
+            _MEMO.reset(token)
 
     def _restore(self, value: Any, schema: Schema) -> Any:
         if not is_object(value) and not is_array(value):
             return value
+        known, key = _MEMO.get().restored, (id(value), id(schema))
+        if key not in known:
+            known[key] = self._restored(value, schema)
+        return known[key]
+
+    def _restored(self, value: Any, schema: Schema) -> Any:
         options = list(self._options(schema, ()))
         if len(options) < 2:  # noqa: PLR2004 - no choice
             return self._inside(value, (options or [{}])[0], {})
@@ -47,12 +82,15 @@ class OptionalsRestorer:
         for option in (fitting := self._fitting(value, options)):
             if self._inside(value, option, {}) == value:
                 return value
-        return self._inside(value, fitting[0], self._defaults(fitting[0])) if fitting else value
+        return self._inside(value, fitting[0], self._defaults(fitting)) if fitting else value
 
     def _inside(self, value: Any, shape: Schema, defaults: Mapping[str, Any]) -> Any:
         if is_array(value):
-            items = shape.get("items", {})
-            return [self._restore(item, items) for item in value]
+            places, others = shape.get(POSITIONS, ()), shape.get("items", {})
+            return [
+                self._restore(item, places[place] if place < len(places) else others)
+                for place, item in enumerate(value)
+            ]
         properties = shape.get("properties", {})
         restored: dict[str, Any] = {}
         for name, item in value.items():
@@ -63,8 +101,16 @@ class OptionalsRestorer:
                 restored[name] = defaults[name]
         return restored
 
-    def _defaults(self, shape: Schema) -> dict[str, Any]:
-        """Return the defaults of a union's member that a class would take."""
+    def _defaults(self, fitting: Sequence[Schema]) -> dict[str, Any]:
+        """Return the defaults that a class would take whichever of these members it chooses."""
+        first, *others = map(self._defaults_of, fitting)
+        return {
+            name: default
+            for name, default in first.items()
+            if all(name in other and other[name] == default for other in others)
+        }
+
+    def _defaults_of(self, shape: Schema) -> dict[str, Any]:
         marked = {
             name: child
             for name, child in shape.get("properties", {}).items()
@@ -78,11 +124,10 @@ class OptionalsRestorer:
 
     def _fitting(self, value: Any, options: list[Schema]) -> list[Schema]:
         """Choose the members of a union that a value fits as a whole."""
-        fitting = [each for each in options if self._whole.evolve(schema=each).is_valid(value)]
+        fits = _MEMO.get().fits
+        fitting = [each for each in options if fits(self._whole, value, each)]
         # An answer that is still growing, or was not held to the schema, lacks properties.
-        fitting = fitting or [
-            each for each in options if self._partial.evolve(schema=each).is_valid(value)
-        ]
+        fitting = fitting or [each for each in options if fits(self._partial, value, each)]
         # Where one value is wrong the keys tell the member, so that its class judges that value
         # alone: one of pydantic's first version would take another member for a null elsewhere.
         return fitting or [each for each in options if _names_all_keys(each, value)]
@@ -102,17 +147,27 @@ class OptionalsRestorer:
 
     @cached_property
     def _whole(self) -> Any:
-        from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 45 ms
-
-        return Draft202012Validator(self._root)
+        return _validator(self._root, {})
 
     @cached_property
     def _partial(self) -> Any:
-        import jsonschema  # noqa: PLC0415 - same
+        return _validator(self._root, {"required": _let_pass})
 
-        checks: Any = jsonschema
-        lenient = checks.validators.extend(checks.Draft202012Validator, {"required": _let_pass})
-        return lenient(self._root)
+
+def _validator(root: Schema, keywords: dict[str, Any]) -> Any:
+    import jsonschema  # noqa: PLC0415 - takes 45 ms
+
+    checks: Any = jsonschema
+    keywords = {"anyOf": _fit_one, **keywords}
+    return checks.validators.extend(checks.Draft202012Validator, keywords)(root)
+
+
+def _fit_one(validator: Any, options: Any, value: Any, _: Any) -> Iterator[Any]:
+    """Do what jsonschema does for `anyOf`, once for each value and member."""
+    from jsonschema import ValidationError  # noqa: PLC0415 - same
+
+    if not any(_MEMO.get().fits(validator, value, option) for option in options):
+        yield ValidationError("no member fits")
 
 
 def _let_pass(*_: Any) -> tuple[()]:

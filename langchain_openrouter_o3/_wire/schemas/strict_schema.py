@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_openrouter_o3._json import encode, is_object
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     ABSENT,
+    POSITIONS,
     Schema,
     accepts_null,
     add_to_description,
@@ -23,7 +24,7 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     resolve_ref,
     types_of,
     walk,
-    without_keyword,
+    without_keywords,
 )
 from langchain_openrouter_o3._wire.schemas.union_order import separate_first_keys
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -195,7 +196,7 @@ def schema_to_wire(
         )
     if strict is False or compiled.problem:
         return False, repair_schema(schema, what)
-    return True, without_keyword(compiled.schema, ABSENT)
+    return True, without_keywords(compiled.schema, ABSENT, POSITIONS)
 
 
 class _Compiler:
@@ -322,6 +323,7 @@ class _Compiler:
         if "prefixItems" in before:
             # OpenAI knows no tuples: a list of the same length whose items are any of the types.
             options = self._each(before["prefixItems"], f"{path}.prefixItems")
+            schema[POSITIONS] = [*options]
             schema.setdefault("minItems", len(options))
             if is_object(items):
                 options.append(self._node(items, f"{path}.items"))
