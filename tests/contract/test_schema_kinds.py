@@ -530,7 +530,17 @@ def levels(count: int) -> dict[str, Any]:
 
 MANY = {f"p{n}": {"type": "string"} for n in range(5_001)}
 LONG = [f"{n}-{'x' * 70}" for n in range(251)]
+LINKED = {
+    "title": "linked",
+    "type": "object",
+    "properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}},
+    "required": ["v"],
+}
+ENDLESS = r"\$\.properties\.next: each value needs another one"
 IMPOSSIBLE: list[tuple[Any, str]] = [
+    ({**LINKED, "required": ["v", "next"]}, ENDLESS),
+    ({"type": "object", "properties": {"a": {"enum": []}}}, r"\$\.properties\.a: an enum"),
+    ({"type": "object", "properties": {"a": {"const": {"x": 1}}}}, r"\$\.properties\.a: an enum"),
     (Labelled, r"\$\.properties\.labels: an open dictionary"),
     (Untyped, r"\$\.properties\.items\.items"),
     (levels(11), "11 levels of nesting; OpenAI's limit is 10"),
@@ -570,6 +580,19 @@ def test_what_cannot_be_strict_is_refused_if_it_must_be(
 ) -> None:
     with pytest.raises(OpenRouterInputError, match=why):
         model.with_structured_output(schema, strict=True)
+
+
+def test_an_object_that_never_ends_is_not_strict_where_null_is_not_undone(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    with pytest.warns(UserWarning, match=ENDLESS) as caught:
+        model.bind(response_format=LINKED).invoke(PROMPT)
+    assert (len(caught), sent_format(emulator)["strict"]) == (1, False)
+    with pytest.raises(OpenRouterInputError, match=ENDLESS):
+        model.bind_tools([{"name": "linked", "parameters": LINKED}], strict=True)
+    play(emulator, {"v": 1, "next": {"v": 2, "next": None}})
+    found = model.with_structured_output(LINKED, strict=True).invoke(PROMPT)
+    assert found == {"v": 1, "next": {"v": 2}}
 
 
 @pytest.mark.parametrize("count", [9, 10])
@@ -693,6 +716,17 @@ PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
         (
             {"type": "string", "enum": ["a", "b"], "nullable": True},
             {"type": ["string", "null"], "enum": ["a", "b", None]},
+        ),
+        (
+            {"type": "string", "enum": ["a", None], "nullable": True},
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        (
+            {"type": ["object", "null"], "anyOf": [{"minProperties": 1}], "nullable": True},
+            {
+                "type": ["object", "null"],
+                "anyOf": [{"minProperties": 1}, {"type": "null"}],
+            },
         ),
         ({"type": "number", "nullable": False}, {"type": "number"}),
         (

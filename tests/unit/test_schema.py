@@ -64,6 +64,7 @@ def test_a_pydantic_schema_becomes_complete() -> None:
         ({"type": "string", "format": "uri", "$comment": "c"},
          {"type": "string", "description": "Format: uri."}),
         ({"type": "string", "format": "date"}, {"type": "string", "format": "date"}),
+        ({"type": "string", "pattern": "^a"}, {"type": "string", "pattern": "^a"}),
         ({"$ref": "#/$defs/A", "default": 1},
          {"anyOf": [{"$ref": "#/$defs/A"}], "description": "Default: 1."}),
         (
@@ -74,7 +75,17 @@ def test_a_pydantic_schema_becomes_complete() -> None:
          {"type": "array", "items": STRING, "minItems": 2, "maxItems": 2}),
         ({"type": "array", "items": obj(x=STRING)}, {"type": "array", "items": closed(x=STRING)}),
         ({"properties": {"x": STRING}, "required": ["x"]}, closed(x=STRING)),
-        ({"$ref": "#"}, {"$ref": "#"}),
+        ({"type": "array", "items": {"$ref": "#"}}, {"type": "array", "items": {"$ref": "#"}}),
+        ({"type": "string", "enum": ["a", None]}, {"type": "string", "enum": ["a"]}),
+        ({"type": ["string", "null"], "enum": ["a", "b", "a", 1]},
+         {"type": "string", "enum": ["a", "b"]}),
+        ({"type": "integer", "enum": [1, True, 2, 3], "minimum": 2},
+         {"type": "integer", "enum": [2, 3]}),
+        ({"type": ["object", "boolean"], "enum": [True, 1]}, {"type": "boolean", "enum": [True]}),
+        ({"enum": ["a", "b"], "const": "b"}, {"type": "string", "const": "b"}),
+        ({"type": ["string", "null"], "anyOf": [STRING]}, {"anyOf": [STRING]}),
+        ({"type": "string", "enum": ["a", [1]], "pattern": "^a", "format": "date"},
+         {"type": "string", "enum": ["a"]}),
     ],
 )  # fmt: skip
 def test_a_required_property_is_converted(child: dict[str, Any], converted: dict[str, Any]) -> None:
@@ -93,9 +104,10 @@ def test_a_required_property_is_converted(child: dict[str, Any], converted: dict
         ({"enum": ["a", "b"], "type": "string"},
          {"enum": ["a", "b", None], "type": ["string", "null"]}),
         ({"enum": ["a", None]}, {"enum": ["a", None], "type": ["string", "null"]}),
+        ({"type": ["string", "null"], "enum": ["a", "b"]},
+         {"enum": ["a", "b", None], "type": ["string", "null"]}),
         ({"enum": [1, 2.5, True]},
          {"enum": [1, 2.5, True, None], "type": ["integer", "number", "boolean", "null"]}),
-        ({"enum": [[1], [2]]}, {"anyOf": [{"enum": [[1], [2]]}, {"type": "null"}]}),
         ({"const": "a", "type": "string"}, {"const": "a", "type": "string"}),
         ({"enum": ["a"]}, {"enum": ["a"], "type": "string"}),
         ({"const": 1}, {"const": 1, "type": "integer"}),
@@ -131,10 +143,30 @@ def test_an_optional_property_is_required_and_nullable(child: Any, nullable: Any
         ({"$ref": "#/$defs/Open"}, "$.$defs.Open"),
         ({**obj(), "required": ["b"]}, "$.properties.a"),
         ({**obj(), "additionalProperties": True}, "$.properties.a"),
+        ({"enum": []}, "$.properties.a: an enum or const"),
+        ({"enum": ["a", {"x": 1}]}, "$.properties.a: an enum or const"),
+        ({"const": [1]}, "$.properties.a: an enum or const"),
+        ({"const": 1, **STRING}, "$.properties.a: an enum or const"),
+        ({"const": 1, "enum": [2]}, "$.properties.a: an enum or const"),
+        ({"enum": ["a"], "anyOf": [STRING]}, "$.properties.a: enum beside a union"),
+        ({"type": "string", "oneOf": [STRING, {}]}, "$.properties.a: type beside a union"),
+        ({"$ref": "#"}, "$.properties.a: each value needs another one"),
+        (
+            {"type": "array", "items": {"$ref": "#"}, "minItems": 1},
+            "$.properties.a.items: each value needs another one",
+        ),
+        ({"anyOf": [{"$ref": "#"}, {"$ref": "#/$defs/Self"}]}, "$.properties.a.anyOf[0]: each"),
+        ({"$ref": "#/$defs/Me"}, "$.properties.a: the reference '#/$defs/Me' leads back to itself"),
     ],
 )
 def test_what_cannot_be_strict_is_named_by_its_path(child: Any, path: str) -> None:
-    schema = {**obj(a=child), "$defs": {"A": STRING, "Open": {"type": "object"}}}
+    definitions = {
+        "A": STRING,
+        "Open": {"type": "object"},
+        "Self": obj(y={"$ref": "#/$defs/Self"}),
+        "Me": {"anyOf": [{"$ref": "#/$defs/Me"}, {"type": "null"}]},
+    }
+    schema = {**obj(a=child), "$defs": definitions}
     with pytest.raises(OpenRouterInputError) as caught:
         strict_schema(schema, "tool 't'")
     assert path in str(caught.value)
@@ -220,6 +252,7 @@ def test_a_recursive_model_moves_to_the_root() -> None:
         (obj(a={"type": "object", "additionalProperties": {"type": "array"}}),
          obj(a={"type": "object", "additionalProperties": {"type": "array", "items": {}},
                 "properties": {}})),
+        (obj(a={"type": "string", "enum": []}), obj(a={"type": "string", "not": {}})),
     ],
 )  # fmt: skip
 def test_what_a_server_left_out_is_filled_in(
@@ -317,12 +350,45 @@ def test_references_are_followed_with_their_escapes(reference: str, found: Any) 
 
 
 @pytest.mark.parametrize(
-    "reference", ["#/no", "#/properties/a/type/x", "#/anyOf/0", "https://example.org", "#/$defs/Me"]
+    "reference",
+    ["#/no", "#/properties/a/type/x", "#/anyOf/0", "https://example.org", "#/$defs/Me", "#no"],
 )
 def test_a_reference_to_nowhere_is_refused(reference: str) -> None:
     schema = {**obj(a=STRING, b={"$ref": reference}), "$defs": {"Me": {"$ref": "#/$defs/Me"}}}
     with pytest.raises(OpenRouterInputError, match="points nowhere"):
         strict_schema(schema, "s")
+
+
+TARGET = {"type": "string", "title": "target"}
+MEMBERS = {"allOf": [TARGET], "nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("child", "reference", "moved"),
+    [
+        ({"type": "array", "items": [STRING, TARGET]}, "#/properties/a/items/1",
+         "#/properties/a/prefixItems/1"),
+        ({"type": "array", "items": [STRING], "additionalItems": TARGET},
+         "#/properties/a/additionalItems", "#/properties/a/items"),
+        (MEMBERS, "#/properties/a/allOf/0", "#/properties/a/anyOf/0/allOf/0"),
+        ({**MEMBERS, "type": "string"}, "#/properties/a/allOf/0", "#/properties/a/anyOf/0/allOf/0"),
+        ({"type": "string", "items": [MEMBERS], "nullable": True},
+         "#/properties/a/items/0/allOf/0", "#/properties/a/prefixItems/0/anyOf/0/allOf/0"),
+        (obj(nullable=True, items=TARGET, allOf=STRING), "#/properties/a/properties/items",
+         "#/properties/a/properties/items"),
+        (obj(None, **{"x/~": TARGET}), "#/properties/a/properties/x~1~0",
+         "#/properties/a/properties/x~1~0"),
+        ({"$anchor": "node", **TARGET}, "#node", "#/properties/a"),
+        (obj(None, **{"x/~": {"$dynamicAnchor": "node", **TARGET}}), "#node",
+         "#/properties/a/properties/x~1~0"),
+        ({"type": "array", "items": [{"$id": "#node", **TARGET}]}, "#node",
+         "#/properties/a/prefixItems/0"),
+    ],
+)  # fmt: skip
+def test_a_reference_follows_what_it_points_to(child: Any, reference: str, moved: str) -> None:
+    read = mend(obj(any=True, a=child, b={"$ref": reference}), "s")
+    assert read["properties"]["b"]["$ref"] == moved
+    assert resolve_ref(moved, read)["title"] == "target"
 
 
 @pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])

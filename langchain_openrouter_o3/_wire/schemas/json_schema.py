@@ -38,11 +38,17 @@ _SINGLE = (
     *("items", "additionalProperties", "additionalItems", "not", "if", "then", "else"),
     *("contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
 )
+_TUPLES = {"items": "prefixItems", "additionalItems": "items"}
+"""What the keywords of draft-07's tuples are called now."""
+
 _UNIONS = ("anyOf", "oneOf", "allOf")
+_ANCHORS = ("$anchor", "$dynamicAnchor")
 _INVENTED = (inspect.getdoc(dict), "An enumeration.")
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 64
+_NOT_THERE = (KeyError, IndexError, ValueError, TypeError)
 _NULL: Schema = {"type": "null"}
+_REFUSING_NULL = frozenset({"$ref", "allOf", "const", "if", "not", "oneOf"})
 
 
 def read_schema(schema: Any, what: str) -> Schema:
@@ -58,7 +64,7 @@ def read_schema(schema: Any, what: str) -> Schema:
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - takes 45 ms
 
     try:
-        read: Any = _modernise(schema)
+        read: Any = _modernise(schema, schema)
         Draft202012Validator.check_schema(read)
     except SchemaError as error:
         raise OpenRouterInputError(
@@ -84,7 +90,8 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     """Mend what OpenAI refuses even without strict mode.
 
     Objects get `properties` and arrays `items` where an MCP server left them out; one such
-    tool would make every request fail (langchain-mcp-adapters issue 137).
+    tool would make every request fail (langchain-mcp-adapters issue 137). So would an enum
+    without values, which is written as what it means: nothing.
 
     Args:
         schema: A schema that was read.
@@ -138,15 +145,20 @@ def walk(schema: Any, path: str = "$") -> Iterator[tuple[str, Schema]]:
     if not is_object(schema):
         return
     yield path, schema
+    for steps, child in _children(schema):
+        names = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+        yield from walk(child, path + "".join(names))
+
+
+def _children(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Give every schema that a schema holds, with the steps that lead to it."""
     for key, value in schema.items():
-        if key in _MAPS:
-            for name, child in value.items():
-                yield from walk(child, f"{path}.{key}.{name}")
-        elif key in _LISTS:
-            for position, child in enumerate(value):
-                yield from walk(child, f"{path}.{key}[{position}]")
+        if key in _MAPS and is_object(value):
+            yield from (((key, name), child) for name, child in value.items())
+        elif key in (*_LISTS, "items") and is_array(value):  # the items of a draft-07 tuple
+            yield from (((key, place), child) for place, child in enumerate(value))
         elif key in _SINGLE:
-            yield from walk(value, f"{path}.{key}")
+            yield (key,), value
 
 
 def types_of(schema: Schema) -> list[Any]:
@@ -157,15 +169,26 @@ def types_of(schema: Schema) -> list[Any]:
 
 def nullable(schema: Schema) -> Schema:
     """Let a schema accept null besides."""
-    kind = schema.get("type")
-    if "anyOf" in schema:
-        return {**schema, "anyOf": [*schema["anyOf"], _NULL]}
-    if kind is None or "const" in schema:
+    if _refuses_null_elsewhere(schema):
         return {"anyOf": [schema, _NULL]}
-    loosened = {**schema, "type": [*types_of(schema), "null"]}
+    loosened = dict(schema)
+    if "type" in schema:
+        loosened["type"] = _with(types_of(schema), "null")
+    if "anyOf" in schema:
+        loosened["anyOf"] = _with(schema["anyOf"], _NULL)
     if "enum" in schema:
-        loosened["enum"] = [*schema["enum"], None]
+        loosened["enum"] = _with(schema["enum"], None)
     return loosened
+
+
+def _refuses_null_elsewhere(schema: Schema) -> bool:
+    """Whether more than its types, its union and its enum keep null from a schema."""
+    named = {key for key, value in schema.items() if value is not None or key == "const"}
+    return bool(named & _REFUSING_NULL) or not named & {"type", "anyOf"}
+
+
+def _with(values: list[Any], value: Any) -> list[Any]:
+    return values if value in values else [*values, value]
 
 
 def accepts_null(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> bool:
@@ -189,11 +212,19 @@ def accepts_null(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> bool:
 def resolve_ref(reference: str, root: Schema) -> Schema:
     """Follow a local reference (`#/$defs/Name`) that was checked."""
     found: Any = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        name = step.replace("~1", "/").replace("~0", "~")
-        found = found[int(name)] if is_array(found) else found[name]
+    for step in _steps(reference):
+        found = _child(found, step)
     target: Schema = found
     return target
+
+
+def _steps(reference: str) -> list[str]:
+    steps = reference.split("/")[1:]
+    return [step.replace("~1", "/").replace("~0", "~") for step in steps]
+
+
+def _child(parent: Any, step: str) -> Any:
+    return parent[int(step)] if is_array(parent) else parent[step]
 
 
 def is_recursive(schema: Schema) -> bool:
@@ -216,10 +247,10 @@ def _check_reference(reference: str, root: Schema, where: str) -> None:
     found: Any = {"$ref": reference}
     try:
         while is_object(found) and (step := _sole_reference(found)) is not None:
-            is_new = step not in seen and step.startswith("#")
+            is_new = step not in seen and (step == "#" or step.startswith("#/"))
             found = resolve_ref(step, root) if is_new else None
             seen.append(step)
-    except (KeyError, IndexError, ValueError, TypeError):
+    except _NOT_THERE:
         found = None
     if not is_object(found):
         raise OpenRouterInputError(f"{where}: the reference {reference!r} points nowhere.")
@@ -235,21 +266,68 @@ def _sole_reference(schema: Schema) -> str | None:
     return reference
 
 
-def _modernise(schema: Any) -> Any:
+def _update_reference(reference: str, given: Schema) -> str:
+    """Write a reference as the path that its target has once the schema is read."""
+    reference = unquote(reference)
+    steps = _steps(reference)
+    if reference != "#" and not reference.startswith("#/"):
+        found = _find_anchor(reference, given)
+        if found is None:
+            return reference
+        steps = found
+    try:
+        moved = [*_move(steps, given)]
+    except _NOT_THERE:
+        return reference  # to nowhere: it is refused as it was written
+    return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+
+
+def _find_anchor(reference: str, node: Any) -> list[str] | None:
+    """Return the steps to the schema that has a name of its own, by its keyword or as draft-07."""
+    if not is_object(node):
+        return None
+    if node.get("$id") == reference or any(f"#{node.get(key)}" == reference for key in _ANCHORS):
+        return []
+    for steps, child in _children(node):
+        found = _find_anchor(reference, child)
+        if found is not None:
+            return [*map(str, steps), *found]
+    return None
+
+
+def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
+    """Give the steps through a schema that was read for those through the schema as given."""
+    node: Any = given
+    left = [*steps]
+    while left:
+        key = left.pop(0)
+        if not is_object(node):
+            raise KeyError(key)
+        if node.get("nullable") is True and _refuses_null_elsewhere(node):
+            yield from ("anyOf", "0")
+        is_tuple = is_array(node.get("items"))
+        yield _TUPLES.get(key, key) if is_tuple else key
+        node = node[key]
+        if left and (key in _MAPS or is_array(node)):
+            yield left[0]
+            node = _child(node, left.pop(0))
+
+
+def _modernise(schema: Any, given: Schema) -> Any:
     """Write older keywords as those of 2020-12; null keywords mean absent ones."""
     if not is_object(schema):
         return schema
     read: Schema = {
         key: value
-        for key, value in _map_children(schema, _modernise).items()
+        for key, value in _map_children(schema, lambda child: _modernise(child, given)).items()
         if (value is not None or key in ("const", "default")) and key != "$id"
     }
     if isinstance(read.get("$ref"), str):
-        read["$ref"] = unquote(read["$ref"])
+        read["$ref"] = _update_reference(read["$ref"], given)
     if not _is_json(read.get("default")):
         del read["default"]  # an infinity, a class: nothing that a model can be told
     if is_array(read.get("items")):  # a tuple of draft-07
-        read["prefixItems"] = [_modernise(item) for item in read.pop("items")]
+        read["prefixItems"] = [_modernise(item, given) for item in read.pop("items")]
         if "additionalItems" in read:
             read["items"] = read.pop("additionalItems")
     if is_array(read.get("type")) and len(read["type"]) == 1:
@@ -298,6 +376,9 @@ def _repair(schema: Schema) -> Schema:
         if repaired.get("items") is False:
             repaired.setdefault("maxItems", len(repaired.get("prefixItems", ())))
         repaired["items"] = {}
+    if repaired.get("enum") == []:
+        del repaired["enum"]
+        repaired["not"] = {}
     return repaired
 
 

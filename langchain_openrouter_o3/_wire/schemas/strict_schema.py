@@ -27,6 +27,7 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     without_keywords,
 )
 from langchain_openrouter_o3._wire.schemas.union_order import separate_first_keys
+from langchain_openrouter_o3._wire.schemas.values import find_endless, fit_choices
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def compile_strict(schema: Schema, *, parsed_here: bool) -> StrictSchema:
     strict = compiler.root()
     problems = [*compiler.problems]
     if not problems:
+        problems += find_endless(strict)
         problems += separate_first_keys(strict)
         problems += find_broken_limit(strict)
     return StrictSchema(strict, problems[0] if problems else None)
@@ -225,7 +227,10 @@ class _Compiler:
             self._report(path, f"{key!r} is not supported")
         if "$ref" in schema:
             return self._reference(schema, path)
-        schema = _with_type(schema)
+        schema = _with_type(self._fit_choices(_without_repeated_type(schema), path))
+        beside = sorted(schema.keys() & _CONSTRAINING - {"anyOf"})
+        if "anyOf" in schema and beside:
+            self._report(path, f"{', '.join(beside)} beside a union")
         if not schema.keys() & {"type", "anyOf", "enum", "const"}:
             self._report(path, "a value of any type")
         if "properties" in schema and "object" not in types_of(schema):
@@ -239,6 +244,14 @@ class _Compiler:
         if "anyOf" in schema:
             converted["anyOf"] = self._each(schema["anyOf"], f"{path}.anyOf")
         return _describe(converted, schema)
+
+    def _fit_choices(self, schema: Schema, path: str) -> Schema:
+        if not schema.keys() & {"enum", "const"}:
+            return schema
+        fitting = fit_choices(schema)
+        if fitting is None:
+            self._report(path, "an enum or const without a value that fits, or of objects or lists")
+        return fitting or schema
 
     def _each(self, schemas: list[Any], path: str) -> list[Schema]:
         return [self._node(child, f"{path}[{place}]") for place, child in enumerate(schemas)]
@@ -335,6 +348,15 @@ class _Compiler:
             schema["items"] = self._node(items, f"{path}.items")
         else:
             self._report(path, "a list whose items are of any type")
+
+
+def _without_repeated_type(schema: Schema) -> Schema:
+    """Leave out the type of a union that its members name, too: OpenAI takes none beside it."""
+    members = [each if is_object(each) else {} for each in schema.get("anyOf", ())]
+    kinds = types_of(schema)
+    if not members or any(kind not in kinds for each in members for kind in types_of(each)):
+        return schema
+    return {key: value for key, value in schema.items() if key != "type"}
 
 
 def _with_type(schema: Schema) -> Schema:
