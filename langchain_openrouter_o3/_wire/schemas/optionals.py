@@ -33,8 +33,7 @@ class _Memo:
 
     def fits(self, validator: Any, value: Any, schema: Schema) -> bool:
         """Whether a value fits a schema."""
-        kind: Any = type(validator)
-        key = (kind, id(value), id(schema))
+        key = (validator.__class__, id(value), id(schema))
         if key not in self._fits:
             self._fits[key] = validator.evolve(schema=schema).is_valid(value)
         return self._fits[key]
