@@ -171,6 +171,8 @@ class OutputSchema:
         """
         told = {"description": self.description} if self.description else {}
         shown = self.schema if is_object(schema) else _flat(self.schema)
+        if is_typeddict(schema):
+            shown = _without_openness(shown)
         return {"title": self.schema.get("title", self.name), **told, **shown}
 
 
@@ -185,6 +187,15 @@ def _flat(schema: Schema) -> Schema:
             target = deepcopy(resolve_ref(node.pop("$ref"), bare))
             node.update({**target, **node})
     return flat
+
+
+def _without_openness(schema: Schema) -> Schema:
+    """Leave out that other keys are let pass: without the keyword it means the same."""
+    shown = deepcopy(schema)
+    for _, node in walk(shown):
+        if node.get("additionalProperties") is True:
+            del node["additionalProperties"]
+    return shown
 
 
 def _without_definitions(schema: Schema) -> Schema:

@@ -365,7 +365,8 @@ class Counts(PlainDict, extra_items=ReadOnly[int]):  # type: ignore[call-arg]
 
 
 class Nested(PlainDict, extra_items="int | Nested"):  # type: ignore[call-arg]
-    within: NotRequired[list[Nested]]
+    within: NotRequired[list[Annotated[Nested, Field(description="Inside")]]]
+    depth: NotRequired[Annotated[int, Field(ge=1)]]
 
 
 class Words(PlainDict, extra_items=str):  # type: ignore[call-arg]

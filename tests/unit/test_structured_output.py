@@ -64,6 +64,13 @@ class DictCity(TypedDict):
     name: str
 
 
+class DictCountry(TypedDict):
+    """A country."""
+
+    capital: DictCity
+    others: list[DictCity]
+
+
 SCHEMA = {
     "title": "city",
     "description": "A city.",
@@ -170,7 +177,9 @@ def test_a_traced_schema_has_a_title(schema: Any, title: str) -> None:
     assert build_output_schema(schema).traced(schema)["title"] == title
 
 
-@pytest.mark.parametrize("schema", [City, Country, SCHEMA, Country.model_json_schema(), FUNCTION])
+@pytest.mark.parametrize(
+    "schema", [City, Country, DictCity, DictCountry, SCHEMA, Country.model_json_schema(), FUNCTION]
+)
 def test_a_traced_schema_is_as_langchain_shows_it(schema: Any) -> None:
     traced = build_output_schema(schema).traced(schema)
     assert traced == convert_to_json_schema(schema)
