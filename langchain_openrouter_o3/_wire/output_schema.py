@@ -6,15 +6,15 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, is_dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, get_origin
 
-from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import BaseModel, PydanticUserError, TypeAdapter, WithJsonSchema
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic import BaseModel, PydanticUserError, TypeAdapter
+from pydantic.json_schema import CoreRef, GenerateJsonSchema
 from pydantic.v1 import BaseModel as BaseModelV1
-from pydantic_core import core_schema
+from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict, override
 
 from langchain_openrouter_o3._json import decode, encode, is_object, memoize_json
@@ -22,8 +22,12 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     Schema,
     clean_name,
+    is_recursive,
     read_schema,
+    resolve_ref,
+    walk,
     without_invented_words,
+    without_titles,
 )
 from langchain_openrouter_o3._wire.schemas.optionals import OptionalsRestorer, has_optionals
 from langchain_openrouter_o3._wire.schemas.strict_schema import (
@@ -156,17 +160,77 @@ class OutputSchema:
         return is_strict, schema, compiled.problem if strict is None else None
 
     def traced(self, schema: Any) -> dict[str, Any]:
-        """Return the schema in a form that LangChain can put into traces.
+        """Return the schema in the form that LangChain puts into traces.
 
-        LangChain converts it anew for each call, and some of its own conversions fail.
+        It is made of what was read here: LangChain's own conversion of a TypedDict changes the
+        dataclasses within it for the whole process.
+
+        Args:
+            schema: What the caller gave. A JSON schema is shown as it is, a class without
+                references and titles, as LangChain shows it.
         """
-        ours = {"title": self.name, **self.schema}
-        if is_dataclass(schema):
-            return ours  # of which langchain-core's conversion warns when it meets a factory
-        try:
-            return convert_to_json_schema(schema)
-        except Exception:  # noqa: BLE001 - what is only traced can never break a call
-            return ours
+        told = {"description": self.description} if self.description else {}
+        shown = self.schema if is_object(schema) else _flat(self.schema)
+        if is_typeddict(schema):
+            shown = _without_openness(shown)
+        return {"title": self.schema.get("title", self.name), **told, **shown}
+
+
+def _flat(schema: Schema) -> Schema:
+    """Put definitions in the place of the references to them, if that comes to an end."""
+    bare = deepcopy(without_titles(schema))
+    if is_recursive(bare):
+        return bare
+    flat = _without_definitions(bare)
+    for _, node in walk(flat):
+        while "$ref" in node:
+            target = deepcopy(resolve_ref(node.pop("$ref"), bare))
+            node.update({**target, **node})
+    return flat
+
+
+def _without_openness(schema: Schema) -> Schema:
+    """Leave out that other keys are let pass: without the keyword it means the same."""
+    shown = deepcopy(schema)
+    for _, node in walk(shown):
+        if node.get("additionalProperties") is True:
+            del node["additionalProperties"]
+    return shown
+
+
+def _without_definitions(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key not in ("$defs", "definitions")}
+
+
+@dataclass(frozen=True, eq=False)  # of a dictionary, which has no hash
+class _ShownSchema:
+    """Lets pydantic show a JSON schema, as `WithJsonSchema` does, but with its references."""
+
+    schema: Schema
+
+    def __get_pydantic_json_schema__(self, of_type: CoreSchema, handler: Any) -> Schema:
+        del of_type
+        return self._show(self.schema, handler.generate_json_schema)
+
+    def _show(self, schema: Schema, generator: GenerateJsonSchema) -> Schema:
+        shown = deepcopy(_without_definitions(schema))
+        references = {id(node): node for _, node in walk(shown) if "$ref" in node}
+        for node in references.values():
+            node["$ref"] = self._define(node["$ref"], generator)
+        return shown
+
+    def _define(self, reference: str, generator: GenerateJsonSchema) -> str:
+        """Give pydantic what a reference points to, and return pydantic's reference to it."""
+        last = self.schema.get("title", "") if reference == "#" else reference.rsplit("/", 1)[-1]
+        # pydantic shows what is before the colon; the rest tells it from others of that name.
+        identity = f"{clean_name(str(last))}:{id(self)}{reference.encode().hex()}"
+        key, pointer = generator.get_cache_defs_ref_schema(CoreRef(identity))
+        if key not in generator.definitions:
+            generator.definitions[key] = {}  # it may hold itself
+            target = resolve_ref(reference, self.schema)
+            generator.definitions[key] = self._show(target, generator)
+        found: str = pointer["$ref"]
+        return found
 
 
 def build_output_schema(schema: Any) -> OutputSchema:
@@ -225,18 +289,20 @@ def _read_format(value: dict[str, Any]) -> dict[str, Any]:
 def _read_class(schema: Any) -> OutputSchema:
     name = clean_name(schema.__name__)
     try:
-        json_schema, validate = _take_class(schema)
+        # pydantic refuses typing.TypedDict before Python 3.12.
+        readable = rebuild_typed_dict(schema) if is_typeddict(schema) else schema
+        json_schema, validate = _take_class(schema, readable)
     except (PydanticUserError, NameError, TypeError) as error:
         raise OpenRouterInputError(f"schema {name!r}: {error}") from error
     read = read_schema(without_invented_words(json_schema), f"schema {name!r}")
     is_dictionary = is_typeddict(schema)
     # pydantic warns of a class of its first version inside one of its second.
     is_old = issubclass(schema, BaseModelV1)
-    output_type = Annotated[Any, WithJsonSchema(read)] if is_old else schema
+    output_type = Annotated[Any, _ShownSchema(read)] if is_old else readable
     return OutputSchema(name, read.get("description"), read, validate, output_type, is_dictionary)
 
 
-def _take_class(schema: type[Any]) -> tuple[Schema, Callable[[str | bytes], Any]]:
+def _take_class(schema: type[Any], readable: Any) -> tuple[Schema, Callable[[str | bytes], Any]]:
     """Return the JSON schema of a class, and what makes an object of JSON text."""
     if issubclass(schema, BaseModelV1):
         return schema.schema(), lambda text: schema.parse_obj(decode(text))
@@ -244,9 +310,7 @@ def _take_class(schema: type[Any]) -> tuple[Schema, Callable[[str | bytes], Any]
         return _read_model(schema), schema.model_validate_json
     if not is_dataclass(schema) and not is_typeddict(schema):
         raise _no_schema(schema)
-    adapter: TypeAdapter[Any] = TypeAdapter(
-        rebuild_typed_dict(schema) if is_typeddict(schema) else schema
-    )
+    adapter: TypeAdapter[Any] = TypeAdapter(readable)
     return adapter.json_schema(schema_generator=_SchemaGenerator), adapter.validate_json
 
 
@@ -271,6 +335,13 @@ class _SchemaGenerator(GenerateJsonSchema):
             return factory()
         return super().get_default_value(schema)
 
+    @override
+    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> Schema:
+        made = super().typed_dict_schema(schema)
+        if "extras_schema" in schema:  # which earlier versions of pydantic do not tell
+            made["additionalProperties"] = self.generate_inner(schema["extras_schema"])
+        return made
+
 
 def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
     inner = schema.get("json_schema", schema.get("function", schema))
@@ -290,7 +361,7 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
         inner.get("description") or read.get("description"),
         read,
         _dictionary_validator(read),
-        Annotated[dict[str, Any], WithJsonSchema(read)],
+        Annotated[dict[str, Any], _ShownSchema(read)],
         is_dictionary=True,
         strict=strict if isinstance(strict, bool) else None,
     )

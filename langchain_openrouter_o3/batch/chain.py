@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableType] # its own types
 
 from langchain_openrouter_o3._http.driver import TRANSPORT_OVERRIDE, RequestDeferred
 from langchain_openrouter_o3._http.meter import METER
+from langchain_openrouter_o3.batch.ledger import Ledger, StoredRow
 from langchain_openrouter_o3.batch.transport import (
     Known,
     RowTransport,
@@ -30,9 +31,6 @@ from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.fingerprint import Chain, differences, read_chain
 from langchain_openrouter_o3.costs import TRACKER
 from langchain_openrouter_o3.errors import OpenRouterInputError
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.ledger import Ledger, StoredRow
 
 
 @dataclass

@@ -7,13 +7,16 @@ import functools
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import anyio.to_thread
+from typing_extensions import Self
 
 from langchain_openrouter_o3._arguments.checks import usable_base_url
+from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._http.body import BodyDecoder
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient
 from langchain_openrouter_o3._http.steps import TransportFailure
@@ -28,12 +31,6 @@ from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import without_frames
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3._arguments.fields import ModelFields
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
 
 _READING = RetryPolicy(max_retries=4)
 """How often a GET or DELETE is tried again. A submission is not, but after 429."""

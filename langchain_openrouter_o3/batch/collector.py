@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
 from langchain_openrouter_o3.batch.chain import JobChain, Run
 from langchain_openrouter_o3.batch.ledger import Ledger, NewRow, StoredRow
+from langchain_openrouter_o3.batch.transport import Collected
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.errors import JournalError, StorageError
 from langchain_openrouter_o3.bulk.rows import Progress
 from langchain_openrouter_o3.bulk.source import Item, Source, duplicate
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.transport import Collected
 
 _WRITTEN_AT_ONCE = 256
 

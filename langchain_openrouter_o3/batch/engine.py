@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -22,6 +22,7 @@ from langchain_openrouter_o3.batch.collector import Collector, Options
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger, StoredRow, aopened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
 from langchain_openrouter_o3.batch.transport import (
+    Collected,
     answers,
 )
 from langchain_openrouter_o3.batch.wire import (
@@ -34,9 +35,6 @@ from langchain_openrouter_o3.bulk.source import Source
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
 )
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.transport import Collected
 
 MAX_ROUNDS = 8
 """Rounds of a chain whose caller has named none; an agent's tool loop gets one."""

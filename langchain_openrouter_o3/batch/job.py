@@ -18,8 +18,11 @@ from collections.abc import (
 from contextlib import aclosing
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.batch.collector import Options
 from langchain_openrouter_o3.batch.engine import Engine
 from langchain_openrouter_o3.batch.ledger import (
@@ -32,17 +35,11 @@ from langchain_openrouter_o3.batch.ledger import (
 from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
 from langchain_openrouter_o3.bulk.errors import JournalError
-from langchain_openrouter_o3.bulk.progress import Display
+from langchain_openrouter_o3.bulk.progress import Display, Watcher
+from langchain_openrouter_o3.bulk.rows import Row
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.bulk.source import Key, Source
 from langchain_openrouter_o3.errors import OpenRouterInputError, OpenRouterTimeoutError
-
-if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable, RunnableConfig
-
-    from langchain_openrouter_o3 import ChatOpenRouterO3
-    from langchain_openrouter_o3.bulk.progress import Watcher
-    from langchain_openrouter_o3.bulk.rows import Row
 
 V = TypeVar("V")
 T = TypeVar("T")

@@ -15,12 +15,13 @@ import time
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3.batch import wire
-from langchain_openrouter_o3.batch.transport import Known, missing
+from langchain_openrouter_o3.batch.transport import Collected, Known, missing
 from langchain_openrouter_o3.bulk.database import (
+    Database,
     Layout,
     application_of,
     close_database,
@@ -28,10 +29,6 @@ from langchain_openrouter_o3.bulk.database import (
 )
 from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 from langchain_openrouter_o3.profiles import model_facts
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.transport import Collected
-    from langchain_openrouter_o3.bulk.database import Database
 
 _TABLES = """
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);

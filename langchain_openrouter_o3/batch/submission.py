@@ -14,18 +14,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_openrouter_o3._http.steps import TransportFailure
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.batch import wire
-from langchain_openrouter_o3.batch.client import wait_after_refusal
+from langchain_openrouter_o3.batch.client import Answer, BatchClient, wait_after_refusal
+from langchain_openrouter_o3.batch.ledger import Batch, Ledger
 from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.batch.client import Answer, BatchClient
-    from langchain_openrouter_o3.batch.ledger import Batch, Ledger
 
 LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each look for a batch whose submission was not answered: the list may lag."""

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.output_parsers import BaseOutputParser
@@ -21,7 +21,14 @@ from langchain_core.runnables import RunnableLambda
 from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.parameters import read_call
 from langchain_openrouter_o3._http.driver import RequestDeferred
-from langchain_openrouter_o3._http.steps import Reply, Send, TransportFailure
+from langchain_openrouter_o3._http.steps import (
+    IOStep,
+    Reply,
+    Request,
+    Send,
+    StepResult,
+    TransportFailure,
+)
 from langchain_openrouter_o3._json import decode, is_object, is_text
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.wire import (
@@ -34,9 +41,6 @@ from langchain_openrouter_o3.batch.wire import (
 from langchain_openrouter_o3.bulk.fingerprint import objects_of
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3._http.steps import IOStep, Request, StepResult
 
 _HEADERS = {"content-type": "application/json"}
 _TURNS = 50

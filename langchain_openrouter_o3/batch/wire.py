@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from langchain_openrouter_o3._http.steps import Request
 from langchain_openrouter_o3._json import decode, encode, is_array, is_object, is_text
 from langchain_openrouter_o3.errors import (
     OpenRouterCreditsError,
@@ -19,9 +20,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3._http.steps import Request
 
 PATH = "/batches"
 """Below the base URL of chat completions. Until about September 2026 it was `/api/beta/batches`."""

@@ -7,20 +7,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from typing_extensions import override
 
+from langchain_openrouter_o3._http.meter import Attempt
+from langchain_openrouter_o3._http.retry import RetryPolicy
+from langchain_openrouter_o3._http.steps import Request
 from langchain_openrouter_o3._json import decode, is_object
 from langchain_openrouter_o3.bulk.errors import BudgetError
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterInputError
 from langchain_openrouter_o3.profiles import Prices, model_facts
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3._http.meter import Attempt
-    from langchain_openrouter_o3._http.retry import RetryPolicy
-    from langchain_openrouter_o3._http.steps import Request
 
 _MILLION = Decimal(1_000_000)
 _POLL_SECONDS = 0.05

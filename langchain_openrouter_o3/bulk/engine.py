@@ -11,14 +11,15 @@ import asyncio
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.messages.ai import add_usage
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from langchain_openrouter_o3._http.meter import METER
 from langchain_openrouter_o3._json import encode
 from langchain_openrouter_o3.bulk import values
-from langchain_openrouter_o3.bulk.budget import RowMeter
+from langchain_openrouter_o3.bulk.budget import Budget, RowMeter
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.journal import Journal, Record, State
 from langchain_openrouter_o3.bulk.outbox import AsFinished, InOrder, Outbox
@@ -29,11 +30,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterCreditsError,
     OpenRouterError,
 )
-
-if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable, RunnableConfig
-
-    from langchain_openrouter_o3.bulk.budget import Budget
 
 GRACE_SECONDS = 10.0
 """How long a run that is stopped waits for the rows in flight: they are paid."""

@@ -6,7 +6,9 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from langchain_core.messages.ai import UsageMetadata
 
 from langchain_openrouter_o3._json import decode
 from langchain_openrouter_o3.bulk import values
@@ -14,9 +16,6 @@ from langchain_openrouter_o3.bulk.database import Database, close_database, open
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.fingerprint import Chain, differences
 from langchain_openrouter_o3.bulk.rows import Row
-
-if TYPE_CHECKING:
-    from langchain_core.messages.ai import UsageMetadata
 
 State = Literal["value", "error", "given up"]
 _COLUMNS = "key, number, run, state, input, value, cost, unknown, usage, ids, attempts, seconds"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.bulk.rows import Row
+from langchain_openrouter_o3.bulk.rows import Row
 
 
 class Outbox(Protocol):

@@ -6,10 +6,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-if TYPE_CHECKING:
-    from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.ai import UsageMetadata
 
 V = TypeVar("V")
 

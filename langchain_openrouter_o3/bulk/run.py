@@ -18,28 +18,24 @@ from collections.abc import (
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from types import FrameType
+from typing import Any, Literal, TypeVar
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from typing_extensions import Self
 
 from langchain_openrouter_o3.bulk.budget import Budget, check_budget
 from langchain_openrouter_o3.bulk.engine import Engine, Options
 from langchain_openrouter_o3.bulk.errors import BulkInterrupted
 from langchain_openrouter_o3.bulk.fingerprint import Chain, read_chain
 from langchain_openrouter_o3.bulk.journal import Journal
-from langchain_openrouter_o3.bulk.progress import Display, summary
+from langchain_openrouter_o3.bulk.progress import Display, Watcher, summary
+from langchain_openrouter_o3.bulk.rows import Row
 from langchain_openrouter_o3.bulk.shared_journal import SharedJournal
 from langchain_openrouter_o3.bulk.source import Key, Source
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from langchain_core.runnables import Runnable, RunnableConfig
-    from typing_extensions import Self
-
-    from langchain_openrouter_o3.bulk.progress import Watcher
-    from langchain_openrouter_o3.bulk.rows import Row
-
-Handler = Callable[[int, "FrameType | None"], Any]
+Handler = Callable[[int, FrameType | None], Any]
 
 
 @contextmanager

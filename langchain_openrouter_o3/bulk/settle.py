@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._http.lookup import Lookup
 from langchain_openrouter_o3._json import encode, is_object
@@ -16,9 +17,6 @@ from langchain_openrouter_o3.bulk.database import Database
 from langchain_openrouter_o3.bulk.export import opened
 from langchain_openrouter_o3.bulk.journal import Record, read_records
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3 import ChatOpenRouterO3
 
 _MISSING = 404
 

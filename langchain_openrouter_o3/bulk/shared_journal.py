@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+from langchain_core.runnables import Runnable
 from typing_extensions import Self, override
 
 from langchain_openrouter_o3._json import decode, encode
@@ -26,9 +27,6 @@ from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.fingerprint import Chain, read_chain
 from langchain_openrouter_o3.bulk.journal import IMPORT, Journal, Record, check_parts
 from langchain_openrouter_o3.errors import OpenRouterInputError
-
-if TYPE_CHECKING:
-    from langchain_core.runnables import Runnable
 
 _FORMAT = 1
 _ENDING = ".jsonl"

@@ -14,12 +14,14 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Optional
 
 import pytest
+from jsonschema import Draft202012Validator
+from langchain_core.runnables import RunnableParallel
 from langchain_core.tools import tool
 from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import NotRequired, Required, TypedDict
+from typing_extensions import Never, NotRequired, ReadOnly, Required, TypedDict
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -434,6 +436,27 @@ def test_a_wrong_value_within_makes_no_other_object(
     assert found == OldTree(part=OldBranch(end=OldTwig()))  # as the class itself reads it
 
 
+class Counts(PlainDict, extra_items=ReadOnly[int]):  # type: ignore[call-arg]
+    """Names the type of its other keys (PEP 728)."""
+
+
+class Nested(PlainDict, extra_items="int | Nested"):  # type: ignore[call-arg]
+    within: NotRequired[list[Annotated[Nested, Field(description="Inside")]]]
+    depth: NotRequired[Annotated[int, Field(ge=1)]]
+
+
+class Words(PlainDict, extra_items=str):  # type: ignore[call-arg]
+    pass
+
+
+class MoreWords(Words):
+    pass
+
+
+class Closed(PlainDict, extra_items=Never):  # type: ignore[call-arg]
+    pass
+
+
 @pytest.mark.parametrize(
     ("schema", "is_right"),
     [
@@ -441,6 +464,11 @@ def test_a_wrong_value_within_makes_no_other_object(
         ({**KINDS["json schema"], "additionalProperties": False}, False),
         ({**KINDS["json schema"], "additionalProperties": {"type": "string"}}, False),
         (PlainDict, True),
+        (Counts, True),
+        (Nested, True),
+        (Words, False),
+        (MoreWords, False),
+        (Closed, False),
     ],
 )
 def test_more_keys_are_judged_by_the_schema(
@@ -543,6 +571,7 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
     ({"type": "object", "properties": {"a": {"const": {"x": 1}}}}, r"\$\.properties\.a: an enum"),
     (Labelled, r"\$\.properties\.labels: an open dictionary"),
     (Untyped, r"\$\.properties\.items\.items"),
+    (MoreWords, r"\$: an open dictionary"),
     (levels(11), "11 levels of nesting; OpenAI's limit is 10"),
     ({"type": "object", "properties": MANY}, "5001 properties; OpenAI's limit is 5000"),
     (
@@ -846,14 +875,82 @@ def test_a_bare_envelope_is_taken(emulator: Emulator, model: ChatOpenRouterO3) -
     assert (sent["name"], sent["strict"]) == ("n", True)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_structured_chain_tells_its_output(model: ChatOpenRouterO3, kind: str) -> None:
-    chain = model.with_structured_output(KINDS[kind])
-    schema = chain.get_output_schema()
-    if kind == "pydantic":
-        assert schema is PlainModel
-    if kind == "json schema":
-        assert chain.get_output_jsonschema()["required"] == ["name", "born"]
+class OldPerson(BaseModelV1):
+    home: OldTwig
+    friends: Optional[list[OldPerson]] = None  # noqa: UP045 - as above
+
+
+OldPerson.update_forward_refs()
+
+
+class Team(BaseModel):
+    lead: PlainModel
+    others: list[PlainModel]
+
+
+@dataclass
+class Money:
+    amount: int = 0
+
+
+class Bill(TypedDict):
+    total: Money
+
+
+TEXT = {"type": "string"}
+NUMBER = {"type": "integer"}
+TELLING: list[tuple[Any, Any, Any]] = [  # a schema, what fits it, and what does not
+    *((kind, {"name": "Ann", "born": 1}, {"name": "Ann", "born": "x"}) for kind in KINDS.values()),
+    (PersonDict, {**PERSON, "unit": "m"}, {**PERSON, "unit": "m", "address": {"zip_code": 1}}),
+    (Tree, {"value": 1, "children": [{"value": 2}]}, {"value": 1, "children": [{"value": "x"}]}),
+    (OldPerson, {"home": {}, "friends": [{"home": {}}]}, {"home": {}, "friends": [{"home": 1}]}),
+    (
+        Team.model_json_schema(),
+        {"lead": {"name": "Ann", "born": 1}, "others": []},
+        {"lead": {"name": "Ann", "born": "x"}, "others": []},
+    ),
+    (
+        {"properties": {"a": {"$ref": "#/definitions/A"}}, "definitions": {"A": TEXT}},
+        {"a": "x"},
+        {"a": 1},
+    ),
+    ({"title": "t", "properties": {"a": {"$ref": "#"}, "b": TEXT}}, {"a": {"b": ""}}, {"a": 1}),
+    (
+        {
+            "properties": {
+                "a": {"$ref": "#/$defs/A"},
+                "b": {"$ref": "#/properties/c/$defs/A"},
+                "c": {"type": "object", "$defs": {"A": NUMBER}},
+            },
+            "$defs": {"A": TEXT},
+        },
+        {"a": "x", "b": 1},
+        {"a": "x", "b": "x"},
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore:schema .* cannot be strict:UserWarning")
+@pytest.mark.parametrize(("schema", "fits", "does_not"), TELLING)
+def test_a_structured_chain_tells_its_output(
+    model: ChatOpenRouterO3, schema: Any, fits: Any, does_not: Any
+) -> None:
+    chain = model.with_structured_output(schema, strict=False)
+    alone, beside = chain.get_output_jsonschema(), RunnableParallel(it=chain, also=chain)
+    for told, wrap in (
+        (alone, lambda value: value),
+        (beside.get_output_jsonschema(), lambda value: {"it": value, "also": fits}),
+    ):
+        validator = Draft202012Validator(told)
+        assert validator.is_valid(wrap(fits))
+        assert not validator.is_valid(wrap(does_not))
+    assert (chain.get_output_schema() is schema) is (schema is PlainModel)
+
+
+def test_what_is_traced_changes_no_class_of_the_caller(model: ChatOpenRouterO3) -> None:
+    model.with_structured_output(Bill)
+    within: dict[str, Any] = TypeAdapter(list[Money]).json_schema()["$defs"]["Money"]
+    assert within["properties"]["amount"]["type"] == "integer"
 
 
 # --- S13, S14: text on its way ---

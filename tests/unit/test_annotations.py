@@ -8,6 +8,7 @@ import pkgutil
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -19,35 +20,31 @@ from typing_extensions import TypedDict, assert_type
 
 import langchain_openrouter_o3
 from langchain_openrouter_o3 import ChatOpenRouterO3
-from langchain_openrouter_o3 import emulator as emulator_package
 from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 
 PACKAGE = "langchain_openrouter_o3"
-INTERNAL = {
-    f"{PACKAGE}.emulator",  # of its modules only what it names itself is public; see below
-}
+DUNDER = ("__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexit__", "__iter__")
 
 
 def public_modules() -> list[str]:
     found = [module.name for module in pkgutil.iter_modules(langchain_openrouter_o3.__path__)]
-    names = [PACKAGE, *(f"{PACKAGE}.{name}" for name in found if not name.startswith("_"))]
-    return [name for name in names if name not in INTERNAL]
+    names = [*(name for name in found if not name.startswith("_")), "emulator.faults"]
+    return [PACKAGE, *(f"{PACKAGE}.{name}" for name in names)]
 
 
 def objects() -> Iterator[tuple[str, Any]]:
-    """Give every public class and function with its name."""
+    """Give every public class and function: what a module defines, and what it exports."""
     for name in public_modules():
         module = importlib.import_module(name)
-        for attribute, value in vars(module).items():
-            if not attribute.startswith("_") and getattr(value, "__module__", "") == name:
-                yield f"{name}.{attribute}", value
-    for attribute in langchain_openrouter_o3.__all__:
-        yield attribute, getattr(langchain_openrouter_o3, attribute)
-    for attribute in emulator_package.__all__:
-        yield f"{PACKAGE}.emulator.{attribute}", getattr(emulator_package, attribute)
-    for attribute in faults.__all__:
-        yield f"{PACKAGE}.emulator.faults.{attribute}", getattr(faults, attribute)
+        exported = getattr(module, "__all__", ())
+        own = [
+            attribute
+            for attribute, value in vars(module).items()
+            if not attribute.startswith("_") and getattr(value, "__module__", "") == name
+        ]
+        for attribute in dict.fromkeys([*exported, *own]):
+            yield f"{name}.{attribute}", getattr(module, attribute)
 
 
 def annotated() -> Iterator[tuple[str, Any]]:
@@ -63,7 +60,7 @@ def methods(name: str, owner: type, *, private: bool) -> Iterator[tuple[str, Any
     """Give the methods that this package wrote for a class, unwrapped."""
     for base in owner.__mro__:
         for attribute, value in [*vars(base).items()]:  # looking at some builds them first
-            if private or not attribute.startswith("_") or attribute == "__init__":
+            if private or not attribute.startswith("_") or attribute in DUNDER:
                 yield from (
                     (f"{name}.{attribute}", function)
                     for function in functions_of(value)
@@ -74,6 +71,8 @@ def methods(name: str, owner: type, *, private: bool) -> Iterator[tuple[str, Any
 def functions_of(value: Any) -> list[Any]:
     if isinstance(value, property):
         return [each for each in (value.fget, value.fset) if each is not None]
+    if isinstance(value, cached_property):
+        return [value.func]
     function = getattr(value, "__func__", value)  # of a classmethod or a staticmethod
     return [function] if inspect.isfunction(function) else []
 
@@ -89,6 +88,12 @@ def test_annotations_resolve(value: Any) -> None:
 def test_everything_public_is_looked_at() -> None:
     names = {name.removeprefix(f"{PACKAGE}.") for name, _ in ANNOTATED}
     assert names >= {
+        "batch.BatchJob.aresults",
+        "batch.submit_batch",
+        "bulk.Budget.admit",
+        "bulk.Row",
+        "bulk.SharedJournal.begin",
+        "bulk.settle",
         "chat_models.ChatOpenRouterO3",
         "chat_models.ChatOpenRouterO3._astream",
         "chat_models.ChatOpenRouterO3.aclose",

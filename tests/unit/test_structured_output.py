@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, Field, field_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
@@ -38,6 +38,17 @@ class City(BaseModel):
         return name
 
 
+class Country(BaseModel):
+    """A country."""
+
+    capital: City = Field(description="Its capital")
+    others: list[City]
+
+
+class Part(BaseModel):
+    parts: list[Part]
+
+
 class OldCity(BaseModelV1):
     name: str
 
@@ -51,6 +62,13 @@ class DictCity(TypedDict):
     """A city."""
 
     name: str
+
+
+class DictCountry(TypedDict):
+    """A country."""
+
+    capital: DictCity
+    others: list[DictCity]
 
 
 SCHEMA = {
@@ -157,7 +175,21 @@ def test_the_tool_of_a_target_carries_its_description() -> None:
 @pytest.mark.parametrize(("schema", "title"), [(UNTITLED, "output"), (DataCity, "DataCity")])
 def test_a_traced_schema_has_a_title(schema: Any, title: str) -> None:
     assert build_output_schema(schema).traced(schema)["title"] == title
-    assert build_output_schema(City).traced(City) == convert_to_json_schema(City)
+
+
+@pytest.mark.parametrize(
+    "schema", [City, Country, DictCity, DictCountry, SCHEMA, Country.model_json_schema(), FUNCTION]
+)
+def test_a_traced_schema_is_as_langchain_shows_it(schema: Any) -> None:
+    traced = build_output_schema(schema).traced(schema)
+    assert traced == convert_to_json_schema(schema)
+    assert convert_to_json_schema(traced) == traced  # LangChain converts it anew for each call
+
+
+def test_a_traced_schema_keeps_its_recursion() -> None:
+    traced = build_output_schema(Part).traced(Part)
+    assert traced["properties"]["parts"]["items"] == {"$ref": "#/$defs/Part"}
+    assert traced["$defs"]["Part"]["properties"].keys() == {"parts"}
 
 
 @pytest.mark.parametrize("text", ["", "Oslo", '{"name": "Os', '{"name": 5}', '{"name": "Atlantis"}',

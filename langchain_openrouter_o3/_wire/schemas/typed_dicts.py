@@ -9,12 +9,23 @@ Source: https://docs.langchain.com/oss/python/langchain/models#structured-output
 from __future__ import annotations
 
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
 from langchain_core.utils.function_calling import convert_to_openai_function
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
-from typing_extensions import NotRequired, Required, TypedDict, get_type_hints, is_typeddict
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import any_schema
+from typing_extensions import (
+    Never,
+    NoExtraItems,
+    NotRequired,
+    ReadOnly,
+    Required,
+    TypedDict,
+    get_type_hints,
+    is_typeddict,
+)
 
 _make_typed_dict: Any = TypedDict  # of names known at run time, which no type checker follows
 
@@ -24,11 +35,34 @@ class _Words(NamedTuple):
     of_keys: dict[str, str]
 
 
-def rebuild_typed_dict(typed_dict: type[Any]) -> type[Any]:
+class _ExtraItems:
+    """Tells pydantic the type of the keys that a TypedDict does not name (PEP 728).
+
+    pydantic reads it only in its later versions.
+    """
+
+    kind: Any = None
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        made = handler(source)
+        try:
+            of_class: Any = handler.resolve_ref_schema(made)
+        except LookupError:  # it holds itself; the outermost one is told
+            return made
+        if "extras_schema" not in of_class:
+            of_class["extra_behavior"] = "allow"
+            of_class["extras_schema"] = any_schema()  # their type may be the class itself
+            of_class["extras_schema"] = handler.generate_schema(self.kind)
+        return made
+
+
+def rebuild_typed_dict(typed_dict: type[Any]) -> Any:
     """Rebuild a TypedDict, and those within its annotations, so that pydantic can read it.
 
     A key is required unless it is `NotRequired`, or has a default. Keys that it does not name are
-    let pass, unless it is closed (PEP 728) or has a pydantic configuration.
+    let pass, unless it is closed or names their type (PEP 728), or has a pydantic configuration.
 
     Raises:
         NameError: An annotation names nothing.
@@ -38,20 +72,28 @@ def rebuild_typed_dict(typed_dict: type[Any]) -> type[Any]:
 
 class _Rebuilder:
     def __init__(self) -> None:
-        self._rebuilt: dict[type[Any], type[Any]] = {}
+        self._rebuilt: dict[type[Any], Any] = {}
 
-    def rebuild(self, typed_dict: type[Any]) -> type[Any]:
+    def rebuild(self, typed_dict: type[Any]) -> Any:
         if typed_dict in self._rebuilt:
             return self._rebuilt[typed_dict]
         rebuilt: Any = _make_typed_dict(typed_dict.__name__, {})  # filled below
-        self._rebuilt[typed_dict] = rebuilt  # before its fields: it may hold itself
+        closed, extra_items = _read_extras(typed_dict)
+        marker = None if extra_items is NoExtraItems else _ExtraItems()
+        named = rebuilt if marker is None else Annotated[rebuilt, marker]
+        self._rebuilt[typed_dict] = named  # before its fields: it may hold itself
+        if marker is not None:
+            marker.kind = self._rewrite(extra_items)
+        self._fill(rebuilt, typed_dict, closed=closed)
+        return named
+
+    def _fill(self, rebuilt: Any, typed_dict: type[Any], *, closed: bool) -> None:
         hints = get_type_hints(typed_dict, include_extras=True)
         words = _read_docstring(typed_dict, hints)
         keys = {
             name: self._key(hint, name in typed_dict.__required_keys__, words.of_keys.get(name))
             for name, hint in hints.items()
         }
-        closed = getattr(typed_dict, "__closed__", None)
         rebuilt.__annotations__ = keys
         rebuilt.__required_keys__ = frozenset(
             name for name, hint in keys.items() if get_origin(hint) is Required
@@ -62,8 +104,6 @@ class _Rebuilder:
         rebuilt.__pydantic_config__ = getattr(
             typed_dict, "__pydantic_config__", ConfigDict(extra="forbid" if closed else "allow")
         )
-        built: type[Any] = rebuilt
-        return built
 
     def _key(self, hint: Any, required: bool, description: str | None) -> Any:  # noqa: FBT001 - always by position
         """Return the annotation of a key, wrapped in Required or NotRequired."""
@@ -95,6 +135,26 @@ class _Rebuilder:
             return hint
         generic: Any = Union if origin is UnionType else origin
         return generic[rewritten]
+
+
+def _read_extras(typed_dict: type[Any]) -> tuple[bool, Any]:
+    """Return whether a TypedDict is closed, and the type of its further keys (PEP 728).
+
+    Either may be said by a class that it was derived from.
+    """
+    own = vars(typed_dict)
+    closed, extra_items = own.get("__closed__"), own.get("__extra_items__", NoExtraItems)
+    if closed is None and extra_items is NoExtraItems:
+        bases = [get_origin(base) or base for base in own.get("__orig_bases__", ())]
+        inherited = [_read_extras(base) for base in bases if is_typeddict(base)]
+        said = (each for each in inherited if each != (False, NoExtraItems))
+        return next(said, (False, NoExtraItems))
+    holder = type("Holder", (), {"__annotations__": {"extra": extra_items}})
+    holder.__module__ = typed_dict.__module__
+    kind: Any = get_type_hints(holder, include_extras=True)["extra"]
+    if get_origin(kind) is ReadOnly:
+        (kind,) = get_args(kind)
+    return (True, NoExtraItems) if kind in (Never, NoReturn) else (bool(closed), kind)
 
 
 def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
