@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import PydanticUserError
 from typing_extensions import is_typeddict
 
 from langchain_openrouter_o3._json import in_order, is_object, memoize_json
@@ -168,7 +169,7 @@ def _to_openai(tool: Any) -> dict[str, Any]:
     try:
         if is_typeddict(tool):
             return _function_of(_read(tool), {"name": clean_name(tool.__name__)})
-        converted = convert_to_openai_tool(tool)
+        converted = convert_to_openai_tool(_of_mcp(tool) if is_object(tool) else tool)
         function = _function_in(converted, tool)
         if any(not node for _, node in walk(function.get("parameters"))):
             schema = _given_schema(tool)
@@ -176,9 +177,19 @@ def _to_openai(tool: Any) -> dict[str, Any]:
                 return _function_of(_read(schema), function)
     except OpenRouterInputError:
         raise
-    except (KeyError, ValueError, TypeError, RecursionError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError, PydanticUserError) as error:
         raise OpenRouterInputError(f"tools: {_label(tool)} cannot be a tool: {error}") from error
     return {**converted, "function": function}
+
+
+def _of_mcp(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a dictionary of MCP as a function; core would drop its schema."""
+    if not is_object(tool.get("inputSchema")):
+        return tool
+    described: dict[str, Any] = {
+        key: value for key, value in tool.items() if key in ("name", "description")
+    }
+    return {**described, "parameters": tool["inputSchema"]}
 
 
 def _function_in(converted: dict[str, Any], tool: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ def plain(city: str) -> str:
     return city
 
 
+def calls_back(done: Callable[[int], int]) -> str:
+    """Take what has no schema."""
+    return str(done(1))
+
+
 class Lookup(BaseModel):
     """Look something up."""
 
@@ -45,6 +51,7 @@ BARE = {"type": "function", "function": {"name": "ping"}}
         (BARE, "ping"),
         ({"title": "Point", "type": "object", "properties": {"x": {"type": "integer"}}}, "Point"),
         ({"name": "f", "description": "d", "parameters": {"type": "object"}}, "f"),
+        ({"name": "f", "parameters": {"type": "object", "properties": None}}, "f"),
     ],
 )
 def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name: str) -> None:
@@ -54,6 +61,13 @@ def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name
     assert wire["function"]["parameters"]["type"] == "object"
     assert isinstance(wire["function"]["parameters"]["properties"], dict)
     assert "strict" not in wire["function"]
+
+
+def test_a_tool_of_mcp_keeps_its_schema() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    made = {"name": "x", "description": "d", "inputSchema": schema, "annotations": {}}
+    (sent,) = tools_to_wire([made])
+    assert sent["function"] == {"name": "x", "description": "d", "parameters": schema}
 
 
 def test_a_server_tool_passes_verbatim_and_has_no_name() -> None:
@@ -105,6 +119,7 @@ def test_the_callers_dictionaries_are_not_changed() -> None:
         {"type": "function", "function": {"name": "f", "parameters": {"type": "array"}}},
         {"type": "function", "function": {"name": "f", "parameters": "text"}},
         lambda x: x,
+        calls_back,
     ],
 )
 def test_what_cannot_be_a_tool_is_refused(made: Any) -> None:
