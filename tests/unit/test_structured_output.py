@@ -235,6 +235,7 @@ def test_the_nulls_of_absent_optionals_become_defaults_again() -> None:
         (AIMessage("Oslo"), "no call of City.*'Oslo'"),
         (called(name="Other"), "no call of City"),
         (called({"name": 5}), "does not fit City"),
+        (called({"name": "half \ud83d"}), "does not fit City"),  # of the caller's own making
         (AIMessage("", tool_calls=called().tool_calls * 2), "2 calls of City"),
         (
             AIMessage("", invalid_tool_calls=[
