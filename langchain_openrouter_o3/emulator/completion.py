@@ -146,6 +146,7 @@ def _summary(request: ChatRequest) -> str:
 
 _ALPHABET = string.ascii_letters + string.digits
 _ID_CHARACTERS = 20
+_CALL_ID_CHARACTERS = 24
 
 
 def _now() -> int:
@@ -154,6 +155,12 @@ def _now() -> int:
 
 def _new_suffix() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_CHARACTERS))
+
+
+def call_id(seed: str) -> str:
+    """Return the id of a call, the same for the same seed."""
+    digest = hashlib.sha256(seed.encode("utf-8", "replace")).digest()
+    return "call_" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_CALL_ID_CHARACTERS])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from langchain_openrouter_o3.emulator.chat_request import Message
+from langchain_openrouter_o3.emulator import chat_request
 from langchain_openrouter_o3.emulator.json_value import compact
 from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
 
@@ -20,7 +20,7 @@ class ScriptError(AssertionError):
 def conversation(requests: Sequence[ReceivedRequest]) -> str:
     """Return the requests and their answers as text: of each request what is new in it."""
     lines: list[str] = []
-    before: tuple[Message, ...] = ()
+    before: tuple[chat_request.Message, ...] = ()
     for number, request in enumerate(requests, start=1):
         told = f", tools: {', '.join(request.tools)}" if request.tools else ""
         kind = " (stream)" if request.is_stream else ""
@@ -94,7 +94,7 @@ def _answer(request: ReceivedRequest) -> str:
     return _clipped((request.outcome or "no answer") + fault)
 
 
-def _common(before: Sequence[Message], after: Sequence[Message]) -> int:
+def _common(before: Sequence[chat_request.Message], after: Sequence[chat_request.Message]) -> int:
     """Return how many messages two conversations begin with in common."""
     pairs = zip(before, after, strict=False)
     return next(
@@ -102,7 +102,7 @@ def _common(before: Sequence[Message], after: Sequence[Message]) -> int:
     )
 
 
-def _message(message: Message) -> str:
+def _message(message: chat_request.Message) -> str:
     calls = [f"{call.name}({call.arguments})" for call in message.tool_calls]
     origin = f" ({message.tool_call_id})" if message.tool_call_id else ""
     said = [_clipped(message.text)] if message.text else []

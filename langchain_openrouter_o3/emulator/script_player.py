@@ -6,9 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3.emulator.answers.tool_use import call_id
 from langchain_openrouter_o3.emulator.chat_request import ToolCall
-from langchain_openrouter_o3.emulator.completion import Answer, complete, scripted_reasoning
+from langchain_openrouter_o3.emulator.completion import Answer, call_id, complete, scripted_reasoning
 from langchain_openrouter_o3.emulator.conversation import ScriptError
 from langchain_openrouter_o3.emulator.json_value import compact
 from langchain_openrouter_o3.emulator.script import Reply, as_reply

@@ -7,10 +7,8 @@ unless the prompt lists more things to call it for.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import string
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.answers.hints import (
@@ -23,6 +21,7 @@ from langchain_openrouter_o3.emulator.answers.hints import (
 from langchain_openrouter_o3.emulator.answers.schema_shape import property_names
 from langchain_openrouter_o3.emulator.answers.values import write_value
 from langchain_openrouter_o3.emulator.chat_request import ToolCall
+from langchain_openrouter_o3.emulator.completion import call_id
 from langchain_openrouter_o3.emulator.json_value import compact, list_at, object_at
 from langchain_openrouter_o3.emulator.schema_values import is_valid
 
@@ -44,8 +43,6 @@ _EMPTY_WORDS = frozenset(
     ),
 )
 _BY_NAME, _BY_WORDS, _BY_DESCRIPTION, _UNFIT = 3, 2, 1, 0
-_ALPHABET = string.ascii_letters + string.digits
-_ID_CHARACTERS = 24
 
 
 def call_tools(request: ChatRequest, turn: Turn) -> tuple[ToolCall, ...]:
@@ -134,9 +131,3 @@ def _parsed(call: ToolCall) -> Json:
     except json.JSONDecodeError:
         return None
     return parsed
-
-
-def call_id(seed: str) -> str:
-    """Return the id of a call, the same for the same seed."""
-    digest = hashlib.sha256(seed.encode("utf-8", "replace")).digest()
-    return "call_" + "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in digest[:_ID_CHARACTERS])
