@@ -11,13 +11,12 @@ import time
 from typing import TYPE_CHECKING, get_args
 
 from langchain_openrouter_o3.emulator import Emulator, faults
-from langchain_openrouter_o3.emulator.connection import TLS_FAILURES
-from langchain_openrouter_o3.emulator.fault_syntax import describe_faults, parse_fault
-from langchain_openrouter_o3.emulator.recording.recorder import OPENROUTER
-from langchain_openrouter_o3.emulator.recording.replayer import Miss
+from langchain_openrouter_o3.emulator.faults.syntax import describe_faults, parse_fault
+from langchain_openrouter_o3.emulator.recording.applications import OPENROUTER, Miss
+from langchain_openrouter_o3.emulator.serving.connection import TLS_FAILURES
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.fault import Fault
+    from langchain_openrouter_o3.emulator.wire.steps import Fault
 
 _A_LONG_TIME = 3600.0
 _RECORDING = ("record", "replay", "timing", "miss", "repeat_last", "upstream")

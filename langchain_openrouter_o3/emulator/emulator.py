@@ -14,34 +14,34 @@ from typing import Any, final
 
 from starlette.types import Message, Scope
 
-from langchain_openrouter_o3.emulator.application import CHAT_PATH, Endpoints
-from langchain_openrouter_o3.emulator.batches import Batches
-from langchain_openrouter_o3.emulator.connection import (
-    TlsFailure,
-    check_tls_failure,
-    connection_of,
-)
-from langchain_openrouter_o3.emulator.conversation import (
-    ScriptError,
-    conversation,
-    find_expected,
-)
-from langchain_openrouter_o3.emulator.fault import HANG_UP, Fault
-from langchain_openrouter_o3.emulator.fault_layer import (
+from langchain_openrouter_o3.emulator.endpoints.application import (
+    CHAT_PATH,
     Chooser,
+    Endpoints,
     FaultLayer,
     is_chat,
     is_of_batches,
 )
-from langchain_openrouter_o3.emulator.loop_thread import LoopThread
+from langchain_openrouter_o3.emulator.endpoints.batches import Batches
+from langchain_openrouter_o3.emulator.endpoints.routing import Router
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
-from langchain_openrouter_o3.emulator.recording.replayer import Miss, recording_application
-from langchain_openrouter_o3.emulator.request_log import ReceivedRequest, RequestLog
-from langchain_openrouter_o3.emulator.routing import Router
-from langchain_openrouter_o3.emulator.script import Pace, Reply, ScriptItem
-from langchain_openrouter_o3.emulator.script_player import Script
-from langchain_openrouter_o3.emulator.server import Port, make_server
-from langchain_openrouter_o3.emulator.transport import EmulatorTransport
+from langchain_openrouter_o3.emulator.recording.applications import Miss, recording_application
+from langchain_openrouter_o3.emulator.script import Pace, Reply, Script, ScriptItem
+from langchain_openrouter_o3.emulator.serving.connection import (
+    TlsFailure,
+    check_tls_failure,
+    connection_of,
+)
+from langchain_openrouter_o3.emulator.serving.server import LoopThread, Port, make_server
+from langchain_openrouter_o3.emulator.serving.transport import EmulatorTransport
+from langchain_openrouter_o3.emulator.wire.request_log import (
+    ReceivedRequest,
+    RequestLog,
+    ScriptError,
+    conversation,
+    find_expected,
+)
+from langchain_openrouter_o3.emulator.wire.steps import HANG_UP, Fault
 
 
 @final

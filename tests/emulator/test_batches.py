@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import batches
+from langchain_openrouter_o3.emulator.endpoints import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from langchain_openrouter_o3.emulator import Fault, faults
-from langchain_openrouter_o3.emulator.fault_syntax import fault_makers, parse_fault
+from langchain_openrouter_o3.emulator.faults.syntax import fault_makers, parse_fault
 from tests.helpers.emulator_client import RawAnswer, ask_at
 
 COMMAND = [sys.executable, "-W", "error", "-m", "langchain_openrouter_o3.emulator"]

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
-from langchain_openrouter_o3.emulator.connection import TLS_FAILURES, TlsFailure
 from langchain_openrouter_o3.emulator.faults.position import Where
+from langchain_openrouter_o3.emulator.serving.connection import TLS_FAILURES, TlsFailure
 from tests.helpers.emulator_client import address, ask
 
 BREAKS = {"reset": faults.reset, "close": faults.close, "end": faults.end}

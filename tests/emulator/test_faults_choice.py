@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, ReceivedRequest, faults
-from langchain_openrouter_o3.emulator.fault import Step, Write
+from langchain_openrouter_o3.emulator.wire.steps import Step, Write
 from tests.helpers.emulator_client import STRING, Chat, ask, tool, user
 
 

@@ -12,9 +12,9 @@ from langchain_core.messages import AIMessage
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError, OpenRouterTimeoutError
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
-from langchain_openrouter_o3.emulator.connection import TLS_FAILURES, TlsFailure
-from langchain_openrouter_o3.emulator.faults.errors import Shape
+from langchain_openrouter_o3.emulator.faults.bodies import Shape
 from langchain_openrouter_o3.emulator.faults.position import Where
+from langchain_openrouter_o3.emulator.serving.connection import TLS_FAILURES, TlsFailure
 from tests.helpers.modes import every_mode, outcome
 
 PLACES = get_args(Where)

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from langchain_openrouter_o3.emulator import Emulator, Fault, faults
-from langchain_openrouter_o3.emulator.faults.errors import Shape
+from langchain_openrouter_o3.emulator.faults.bodies import Shape
 from tests.helpers.emulator_client import ask
 
 

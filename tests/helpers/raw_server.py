@@ -17,7 +17,7 @@ from typing import cast
 
 from typing_extensions import Self
 
-from langchain_openrouter_o3.emulator.connection import untrusted_context
+from langchain_openrouter_o3.emulator.serving.connection import untrusted_context
 
 Handler = Callable[["Peer"], object]
 

@@ -18,7 +18,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from langchain_openrouter_o3.emulator.connection import untrusted_context
+from langchain_openrouter_o3.emulator.serving.connection import untrusted_context
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.connections import run_on

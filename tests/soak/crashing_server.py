@@ -14,7 +14,7 @@ import socket
 import struct
 from typing import Literal
 
-from langchain_openrouter_o3.emulator.connection import untrusted_context
+from langchain_openrouter_o3.emulator.serving.connection import untrusted_context
 from tests.helpers import wire
 from tests.soak.plan import TAG
 

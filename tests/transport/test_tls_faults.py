@@ -11,7 +11,7 @@ import pytest
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError
 from langchain_openrouter_o3._http import shared_clients
-from langchain_openrouter_o3.emulator.connection import untrusted_context
+from langchain_openrouter_o3.emulator.serving.connection import untrusted_context
 from tests.helpers import wire
 from tests.helpers.backends import World, encrypted, every_world, own_client, wait_until_arrived
 from tests.helpers.factories import build_once

@@ -12,16 +12,14 @@ import re
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.answers.hints import Clues
-from langchain_openrouter_o3.emulator.answers.schema_shape import property_names
-from langchain_openrouter_o3.emulator.answers.text import Turn, refuse, write_text
-from langchain_openrouter_o3.emulator.answers.tool_use import call_tools
-from langchain_openrouter_o3.emulator.answers.values import write_value
-from langchain_openrouter_o3.emulator.completion import Answer
+from langchain_openrouter_o3.emulator.answers.turn import Turn, call_tools, refuse, write_text
+from langchain_openrouter_o3.emulator.answers.values import property_names, write_value
 from langchain_openrouter_o3.emulator.json_value import compact
+from langchain_openrouter_o3.emulator.wire.completion import Answer
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.chat_request import ChatRequest
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+    from langchain_openrouter_o3.emulator.wire.chat_request import ChatRequest
 
 _QUOTED_KEY = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
 _SAYS_KEYS = re.compile(r"\b(?:field|key|propert)", re.IGNORECASE)

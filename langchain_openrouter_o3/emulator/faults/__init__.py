@@ -8,12 +8,13 @@ requests.
 import random
 from collections.abc import Sequence
 
-from langchain_openrouter_o3.emulator.fault import Fault, Together
-from langchain_openrouter_o3.emulator.faults.bodies import compress, content_type, huge_event
-from langchain_openrouter_o3.emulator.faults.errors import (
+from langchain_openrouter_o3.emulator.faults.bodies import (
+    compress,
+    content_type,
     error_in_body,
     error_in_stream,
     html,
+    huge_event,
     status,
 )
 from langchain_openrouter_o3.emulator.faults.interruptions import (
@@ -27,7 +28,8 @@ from langchain_openrouter_o3.emulator.faults.interruptions import (
     trickle,
 )
 from langchain_openrouter_o3.emulator.faults.position import check_count
-from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
+from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest
+from langchain_openrouter_o3.emulator.wire.steps import Fault, Together
 
 __all__ = [
     "Fault",

@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.fault import (
+from langchain_openrouter_o3.emulator.faults.position import (
+    EVENT,
+    Place,
+    Where,
+    check_count,
+    check_seconds,
+    is_stream,
+)
+from langchain_openrouter_o3.emulator.wire.responses import COMMENT, PADDING
+from langchain_openrouter_o3.emulator.wire.steps import (
     ClosePort,
     End,
     Fault,
@@ -16,15 +25,6 @@ from langchain_openrouter_o3.emulator.fault import (
     Wait,
     Write,
 )
-from langchain_openrouter_o3.emulator.faults.position import (
-    EVENT,
-    Place,
-    Where,
-    check_count,
-    check_seconds,
-    is_stream,
-)
-from langchain_openrouter_o3.emulator.responses import COMMENT, PADDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

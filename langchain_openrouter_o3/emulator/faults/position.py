@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Literal, get_args
 
-from langchain_openrouter_o3.emulator.fault import Head, Step, Write
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
     encode,
@@ -16,6 +15,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     parse_object,
     text_at,
 )
+from langchain_openrouter_o3.emulator.wire.steps import Head, Step, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,18 +12,13 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from langchain_openrouter_o3.emulator.json_value import (
-    compact,
-    object_at,
-    objects_at,
-    text_at,
-)
-from langchain_openrouter_o3.emulator.page.reading import Answer, BodyReader, Event, read_object
+from langchain_openrouter_o3.emulator.json_value import compact, object_at, objects_at, text_at
+from langchain_openrouter_o3.emulator.page.exchanges import Answer, BodyReader, Event, read_object
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.fault import Fault
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
     from langchain_openrouter_o3.emulator.page.exchanges import Exchange
+    from langchain_openrouter_o3.emulator.wire.steps import Fault
 
 _HARMLESS = {
     "accept",

@@ -10,11 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.rules import (
-    messages,
-    parameters,
-    tools,
-)
+from langchain_openrouter_o3.emulator.rules import messages, parameters, tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from langchain_openrouter_o3.emulator.completion import is_altered, is_sealed, leads_to_one_of
-from langchain_openrouter_o3.emulator.errors import BadRequestError, ProviderError
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
     list_at,
@@ -11,6 +9,8 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
+from langchain_openrouter_o3.emulator.wire.completion import is_altered, is_sealed, leads_to_one_of
+from langchain_openrouter_o3.emulator.wire.responses import BadRequestError, ProviderError
 
 _ROLES = frozenset({"assistant", "developer", "system", "tool", "user"})
 _PARTS = frozenset({"file", "image_url", "input_audio", "text", "video_url"})

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.catalogue import find_model
-from langchain_openrouter_o3.emulator.chat_request import (
-    answering_model,
-    candidate_slugs,
-    prompt_texts,
-    token_limit,
-)
-from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError, ProviderError
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
     integer_at,
@@ -20,12 +12,20 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
-from langchain_openrouter_o3.emulator.usage import count_prompt_tokens
+from langchain_openrouter_o3.emulator.wire.catalogue import find_model
+from langchain_openrouter_o3.emulator.wire.chat_request import (
+    answering_model,
+    candidate_slugs,
+    prompt_texts,
+    token_limit,
+)
+from langchain_openrouter_o3.emulator.wire.completion import count_prompt_tokens
+from langchain_openrouter_o3.emulator.wire.responses import ApiError, BadRequestError, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
+    from langchain_openrouter_o3.emulator.json_value import Json
 
 _PART_MODALITIES = {
     "image_url": ("image", "image"),

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.chat_request import function_tools, text_content
-from langchain_openrouter_o3.emulator.errors import BadRequestError, ProviderError
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
     list_at,
@@ -15,9 +12,8 @@ from langchain_openrouter_o3.emulator.json_value import (
     text_at,
 )
 from langchain_openrouter_o3.emulator.rules.schemas import lax_fault, strict_fault
-
-if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.json_value import JsonObject
+from langchain_openrouter_o3.emulator.wire.chat_request import function_tools, text_content
+from langchain_openrouter_o3.emulator.wire.responses import BadRequestError, ProviderError
 
 _TYPES = frozenset({"json_object", "json_schema", "text"})
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 from starlette.responses import Response
 from starlette.routing import Route
 
-from langchain_openrouter_o3.emulator.catalogue import CATALOGUE, find_model
-from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import Json, JsonObject, encode, text_at
+from langchain_openrouter_o3.emulator.wire.catalogue import CATALOGUE, find_model
+from langchain_openrouter_o3.emulator.wire.responses import ApiError, BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.exceptions import HTTPException
     from starlette.requests import Request
 
-    from langchain_openrouter_o3.emulator.completion import Completion
+    from langchain_openrouter_o3.emulator.wire.completion import Completion
 
 _PREFIX = "/api/v1/"
 # Where OpenRouter's other endpoints are.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice, repeat
 from typing import TYPE_CHECKING, cast
@@ -10,34 +12,57 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
-from langchain_openrouter_o3.emulator.batches import Batches
-from langchain_openrouter_o3.emulator.caches import CacheWish, PromptCache, ResponseCache
-from langchain_openrouter_o3.emulator.catalogue import find_model
-from langchain_openrouter_o3.emulator.chat_request import ChatRequest, candidate_slugs
-from langchain_openrouter_o3.emulator.completion import complete, reason
-from langchain_openrouter_o3.emulator.conversation import ScriptError, outcome_of
-from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
-from langchain_openrouter_o3.emulator.fault import End, Head, Step, Wait, Write, joined, perform
+from langchain_openrouter_o3.emulator.endpoints.batches import BATCHES_PATH, Batches
+from langchain_openrouter_o3.emulator.endpoints.caches import CacheWish, PromptCache, ResponseCache
+from langchain_openrouter_o3.emulator.endpoints.resources import (
+    Resources,
+    json_response,
+    no_such_endpoint,
+)
+from langchain_openrouter_o3.emulator.endpoints.routing import Router, is_told, routing
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
-from langchain_openrouter_o3.emulator.request_log import REQUEST
-from langchain_openrouter_o3.emulator.resources import Resources, json_response, no_such_endpoint
-from langchain_openrouter_o3.emulator.responses import COMMENT, PADDING, completion_body, events
-from langchain_openrouter_o3.emulator.routing import Router, is_told, routing
 from langchain_openrouter_o3.emulator.script import Pace
+from langchain_openrouter_o3.emulator.wire.catalogue import find_model
+from langchain_openrouter_o3.emulator.wire.chat_request import ChatRequest, candidate_slugs
+from langchain_openrouter_o3.emulator.wire.completion import complete, reason
+from langchain_openrouter_o3.emulator.wire.request_log import (
+    REQUEST,
+    ReceivedRequest,
+    ScriptError,
+    outcome_of,
+)
+from langchain_openrouter_o3.emulator.wire.responses import (
+    COMMENT,
+    PADDING,
+    ApiError,
+    BadRequestError,
+    completion_body,
+    events,
+)
+from langchain_openrouter_o3.emulator.wire.steps import (
+    ClosePort,
+    End,
+    Fault,
+    HangUp,
+    Head,
+    Step,
+    Wait,
+    Write,
+    joined,
+    perform,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from starlette.requests import Request
 
-    from langchain_openrouter_o3.emulator.completion import Completion
-    from langchain_openrouter_o3.emulator.request_log import ReceivedRequest
-    from langchain_openrouter_o3.emulator.script import Reply
-    from langchain_openrouter_o3.emulator.script_player import Script
+    from langchain_openrouter_o3.emulator.script import Reply, Script
+    from langchain_openrouter_o3.emulator.wire.completion import Completion
 
 CHAT_PATH = "/api/v1/chat/completions"
 # What comes at once is written together, as it comes from OpenRouter; it costs a fifth.
@@ -225,3 +250,83 @@ async def _refusal(request: Request, error: Exception) -> Response:
         model = find_model(slug)
         body["openrouter_metadata"] = routing(slug, model.slug if model else "", refusal.status)
     return json_response(body, refusal.status)
+
+
+# --- The layer that plays faults ---
+
+
+_OWN_STEPS: dict[str, Callable[[Message], Step]] = {
+    "emulator.hang_up": lambda message: HangUp(message["reset"]),
+    "emulator.close_port": lambda message: ClosePort(message["seconds"]),
+}
+Chooser = Callable[[ReceivedRequest], Fault | None]
+
+
+def is_chat(request: ReceivedRequest) -> bool:
+    """Whether a request asks for a completion."""
+    return (request.method, request.path) == ("POST", CHAT_PATH)
+
+
+def is_of_batches(request: ReceivedRequest) -> bool:
+    """Whether a request is of the Batch API."""
+    return request.path.startswith(BATCHES_PATH)
+
+
+class FaultLayer:
+    """Plays the queued faults to requests of one kind, then those that a chooser picks.
+
+    It runs in the server's event loop alone, one request at a time, so neither the queue nor the
+    chooser needs a lock.
+    """
+
+    def __init__(self, app: ASGIApp, concerns: Callable[[ReceivedRequest], bool]) -> None:
+        """Wrap an application; `concerns` says which requests faults are for."""
+        self.queue: deque[Fault] = deque()
+        self.chooser: Chooser | None = None
+        self._app = app
+        self._concerns = concerns
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Play the fault that is meant for this request, if there is one."""
+        request: ReceivedRequest = scope[REQUEST]
+        fault = self._fault_for(request) if self._concerns(request) else None
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        request.fault = fault
+        answer: list[Step] = []
+        if fault.needs_answer:
+            await self._app(scope, receive, _Recorder(answer).send)
+        await perform(fault.script(answer), send)
+
+    def _fault_for(self, request: ReceivedRequest) -> Fault | None:
+        try:
+            return self.queue.popleft()
+        except IndexError:
+            # Not asked before: another thread may clear the queue in between.
+            return None if self.chooser is None else self.chooser(request)
+
+
+class _Recorder:
+    """Takes an answer down as steps instead of sending it."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self._steps = steps
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            pairs = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in message["headers"]
+            ]
+            # A disturbed body may have any length, so it is always chunked.
+            headers = tuple(pair for pair in pairs if pair[0] != "content-length")
+            self._steps.append(Head(message["status"], headers))
+            return
+        if message["type"] in _OWN_STEPS:
+            self._steps.append(_OWN_STEPS[message["type"]](message))
+            return
+        if message["body"]:
+            self._steps.append(Write(message["body"]))
+        if not message.get("more_body"):
+            self._steps.append(End())

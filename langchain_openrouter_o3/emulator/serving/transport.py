@@ -20,7 +20,7 @@ from anyio.lowlevel import current_token
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Scope
 
-    from langchain_openrouter_o3.emulator.loop_thread import LoopThread
+    from langchain_openrouter_o3.emulator.serving.server import LoopThread
 
 T = TypeVar("T")
 _RESET = "the emulator reset the connection"

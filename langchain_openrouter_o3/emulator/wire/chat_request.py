@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.catalogue import Model, find_model, without_preset
 from langchain_openrouter_o3.emulator.json_value import (
     Json,
     JsonObject,
@@ -15,6 +14,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
+from langchain_openrouter_o3.emulator.wire.catalogue import Model, find_model, without_preset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3.emulator.catalogue import find_model
-from langchain_openrouter_o3.emulator.chat_request import candidate_slugs
-from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import JsonObject, list_at, text_at
 from langchain_openrouter_o3.emulator.rules.parameters import MODEL_RULES
+from langchain_openrouter_o3.emulator.wire.catalogue import find_model
+from langchain_openrouter_o3.emulator.wire.chat_request import candidate_slugs
+from langchain_openrouter_o3.emulator.wire.responses import ApiError, BadRequestError
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.json_value import Json

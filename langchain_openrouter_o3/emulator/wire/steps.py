@@ -1,4 +1,4 @@
-"""Faults: what happens on the wire in place of a good answer, step by step."""
+"""The steps in which an answer goes over the wire, and faults, which change them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import Message
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from starlette.types import Message, Send
+    from starlette.types import Send
 
 OWN_MESSAGES = "emulator."
 """How the type of each begins."""

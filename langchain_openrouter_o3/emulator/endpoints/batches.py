@@ -21,10 +21,6 @@ from starlette.routing import Route
 
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
-from langchain_openrouter_o3.emulator.catalogue import find_model
-from langchain_openrouter_o3.emulator.chat_request import ChatRequest
-from langchain_openrouter_o3.emulator.completion import complete, reason
-from langchain_openrouter_o3.emulator.errors import ApiError, BadRequestError
 from langchain_openrouter_o3.emulator.json_value import (
     Json,
     JsonObject,
@@ -36,7 +32,14 @@ from langchain_openrouter_o3.emulator.json_value import (
     parse_object,
     text_at,
 )
-from langchain_openrouter_o3.emulator.responses import completion_body
+from langchain_openrouter_o3.emulator.wire.catalogue import find_model
+from langchain_openrouter_o3.emulator.wire.chat_request import ChatRequest
+from langchain_openrouter_o3.emulator.wire.completion import complete, reason
+from langchain_openrouter_o3.emulator.wire.responses import (
+    ApiError,
+    BadRequestError,
+    completion_body,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.errors import BadRequestError
-from langchain_openrouter_o3.emulator.usage import BYTES_PER_TOKEN, count_prompt_tokens
+from langchain_openrouter_o3.emulator.wire.completion import BYTES_PER_TOKEN, count_prompt_tokens
+from langchain_openrouter_o3.emulator.wire.responses import BadRequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from langchain_openrouter_o3.emulator.completion import Completion
+    from langchain_openrouter_o3.emulator.wire.completion import Completion
 
 _STEP = 128
 _MINIMUM = 1_024

@@ -1,0 +1,1 @@
+"""What OpenRouter takes and gives: models, requests, answers, errors, and their way on the wire."""
