@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     )
     from langchain_openrouter_o3._http.gate import GateFigures, gate_figures
     from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
-    from langchain_openrouter_o3.costs import CostTracker, ModelCosts, track_costs
+    from langchain_openrouter_o3.chat_models.costs import CostTracker, ModelCosts, track_costs
     from langchain_openrouter_o3.errors import (
         OpenRouterAPIError,
         OpenRouterAuthenticationError,
@@ -85,7 +85,7 @@ __all__ = [
 
 _MODULES = {
     "chat_models": ("ChatOpenRouterO3",),
-    "costs": ("CostTracker", "ModelCosts", "track_costs"),
+    "chat_models.costs": ("CostTracker", "ModelCosts", "track_costs"),
     "_http.gate": ("GateFigures", "gate_figures"),
     "_arguments.settings": (
         "MaxPrice",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from langchain_openrouter_o3._arguments.checks import (
     COMPLETIONS_PATH,
+    check_parameters,
     check_retries,
     check_stop,
     usable_base_url,
@@ -161,7 +162,10 @@ def _build_body(
     facts = model_facts(slug)
     withheld = withheld_from(parameters, known=facts is not None)
     sent = {name: value for name, value in parameters.items() if name not in withheld}
-    body = build_body(under_keys(sent), messages, facts, stream=stream)
+    keys = under_keys(sent)
+    check_parameters(keys, facts)
+    image_inputs = facts is None or facts.image_inputs
+    body = build_body(keys, messages, image_inputs=image_inputs, stream=stream)
     body |= _extra_body(model, arguments)
     # What the constructor brought was named there, unless the call has changed the model.
     asked = [name for name in withheld if slug != model.model or call.get(name) is not None]

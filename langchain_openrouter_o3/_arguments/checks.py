@@ -19,7 +19,9 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_caller
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from langchain_openrouter_o3.profiles import ModelFacts
 
 HOUR = 3_600
 MAX_HOST_LABEL = 63
@@ -258,3 +260,47 @@ def check_request_metadata(value: dict[str, str] | None) -> dict[str, str] | Non
                 f"{MAX_METADATA_KEY}, and its value {MAX_METADATA_TEXT}"
             )
     return value
+
+
+def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) -> None:
+    """Refuse what OpenRouter would refuse, with the remedy.
+
+    Raises:
+        OpenRouterInputError: A parameter's value cannot be accepted by the model.
+    """
+    limit = parameters.get("max_tokens")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise OpenRouterInputError(f"max_tokens={limit!r} is not a whole number of tokens.")
+    if facts is not None and limit is not None and limit < facts.min_max_tokens:
+        raise OpenRouterInputError(
+            f"max_tokens={limit} is below {facts.min_max_tokens}, the least that OpenRouter "
+            f"accepts for {facts.name}; it counts hidden reasoning too, so leave room for it."
+        )
+    if "tool_choice" in parameters and not parameters.get("tools"):
+        raise OpenRouterInputError("tool_choice was given without tools; bind tools or drop it.")
+    functions = [tool.get("function") for tool in parameters.get("tools", ())]
+    names = [str(function.get("name")) for function in functions if is_object(function)]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise OpenRouterInputError(f"tools: {doubled} are bound more than once; keep one of each.")
+    check_reasoning(parameters.get("reasoning"), facts)
+
+
+def check_reasoning(reasoning: Mapping[str, Any] | None, facts: ModelFacts | None) -> None:
+    """Refuse an effort that the model does not have.
+
+    Raises:
+        OpenRouterInputError: It would be an error upstream, or be ignored in silence.
+    """
+    if not reasoning or facts is None:
+        return
+    effort = reasoning.get("effort")
+    if effort is not None and effort not in facts.efforts:
+        raise OpenRouterInputError(
+            f"reasoning effort {effort!r}: {facts.name} accepts {', '.join(facts.efforts)}."
+        )
+    if reasoning.get("enabled") is False:
+        raise OpenRouterInputError(
+            f"reasoning.enabled=False: {facts.name} always reasons; use effort='low', or "
+            "exclude=True to leave the thoughts out of the answer."
+        )

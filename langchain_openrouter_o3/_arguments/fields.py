@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, ModelProfile
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from typing_extensions import Self
+from typing_extensions import Self, override
 
 from langchain_openrouter_o3._arguments import checks, constructor, conversions
 from langchain_openrouter_o3._arguments.conversions import read_reasoning
@@ -46,7 +46,6 @@ from langchain_openrouter_o3._http.time_limits import (
     plain_timeout,
 )
 from langchain_openrouter_o3._version import __version__
-from langchain_openrouter_o3._wire.request import check_reasoning
 from langchain_openrouter_o3._wire.tools import tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.profiles import is_builtin_profile, langchain_profile, model_facts
@@ -450,7 +449,7 @@ class ModelFields(BaseChatModel, SharedConnections):
             "reasoning_effort": self.reasoning_effort,
             "include_reasoning": self.include_reasoning,
         }
-        check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
+        checks.check_reasoning(read_reasoning(defaults, "the model"), model_facts(self.model))
         check_headers(self.default_headers or {}, "default_headers")
         check_body_keys(self.extra_body)
         for name in HEADER_FIELDS:
@@ -461,6 +460,10 @@ class ModelFields(BaseChatModel, SharedConnections):
         self._renew_profile()
         self._warn_withheld()
         return self
+
+    @override
+    def _resolve_model_profile(self) -> ModelProfile | None:
+        return langchain_profile(self.model)
 
     def _renew_profile(self) -> None:
         """Replace the profile of another model, which `configurable_fields` hands on."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_openrouter_o3.profiles import ModelFacts
-
 _LEVELS_IN_ORDER = {"messages": 0, "tools": 0, "response_format": 2}
 """How deep keys are put in order where order counts: a model reads schemas in their own.
 
@@ -32,8 +30,8 @@ _LEVELS = 64
 def build_body(
     parameters: Mapping[str, Any],
     messages: Sequence[BaseMessage],
-    facts: ModelFacts | None,
     *,
+    image_inputs: bool,
     stream: bool,
 ) -> dict[str, Any]:
     """Build the JSON body of a request.
@@ -41,20 +39,19 @@ def build_body(
     Args:
         parameters: What goes into the body, by its keys.
         messages: The conversation.
-        facts: Of the model, if it is known.
+        image_inputs: Whether the model takes images.
         stream: Whether the answer is to be streamed.
 
     Raises:
         OpenRouterInputError: Something cannot be sent.
     """
-    wire = messages_to_wire(messages, image_inputs=facts is None or facts.image_inputs)
+    wire = messages_to_wire(messages, image_inputs=image_inputs)
     body: dict[str, Any] = {"model": parameters["model"], "messages": wire}
     body |= {
         key: value if key in _LEVELS_IN_ORDER else _without_none(value, _LEVELS)
         for key, value in parameters.items()
         if value != []
     }
-    check_parameters(body, facts)
     _check_json_mode(body)
     if stream:
         body["stream"] = True
@@ -82,50 +79,6 @@ def _without_none(value: Any, levels: int) -> Any:
         kept = {key: item for key, item in value.items() if item is not None}
         return {key: _without_none(item, levels - 1) for key, item in kept.items()}
     return [_without_none(item, levels - 1) for item in value] if is_array(value) else value
-
-
-def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) -> None:
-    """Refuse what OpenRouter would refuse, with the remedy.
-
-    Raises:
-        OpenRouterInputError: A parameter's value cannot be accepted by the model.
-    """
-    limit = parameters.get("max_tokens")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise OpenRouterInputError(f"max_tokens={limit!r} is not a whole number of tokens.")
-    if facts is not None and limit is not None and limit < facts.min_max_tokens:
-        raise OpenRouterInputError(
-            f"max_tokens={limit} is below {facts.min_max_tokens}, the least that OpenRouter "
-            f"accepts for {facts.name}; it counts hidden reasoning too, so leave room for it."
-        )
-    if "tool_choice" in parameters and not parameters.get("tools"):
-        raise OpenRouterInputError("tool_choice was given without tools; bind tools or drop it.")
-    functions = [tool.get("function") for tool in parameters.get("tools", ())]
-    names = [str(function.get("name")) for function in functions if is_object(function)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise OpenRouterInputError(f"tools: {doubled} are bound more than once; keep one of each.")
-    check_reasoning(parameters.get("reasoning"), facts)
-
-
-def check_reasoning(reasoning: Mapping[str, Any] | None, facts: ModelFacts | None) -> None:
-    """Refuse an effort that the model does not have.
-
-    Raises:
-        OpenRouterInputError: It would be an error upstream, or be ignored in silence.
-    """
-    if not reasoning or facts is None:
-        return
-    effort = reasoning.get("effort")
-    if effort is not None and effort not in facts.efforts:
-        raise OpenRouterInputError(
-            f"reasoning effort {effort!r}: {facts.name} accepts {', '.join(facts.efforts)}."
-        )
-    if reasoning.get("enabled") is False:
-        raise OpenRouterInputError(
-            f"reasoning.enabled=False: {facts.name} always reasons; use effort='low', or "
-            "exclude=True to leave the thoughts out of the answer."
-        )
 
 
 def encode_body(body: Mapping[str, Any]) -> bytes:

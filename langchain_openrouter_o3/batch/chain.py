@@ -29,7 +29,7 @@ from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.budget import RowMeter
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.fingerprint import Chain, differences, read_chain
-from langchain_openrouter_o3.costs import TRACKER
+from langchain_openrouter_o3.chat_models.costs import TRACKER
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 

@@ -351,6 +351,6 @@ class Engine:
 
 
 def _default_model() -> Any:
-    from langchain_openrouter_o3 import ChatOpenRouterO3  # noqa: PLC0415 - only without a chain
+    from langchain_openrouter_o3.chat_models import ChatOpenRouterO3  # noqa: PLC0415 - only without a chain
 
     return ChatOpenRouterO3()

@@ -22,7 +22,6 @@ from typing import Any, Generic, Literal, TypeVar, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langchain_openrouter_o3 import ChatOpenRouterO3
 from langchain_openrouter_o3.batch.collector import Options
 from langchain_openrouter_o3.batch.engine import Engine
 from langchain_openrouter_o3.batch.ledger import (
@@ -39,6 +38,7 @@ from langchain_openrouter_o3.bulk.progress import Display, Watcher
 from langchain_openrouter_o3.bulk.rows import Row
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.bulk.source import Key, Source
+from langchain_openrouter_o3.chat_models import ChatOpenRouterO3
 from langchain_openrouter_o3.errors import OpenRouterInputError, OpenRouterTimeoutError
 
 V = TypeVar("V")

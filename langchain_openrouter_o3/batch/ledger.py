@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.transport import Collected, Known, missing
+from langchain_openrouter_o3.bulk.budget import share_out
 from langchain_openrouter_o3.bulk.database import (
     Database,
     Layout,
@@ -28,7 +29,6 @@ from langchain_openrouter_o3.bulk.database import (
     open_database,
 )
 from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
-from langchain_openrouter_o3.profiles import model_facts
 
 _TABLES = """
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -469,29 +469,6 @@ class Ledger:
 
     def _many(self, statement: str, values: Iterable[Any]) -> None:
         self._database.execute_many(statement, [*values])
-
-
-def share_out(cost: Decimal, model: str, tokens: Sequence[tuple[int, int]]) -> list[Decimal]:
-    """Share a cost out by tokens, at the model's relation of prices; the sum is exact.
-
-    Args:
-        cost: USD.
-        model: The slug, whose prices weigh input and output.
-        tokens: Of each answer: input and output.
-    """
-    facts = model_facts(model)
-    prices = (facts.prices.input, facts.prices.output) if facts is not None else (1.0, 1.0)
-    per_input, per_output = (Decimal(str(price)) for price in prices)
-    weights = [given * per_input + got * per_output for given, got in tokens]
-    whole = sum(weights, Decimal(0))
-    shares: list[Decimal] = []
-    reached = handed_out = Decimal(0)
-    for weight in weights:
-        reached += weight
-        up_to = (cost * reached / whole).quantize(Decimal("1e-12")) if whole else Decimal(0)
-        shares.append((up_to if reached != whole else cost) - handed_out)
-        handed_out += shares[-1]
-    return shares
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from time import monotonic
@@ -189,6 +189,29 @@ def _agreed_prices(content: dict[str, Any]) -> Prices | None:
 
 def _usd(price: Any) -> Decimal:
     return Decimal(str(price))
+
+
+def share_out(cost: Decimal, model: str, tokens: Sequence[tuple[int, int]]) -> list[Decimal]:
+    """Share the cost of a batch out by tokens, at the model's relation of prices; the sum is exact.
+
+    Args:
+        cost: USD.
+        model: The slug, whose prices weigh input and output.
+        tokens: Of each answer: input and output.
+    """
+    facts = model_facts(model)
+    prices = (facts.prices.input, facts.prices.output) if facts is not None else (1.0, 1.0)
+    per_input, per_output = (Decimal(str(price)) for price in prices)
+    weights = [given * per_input + got * per_output for given, got in tokens]
+    whole = sum(weights, Decimal(0))
+    shares: list[Decimal] = []
+    reached = handed_out = Decimal(0)
+    for weight in weights:
+        reached += weight
+        up_to = (cost * reached / whole).quantize(Decimal("1e-12")) if whole else Decimal(0)
+        shares.append((up_to if reached != whole else cost) - handed_out)
+        handed_out += shares[-1]
+    return shares
 
 
 PATIENCE = 24 * 3600.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 
 from langchain_openrouter_o3._wire.output_schema import build_output_schema
-from langchain_openrouter_o3.structured_output import build_parser
+from langchain_openrouter_o3.chat_models.structured_output import build_parser
 
 SCHEMA = {"title": "found", "type": "object", "properties": {"another": {"type": "array"}}}
 

@@ -100,7 +100,7 @@ def test_everything_public_is_looked_at() -> None:
         "chat_models.ChatOpenRouterO3.bind_tools",
         "chat_models.ChatOpenRouterO3.is_lc_serializable",
         "chat_models.ChatOpenRouterO3.model_name",
-        "costs.track_costs",
+        "chat_models.costs.track_costs",
         "emulator.Emulator.base_url",
         "emulator.faults.status",
         "errors.OpenRouterError.__init__",

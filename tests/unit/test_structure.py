@@ -153,7 +153,7 @@ def only_here(what: str) -> set[str]:
 
 def test_names_and_modules_are_imported_on_first_use() -> None:
     first_use = langchain_openrouter_o3.__getattr__  # an import keeps what it found
-    for name in (*langchain_openrouter_o3.__all__, "errors", "costs"):
+    for name in (*langchain_openrouter_o3.__all__, "errors", "chat_models"):
         if name != "__version__":
             assert first_use(name) is getattr(langchain_openrouter_o3, name)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

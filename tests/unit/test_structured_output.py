@@ -15,12 +15,12 @@ from typing_extensions import TypedDict
 
 from langchain_openrouter_o3._json import decode, encode
 from langchain_openrouter_o3._wire.output_schema import build_output_schema, response_format_to_wire
+from langchain_openrouter_o3.chat_models.structured_output import StructuredOutputParser
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterOutputError,
     OpenRouterTruncatedError,
 )
-from langchain_openrouter_o3.structured_output import StructuredOutputParser
 
 
 class City(BaseModel):

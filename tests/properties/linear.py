@@ -1,4 +1,4 @@
-"""`python -m benchmarks.linear`: the work for an answer grows no faster than the answer.
+"""`python -m tests.properties.linear`: the work for an answer grows no faster than the answer.
 
 In process and without a socket: what the client itself does with one answer of 1,000 and of 16,000
 items, in each dimension that an answer has. The figure is CPU time an item; the ratio of the two
@@ -99,14 +99,15 @@ def main() -> None:
     """Print the table; exit with 1 if something is not linear."""
     failed = False
     small, large = SIZES
-    print(f"{'µs an item':42} {'reader':14} {small:>8,} {large:>8,}  ratio")
+    sys.stdout.write(f"{'µs an item':42} {'reader':14} {small:>8,} {large:>8,}  ratio\n")
     for name, make in dimensions().items():
         for kind in (MessageReader, ChunkReader):
             each = [min(seconds(make(size), kind) for _ in range(3)) / size * 1e6 for size in SIZES]
             ratio = each[1] / each[0]
             failed = failed or ratio > LIMIT
             mark = "  NOT LINEAR" if ratio > LIMIT else ""
-            print(f"{name:42} {kind.__name__:14} {each[0]:8.2f} {each[1]:8.2f}  {ratio:.2f}{mark}")
+            figures = f"{each[0]:8.2f} {each[1]:8.2f}  {ratio:.2f}{mark}"
+            sys.stdout.write(f"{name:42} {kind.__name__:14} {figures}\n")
     sys.exit(failed)
 
 

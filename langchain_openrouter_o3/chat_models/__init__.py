@@ -7,11 +7,7 @@ from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import (
-    LangSmithParams,
-    LanguageModelInput,
-    ModelProfile,
-)
+from langchain_core.language_models import LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
@@ -51,10 +47,9 @@ from langchain_openrouter_o3._wire.tokens import (
     encode_text,
 )
 from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tools_to_wire
-from langchain_openrouter_o3.bound_model import Bindable, BoundModel
+from langchain_openrouter_o3.chat_models.bound_model import Bindable, BoundModel
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
-from langchain_openrouter_o3.profiles import langchain_profile
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -157,10 +152,6 @@ class ChatOpenRouterO3(Bindable, ModelFields):
     def lc_attributes(self) -> dict[str, Any]:
         """Fields whose values need another form to be written."""
         return serializable_attributes(self)
-
-    @override
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        return langchain_profile(self.model)
 
     # --- Calls ---
 
@@ -297,7 +288,7 @@ class ChatOpenRouterO3(Bindable, ModelFields):
     def _keep_open(
         self, configurable: RunnableSerializable[LanguageModelInput, AIMessage]
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
-        from langchain_openrouter_o3.bound_model import keep_open  # noqa: PLC0415 - rare
+        from langchain_openrouter_o3.chat_models.bound_model import keep_open  # noqa: PLC0415 - rare
 
         return keep_open(configurable)
 
@@ -417,8 +408,8 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         tools: Sequence[Any] = (),
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        from langchain_openrouter_o3 import structured_output  # noqa: PLC0415 - when it is needed
         from langchain_openrouter_o3._wire.output_schema import build_output_schema  # noqa: PLC0415 - not every use needs it
+        from langchain_openrouter_o3.chat_models import structured_output  # noqa: PLC0415 - when it is needed
 
         if tools and method != "json_schema":
             raise OpenRouterInputError(
