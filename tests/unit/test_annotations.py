@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict, assert_type
 
 import langchain_openrouter_o3
-from langchain_openrouter_o3 import ChatOpenRouterO3
+from langchain_openrouter_o3 import ChatOpenRouterO3, chat_models
 from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.conftest import KEY
 
@@ -29,7 +29,8 @@ DUNDER = ("__init__", "__call__", "__enter__", "__exit__", "__aenter__", "__aexi
 
 def public_modules() -> list[str]:
     found = [module.name for module in pkgutil.iter_modules(langchain_openrouter_o3.__path__)]
-    names = [*(name for name in found if not name.startswith("_")), "emulator.faults"]
+    hooks = [f"chat_models.{module.name}" for module in pkgutil.iter_modules(chat_models.__path__)]
+    names = [*(name for name in found if not name.startswith("_")), *hooks, "emulator.faults"]
     return [PACKAGE, *(f"{PACKAGE}.{name}" for name in names)]
 
 
