@@ -39,6 +39,11 @@ class Module:
         return Path(self.path).parts[0].removesuffix(".py")
 
     @cached_property
+    def part(self) -> str:
+        """The room of the emulator."""
+        return Path(self.path).parts[1].removesuffix(".py")
+
+    @cached_property
     def imports(self) -> set[str]:
         """All that it imports, also within functions and for type checkers only."""
         found: set[str] = set()
@@ -61,6 +66,7 @@ MODULES = [
 ]
 NAMES = {module.name: module for module in MODULES}
 CLIENT = [module for module in MODULES if module.room != "emulator"]
+EMULATOR = [module for module in MODULES if module.room == "emulator"]
 
 
 def _module(imported: str) -> str:
@@ -71,10 +77,15 @@ def table(heading: str) -> list[tuple[list[str], list[str]]]:
     """Return what is written as code in both columns of a table, row by row."""
     rows = PAGE.read_text(encoding="utf-8").split(f"| {heading} |")[1].split("\n\n")[0]
     cells = [line.strip("|").split("|") for line in rows.splitlines()[2:]]
-    return [(re.findall(r"`(.+?)`", left), re.findall(r"`(.+?)`", right)) for left, right in cells]
+    return [(re.findall(r"`(.+?)`", row[0]), re.findall(r"`(.+?)`", row[1])) for row in cells]
 
 
 MAY_IMPORT = {room: set(below) for rooms, below in table("Room | May import") for room in rooms}
+IN_EMULATOR = {
+    room: set(below)
+    for rooms, below in table("Room of the emulator | May import |")
+    for room in rooms
+}
 
 
 def test_no_import_runs_in_a_circle() -> None:
@@ -82,8 +93,9 @@ def test_no_import_runs_in_a_circle() -> None:
     assert [*TopologicalSorter(graph).static_order()]  # raises CycleError, which names the circle
 
 
-def test_no_room_imports_in_a_circle() -> None:
-    assert [*TopologicalSorter(MAY_IMPORT).static_order()]
+@pytest.mark.parametrize("rooms", [MAY_IMPORT, IN_EMULATOR], ids=["package", "emulator"])
+def test_no_room_imports_in_a_circle(rooms: dict[str, set[str]]) -> None:
+    assert [*TopologicalSorter(rooms).static_order()]
 
 
 @pytest.mark.parametrize("room", sorted({module.room for module in MODULES}))
@@ -94,6 +106,14 @@ def test_a_room_imports_what_the_page_allows(room: str) -> None:
         found.discard("emulator")  # it only says how to install it
     assert found <= MAY_IMPORT[room], "docs/architecture.md says what each room may import"
     assert MAY_IMPORT[room] <= found, "docs/architecture.md allows more than is imported"
+
+
+@pytest.mark.parametrize("room", sorted({module.part for module in EMULATOR}))
+def test_a_room_of_the_emulator_imports_what_the_page_allows(room: str) -> None:
+    inside = [module for module in EMULATOR if module.part == room]
+    modules = [NAMES[name] for module in inside for name in module.imported_modules]
+    assert {module.room for module in modules} <= {"emulator"}
+    assert {module.part for module in modules} - {room} == IN_EMULATOR[room]
 
 
 def test_every_module_of_the_client_is_on_the_page() -> None:
