@@ -8,7 +8,6 @@ which is read for its title.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import (
@@ -17,7 +16,7 @@ from langchain_openrouter_o3._http.sse import (
     NamedEvent,
     SSEDecoder,
 )
-from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.pages import without_pages
 from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
@@ -120,9 +119,9 @@ class BodyDecoder:
         if text.startswith(_EVENT_STARTS):
             events = SSEDecoder()
             said = [*events.feed(body), *events.flush()]
-            return [_decode_leniently(data) for data in said]
+            return [_decode_error_event(data) for data in said]
         try:
-            return json.loads(text)
+            return decode_leniently(text)
         except (ValueError, RecursionError):
             return {"error": {"message": text}} if text else {}
 
@@ -143,7 +142,7 @@ class BodyDecoder:
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
             if isinstance(data, ErrorEvent) and not self.done:
-                yield {"error": _decode_leniently(data)}
+                yield {"error": _decode_error_event(data)}
                 continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE
@@ -163,7 +162,7 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     """Parse an event, named by its position in the stream, or a whole body."""
     where = "the body" if position is None else f"event {position} of the stream"
     try:
-        value = decode(data)
+        value = decode_leniently(data)
     except (ValueError, RecursionError) as error:
         raise _malformed(
             f"{where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
@@ -173,11 +172,11 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     return value
 
 
-def _decode_leniently(data: bytes) -> Any:
+def _decode_error_event(data: bytes) -> Any:
     """Decode what an error event says; an error is never lost for its form."""
     text = data.decode("utf-8", "replace").strip()
     try:
-        return json.loads(text) or {"message": text}
+        return decode_leniently(text) or {"message": text}
     except (ValueError, RecursionError):
         return {"message": text or "an error event without data"}
 

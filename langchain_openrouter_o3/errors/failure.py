@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
 from langchain_openrouter_o3.errors.pages import is_page, without_pages
 from langchain_openrouter_o3.errors.redaction import MAX_DEPTH, plain_key, redact
 from langchain_openrouter_o3.errors.retry_after import first_wait, wait_of_value
@@ -347,6 +347,6 @@ def _parse_nested(text: str) -> Any:
     if not text.lstrip().startswith(("{", "[", '"')):
         return None
     try:
-        return json.loads(text)
+        return decode_leniently(text)
     except (ValueError, RecursionError):
         return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import is_array, is_object, without_infinity
 
 MAX_DEPTH = 64
 """Levels that are read; a hostile body must not exhaust the stack."""
@@ -65,7 +65,7 @@ def redact(value: Any, depth: int = 0) -> Any:
         }
     if is_array(value):
         return [redact(item, depth + 1) for item in value]
-    return value
+    return without_infinity(value)
 
 
 def conceal(value: Any, secret: str, depth: int = 0) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from langchain_openrouter_o3._http.body import BodyDecoder
@@ -94,11 +95,11 @@ def _read_plainly(whole: bytes) -> Payloads:
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    def refuse(constant: str) -> Any:
-        raise ValueError(constant)
+    def infinity(_: str) -> float:
+        return math.inf  # whatever number JSON does not know
 
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=refuse)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=infinity)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
