@@ -62,6 +62,11 @@ class BodyDecoder:
         self._bytes = bytearray()
         self._events = SSEDecoder()
 
+    @property
+    def held(self) -> int:
+        """Bytes of data of the event under way; where it grows, an answer makes progress."""
+        return self._events.held
+
     def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
         """Take the next bytes and give the payloads that they complete, one by one.
 

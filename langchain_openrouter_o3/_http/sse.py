@@ -12,6 +12,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 from __future__ import annotations
 
 _BOM = b"\xef\xbb\xbf"
+_DATA_FIELDS = (b"data", b"error", _BOM)
 DEFAULT_LIMIT = 32 * 1024 * 1024
 
 
@@ -49,6 +50,11 @@ class SSEDecoder:
         self._at_start = True
         self.events = 0
         """Events seen so far, for messages that say where a stream went wrong."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of data of the event under way; comments and other fields are none."""
+        return self._size + (len(self._line) if self._line.startswith(_DATA_FIELDS) else 0)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes and return the data of the events that they complete.
