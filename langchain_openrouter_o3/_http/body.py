@@ -156,7 +156,13 @@ class BodyDecoder:
             if self.done:
                 return
             try:
-                yield _parse_object(data, self._events.events - len(events) + number + 1)
+                payload = _parse_object(data, self._events.events - len(events) + number + 1)
+                if isinstance(data, NamedEvent) and "choices" not in payload:
+                    payload = {
+                        "event": data.name,
+                        **payload,
+                    }  # tells a ping's words from an error's
+                yield payload
             except OpenRouterMalformedResponseError:
                 is_ping = isinstance(data, NamedEvent) and not data.lstrip().startswith(b"{")
                 if not (self.is_answer_whole or is_ping):

@@ -139,6 +139,8 @@ EVENTS = {
     "event: error after the data": b'data: {"code": 429, "message": "%s"}\nevent: error\n\n',
     "event: error with an error": b'event: error\ndata: {"error": {"message": "%s"}}\n\n',
     "event: error with a text": b"event: error\ndata: %s\n\n",
+    "event: stream_error": b"event: stream_error\ndata: %s\n\n",
+    "event: response.failed": b'event: response.failed\ndata: {"message": "%s"}\n\n',
     "event: error with a JSON text": b'event: error\ndata: "%s"\n\n',
     "event: error in two lines": b'event: error\ndata: {"message":\ndata: "%s"}\n\n',
     "type error": b'data: {"type": "error", "code": "rate_limit_exceeded", "message": "%s"}\n\n',
@@ -200,6 +202,9 @@ def test_an_error_event_without_data_is_an_error_all_the_same(
     "event",
     [
         b'event: ping\ndata: {"type": "ping", "message": "still here"}\n\n',
+        b'event: Status\ndata: {"message": "Working on it", "detail": "Step 3 has failed"}\n\n',
+        b"event: status\ndata: Working on it, no error\ndata: so far\n\n",
+        b'event: status\ndata: "Working on it"\n\n',
         b'data: {"status": "queued", "message": "You are number 3"}\n\n',
         b"event: message\n\n",
         b"errors: none\n\n",

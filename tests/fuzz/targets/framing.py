@@ -65,13 +65,18 @@ def _decode(pieces: list[bytes]) -> tuple[list[Any], str, str]:
     payloads: list[Any] = []
     try:
         for piece in pieces:
-            payloads.extend(decoder.feed(piece))
-        payloads += decoder.finish()
+            payloads.extend(map(_without_name, decoder.feed(piece)))
+        payloads += map(_without_name, decoder.finish())
     except OpenRouterMalformedResponseError as error:
         return payloads, "malformed", str(error)
     except EOFError:
         return payloads, "cut", ""
     return payloads, "ended", ""
+
+
+def _without_name(payload: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the name of the event, which the specification keeps beside its data."""
+    return {key: value for key, value in payload.items() if key != "event"}
 
 
 def _read_plainly(whole: bytes) -> Payloads:
@@ -102,4 +107,4 @@ def _object(data: bytes) -> dict[str, Any] | None:
         value = json.loads(data.decode("utf-8-sig"), parse_constant=infinity)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return _without_name(value) if isinstance(value, dict) else None
