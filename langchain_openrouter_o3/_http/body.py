@@ -18,7 +18,7 @@ from langchain_openrouter_o3._http.sse import (
 )
 from langchain_openrouter_o3._json import decode_leniently, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from langchain_openrouter_o3.errors.pages import without_pages
+from langchain_openrouter_o3.errors.pages import describe_page, without_pages
 from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class BodyDecoder:
         page = self._bytes.decode("utf-8", "replace")
         where = f" ({self._url})" if self._url else ""
         return OpenRouterMalformedResponseError(
-            f"Malformed answer: {redact(without_pages(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's "
+            f"Malformed answer: {redact(describe_page(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's "
             f"API sends no web pages: check base_url and proxy{where}."
         )
 

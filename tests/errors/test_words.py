@@ -273,6 +273,14 @@ PAGES = {
     "heading": b"<html><body><center><h1>502 Bad <b>Gateway</b></h1></center></body></html>",
     "empty": b"<html><head><script>var a = '<b>c</b>';</script></head></html>",
     "fragment": b"<h1>Forbidden</h1><p>Ray ID 7</p>",
+    "comment": b"\xef\xbb\xbf\r\n <!-- <proxy> 7 -->\n<!-- -->"
+    + PAGE
+    + b"\n<!-- 8 --><script>x</script>",
+    "only comments": b"<!-- 7 --> <!-- never closed",
+    "section": b"<section class=a>\n<p>Nobody is here</p></section><script>x</script>",
+    "words in bold": b"<b>Fatal error</b>: no memory in <b>a.php</b><br />",
+    "XHTML": b"<?xml version='1.0'?>\n<!DOCTYPE html><html xmlns='x'><title>Oh</title></html>",
+    "XML": b"<soap:Envelope a='b'><faultstring>Oh</faultstring></soap:Envelope>\n",
 }
 
 
@@ -294,6 +302,11 @@ def test_of_a_page_only_the_title_is_shown_and_the_address_is_named(
         "no title": '"nothing nothing',
         "heading": '"502 Bad Gateway"',
         "empty": "without a title",
+        "comment": '"404 \N{EN DASH} Not Found"',
+        "only comments": "without a title",
+        "section": '"Nobody is here"',
+        "words in bold": '"Fatal error : no memory in a.php"',
+        "XML": '"Oh"',
     }
     assert titles.get(page, '"') in str(error)
 
@@ -328,8 +341,15 @@ def test_a_page_that_a_provider_sent_is_shown_by_its_title(
     assert "base_url" not in str(error)  # it is not the caller's mistake
 
 
-def test_words_in_angle_brackets_are_words(emulator: Emulator) -> None:
-    error = failure(
-        emulator, "invoke", error_answer(400, {"error": {"message": "<model> is odd, a<b"}})
-    )
-    assert "<model> is odd, a<b" in str(error)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<model> is odd, a<b",
+        "<b> is open, <!-- is not",
+        "<x>1</x> is no number",
+        "is <div>a</div> one",
+    ],
+)
+def test_words_in_angle_brackets_are_words(emulator: Emulator, words: str) -> None:
+    error = failure(emulator, "invoke", error_answer(400, {"error": {"message": words}}))
+    assert words in str(error)
