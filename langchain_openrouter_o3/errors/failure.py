@@ -10,6 +10,7 @@ Source: https://openrouter.ai/docs/api-reference/errors
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
@@ -44,7 +45,15 @@ _MESSAGE_KEYS = (
     "fault",
     "faultstring",
     "exception",
+    "err",
+    "failurereason",
+    "statusmessage",
+    "providererror",
+    "upstreamerror",
 )
+_WRAPPERS = ("response", "data", "result", "body")
+"""Hold an error as others hold an answer; a text there is no words, unless it is JSON."""
+
 _WORD_KEYS = ("title", "error", "errors", *_MESSAGE_KEYS, "metadata", "raw")
 _CODE_KEYS = ("code", "errorcode", "status", "statuscode", "httpstatus", "type", "error", "reason")
 _STATUS_OF_WORD = {
@@ -164,7 +173,11 @@ class _Reading:
             keyed = _plain_keys(value)
             self.objects.append(keyed)
             for key in _WORD_KEYS:
-                self._read(keyed.get(key), depth + 1)
+                self._read(
+                    _by_field(keyed.get(key)) if key == "errors" else keyed.get(key), depth + 1
+                )
+            for key in _WRAPPERS:
+                self._read(_as_data(keyed.get(key)), depth + 1)
 
     def _add(self, text: str) -> None:
         words = without_pages(text).strip()
@@ -198,7 +211,10 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
     if named and not whole and not any("error" in kind or "fail" in kind for kind in named):
         return False
     keyed = _plain_keys(payload)
-    return any(_Reading(keyed.get(key)).sentences for key in ("errors", "title", *_MESSAGE_KEYS))
+    if any(is_object(inner) and inner.get("error") for inner in map(keyed.get, _WRAPPERS)):
+        return True
+    told = {key: keyed.get(key) for key in ("errors", "title", *_MESSAGE_KEYS)}
+    return bool(_Reading(told).sentences)
 
 
 def read_failure(payload: Any) -> Failure:
@@ -342,9 +358,23 @@ def _slugs(value: Any) -> list[str]:
     return [slug for slug in found if slug][:MAX_MODELS]
 
 
+def _by_field(value: Any) -> Any:
+    """Return errors as a list, also those that stand under the names of what is wrong."""
+    if is_object(value) and _plain_keys(value).keys().isdisjoint(_WORD_KEYS):
+        return [*value.values()]
+    return value
+
+
+def _as_data(value: Any) -> Any:
+    return _parse_nested(value) if isinstance(value, str) else value
+
+
 def _parse_nested(text: str) -> Any:
-    """Parse JSON within a text, as OpenRouter quotes its providers."""
-    if not text.lstrip().startswith(("{", "[", '"')):
+    """Parse JSON within a text or an event, as OpenRouter quotes its providers."""
+    if text.startswith(("data:", "event:")):
+        text = "".join(re.findall(r"(?m)^data:(.*)", text))
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text.startswith(("{", "[", '"')):
         return None
     try:
         return decode_leniently(text)

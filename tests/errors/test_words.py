@@ -56,6 +56,17 @@ SHAPES: dict[str, Any] = {
     "JSON in JSON in raw": {
         "error": {"metadata": {"raw": json.dumps({"error": json.dumps({"message": WORDS})})}}
     },
+    "an event in raw": {
+        "error": {"metadata": {"raw": f'event: x\ndata: {{"error": "{WORDS}"}}\n\n'}}
+    },
+    "an object in raw": {"error": {"message": None, "metadata": {"raw": {"error": WORDS}}}},
+    "JSON behind a mark in raw": {"error": {"metadata": {"raw": f'\ufeff{{"detail": "{WORDS}"}}'}}},
+    "errors by any field": {"errors": {"messages.0": {"_errors": [WORDS]}}},
+    "provider_error": {"error": {"code": 400, "metadata": {"provider_error": {"message": WORDS}}}},
+    "err": {"err": {"statusMessage": WORDS}},
+    "response": {"type": "response.failed", "response": {"error": {"message": WORDS}}},
+    "data": {"data": {"error": WORDS}},
+    "JSON in body": {"error": {"code": 400, "body": json.dumps({"message": WORDS})}},
     "plain": WORDS.encode(),
     "JSON behind a mark": b"\xef\xbb\xbf" + json.dumps({"message": WORDS}).encode(),
     "an event": b"data: " + json.dumps({"error": {"message": WORDS}}).encode() + b"\n\n",
@@ -148,6 +159,8 @@ EVENTS = {
         b'data: {"type": "error", "error": {"type": "overloaded_error", "message": "%s"}}\n\n'
     ),
     "object error": b'data: {"object": "error", "message": "%s", "code": 429}\n\n',
+    "failed response": b'data: {"type": "response.failed", "response": {"error": "%s"}}\n\n',
+    "error in a delta": b'data: {"choices": [{"delta": {"error": {"message": "%s"}}}]}\n\n',
     "words alone": b'data: {"message": "%s"}\n\n',
     "detail": b'data: {"detail": [{"msg": "%s"}]}\n\n',
     "field error": b'error: {"code": 429, "message": "%s"}\n\n',
@@ -173,7 +186,7 @@ def test_an_error_in_a_stream_carries_its_words(  # noqa: PLR0913, PLR0917 - fix
     error = failure(emulator, mode, Canned(headers=STREAM, pieces=pieces))
     assert WORDS in str(error)
     assert not isinstance(error, OpenRouterMalformedResponseError)
-    assert (error.partial.text if error.partial else None) == partial
+    assert (error.partial.text if error.partial and error.partial.text else None) == partial
     if b"429" in EVENTS[event]:
         assert type(error) is OpenRouterRateLimitError
 
