@@ -221,13 +221,13 @@ def read_failure(payload: Any) -> Failure:
     """Read an error: a body in any shape, the inner object, or bare text."""
     reading = _Reading(payload)
     availability = _first_object(reading.values("availability"))
-    codes = [code for code in reading.values(*_CODE_KEYS) if _is_code(code)]
+    codes = list(_codes(reading.values(*_CODE_KEYS)))
     words = tuple(code.lower() for code in codes if isinstance(code, str))
     return Failure(
         message=_message(reading, payload, availability),
         is_page=_is_only_a_page(payload),
         is_openrouters=_is_openrouters(payload),
-        code=next(filter(_is_code, reading.values("code", "errorcode", "statuscode")), None),
+        code=next(_codes(reading.values("code", "errorcode", "statuscode")), None),
         codes=words,
         status=next(filter(None, map(_http_status, codes)), None),
         status_of_word=next(filter(None, map(_STATUS_OF_WORD.get, map(plain_key, words))), None),
@@ -329,13 +329,18 @@ def _is_only_a_page(payload: Any) -> bool:
     return isinstance(text, str) and is_page(text)
 
 
-def _is_code(value: Any) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool)
+def _codes(values: Iterable[Any]) -> Iterator[int | str]:
+    """Choose what can be a code; 429.0 is 429."""
+    for value in values:
+        if isinstance(value, float) and value.is_integer():
+            yield int(value)
+        elif isinstance(value, (int, str)) and not isinstance(value, bool):
+            yield value
 
 
-def _http_status(code: Any) -> int | None:
-    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code  # noqa: PLR2004 - HTTP's own numbers
-    return number if isinstance(number, int) and 400 <= number < 600 else None  # noqa: PLR2004 - HTTP's own numbers
+def _http_status(code: int | str) -> int | None:
+    found = re.fullmatch(r"\s*([45][0-9]{2})(?:\.0*)?\s*", str(code))
+    return int(found[1]) if found else None
 
 
 def _first_object(values: Iterable[Any]) -> dict[str, Any]:
