@@ -311,9 +311,9 @@ def _wait(objects: Iterable[Mapping[str, Any]]) -> float | None:
 
 def _headers(quoted: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name.lower(): str(value)
+        name.lower(): ", ".join(map(str, value)) if is_array(value) else str(value)
         for name, value in quoted.items()
-        if isinstance(value, (str, int, float))
+        if isinstance(value, (str, int, float, list))
     }
 
 
