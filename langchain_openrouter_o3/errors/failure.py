@@ -313,7 +313,7 @@ def _headers(quoted: Mapping[str, Any]) -> dict[str, str]:
     return {
         name.lower(): ", ".join(map(str, value)) if is_array(value) else str(value)
         for name, value in quoted.items()
-        if isinstance(value, (str, int, float, list))
+        if isinstance(value, (str, int, float)) or is_array(value)
     }
 
 

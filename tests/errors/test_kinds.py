@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -24,9 +26,10 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.errors import kinds, remedies
+from langchain_openrouter_o3.errors.redaction import redact
 from tests.conftest import KEY
 from tests.helpers import wire
-from tests.helpers.factories import JSON, error_answer, failure, hello
+from tests.helpers.factories import JSON, error_answer, failure, hello, streamed
 from tests.helpers.modes import MODES, every_mode
 
 
@@ -394,6 +397,15 @@ IDS = [
     "user-abcdefghijklmnopqrstuvwx",
     "proj-a1b2c3d4e5f6",
     "user-8f14e45f-ceea-467a",
+    "sk-ant-api03-AbCdEfGhIj_KlMn",
+    "sk-proj-********************wxYz",
+    "sk-abcdefghijklmnopqrstuvwx",
+    "sk-...wxYz",
+    "AIzaSyA1bCdEfGhIjKlMnOpQrStUvWxYz0123456",
+    "gsk_AbCdEfGhIj0123456789",
+    "xai-AbCdEfGhIj0123456789",
+    "hf_AbCdEfGhIjKlMnOp0123",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.AbCdEfGhIjKl",
 ]
 
 
@@ -415,6 +427,33 @@ def test_ids_of_accounts_are_shown_nowhere(emulator: Emulator, secret: str, mode
     ):
         error = failure(emulator, mode, canned)
         assert secret not in f"{error} {error.body} {error.response} {vars(error)}"
+
+
+@every_mode
+@pytest.mark.parametrize("secret", IDS)
+def test_what_came_of_an_answer_shows_no_ids_either(
+    emulator: Emulator, secret: str, mode: str
+) -> None:
+    said = {"note": f"of {secret}", "organization": secret}
+    events = [{**wire.chunk("Half"), **said}, wire.chunk(error={"message": secret, "code": 502})]
+    error = failure(emulator, mode, streamed(*events))
+    assert error.partial is not None
+    assert (error.partial.text, error.partial.response_metadata["note"]) == (
+        "Half",
+        "of [redacted]",
+    )
+    assert secret not in f"{error} {error.partial!r} {vars(error)}"
+
+
+prefixes = st.sampled_from(
+    ["", "sk-", "user_", "user-", "org_", "Bearer ", "bearer ", "hf_", "gsk_"]
+)
+words_alone = st.from_regex(r"\A[a-z]{1,14}(-[a-z]{1,14})?\Z")
+
+
+@given(words=st.lists(st.tuples(prefixes, words_alone).map("".join), max_size=8).map(" ".join))
+def test_ordinary_words_are_never_taken_for_ids(words: str) -> None:
+    assert redact(words) == words
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ def test_an_error_in_a_stream_carries_its_words(  # noqa: PLR0913, PLR0917 - fix
     error = failure(emulator, mode, Canned(headers=STREAM, pieces=pieces))
     assert WORDS in str(error)
     assert not isinstance(error, OpenRouterMalformedResponseError)
-    assert (error.partial.text if error.partial and error.partial.text else None) == partial
+    assert (error.partial.text if error.partial else None) == partial
     if b"429" in EVENTS[event]:
         assert type(error) is OpenRouterRateLimitError
 
