@@ -282,9 +282,11 @@ def _read_answer(
         if isinstance(piece, TransportFailure):
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        held = decoder.held
+        held = None if deadlines.unlimited else decoder.held
         yield from _read_payloads(reader, decoder.feed(piece), decoder, deadlines, progress)
-        if decoder.held > held if decoder.framing == "events" else not piece.isspace():
+        if held is not None and (
+            decoder.held > held if decoder.framing == "events" else not piece.isspace()
+        ):
             deadlines.note_data()
         if decoder.done or reader.closed:
             yield from _deliver(reader.finish(done=decoder.done), progress)

@@ -111,9 +111,10 @@ def test_data_starts_idle_timeout_anew() -> None:
     assert caught.value.partial.content == "Hel" == play.text
 
 
-def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not() -> None:
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not(status: int) -> None:
     play = Script(TimeLimits(idle=10))
-    play.answer(Reply(200, {}), after=1)
+    play.answer(Reply(status, {}), after=1)
     play.answer(wire.PADDING, after=1)
     play.expect(8)
     play.answer(b'{"id"', after=1)
