@@ -7,6 +7,7 @@ long. What the faster readers and writers refuse, or could alter, it decides.
 from __future__ import annotations
 
 import json
+import math
 import re
 from enum import Enum
 from functools import lru_cache
@@ -15,7 +16,7 @@ from uuid import UUID
 
 import orjson
 from pydantic_core import from_json
-from typing_extensions import TypeIs
+from typing_extensions import Self, TypeIs, override
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,29 +47,72 @@ def encode(value: Any) -> bytes:
 
 
 def is_printable(value: Any) -> bool:
-    """Say whether decoded data can be written again; half a surrogate pair cannot.
+    """Say whether decoded data can be written again; half a surrogate pair and infinity cannot.
 
     Large numbers and deep nesting give False, too: it is what costs nothing to know.
     """
     try:
-        orjson.dumps(value)
-    except TypeError:
+        written = orjson.dumps(value)
+        # It writes null for an infinity, too.
+        return b"null" not in written or bool(_ENCODER.encode(value))
+    except (TypeError, ValueError):
         return False
-    return True
 
 
 def decode(text: bytes | bytearray | str) -> Any:
     """Read one JSON value; a byte order mark is let pass, as is white space around it.
 
     Raises:
-        ValueError: It is not JSON, or not UTF-8.
+        ValueError: It is not JSON, or not UTF-8, or has a number beyond all floats (`1e999`).
         RecursionError: It is nested too deep.
     """
     try:
-        # Only keys are remembered: the values of a long-lived process would fill the cache.
-        return from_json(text, allow_inf_nan=False, cache_strings="keys")
+        value = _read(text)
     except ValueError:  # also for half a surrogate pair, which JSON allows, and deep nesting
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        return _DECODER.decode(_as_text(text))
+    return value if is_printable(value) else _DECODER.decode(_as_text(text))
+
+
+def decode_leniently(text: bytes | bytearray | str) -> Any:
+    """Read as `decode` does, but also numbers that JSON or Python does not know.
+
+    `NaN`, `Infinity` and numbers of more than 4,300 digits come in facts about an answer, such as
+    its price, and must not cost the answer. As `1e999`, they are infinities here, which nothing
+    takes for a count, a price or a text; `is_printable` refuses them.
+
+    Raises:
+        ValueError: It is not JSON otherwise, or not UTF-8.
+        RecursionError: It is nested too deep.
+    """
+    try:
+        return _read(text)
+    except ValueError:
+        return _LENIENT_DECODER.decode(_as_text(text))
+
+
+def finite(number: str) -> float:
+    """Read a number with a fraction or an exponent.
+
+    Raises:
+        ValueError: It is beyond all floats.
+    """
+    if math.isinf(value := float(number)):
+        raise ValueError(f"{number} is beyond the numbers that can be read")
+    return value
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse `NaN` and infinities, which Python's own reader takes.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"{name} is not JSON and could not be sent back")
+
+
+def without_infinity(value: Any) -> Any:
+    """Return the text of an infinity, and any other value as it is."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def is_object(value: Any) -> TypeIs[dict[str, Any]]:
@@ -96,8 +140,35 @@ def in_order(value: Any, levels: int) -> Any:
     return [in_order(item, levels - 1) for item in value] if levels and is_array(value) else value
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _read(text: bytes | bytearray | str) -> Any:
+    # Only keys are remembered: the values of a long-lived process would fill the cache.
+    return from_json(text, allow_inf_nan=False, cache_strings="keys")
+
+
+def _as_text(text: bytes | bytearray | str) -> str:
+    return text if isinstance(text, str) else text.decode("utf-8-sig")
+
+
+class _UnusableNumber(float):
+    """A number that JSON or Python does not know: an infinity that knows how it was written."""
+
+    _written: str
+
+    def __new__(cls, written: str) -> Self:
+        self = super().__new__(cls, math.inf)
+        self._written = written
+        return self
+
+    @override
+    def __str__(self) -> str:
+        return self._written
+
+
+def _integer(number: str) -> int | float:
+    try:
+        return int(number)
+    except ValueError:  # Python reads no number of thousands of digits
+        return _UnusableNumber(number)
 
 
 def _plain(value: Any) -> Any:
@@ -108,7 +179,8 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite)
+_LENIENT_DECODER = json.JSONDecoder(parse_constant=_UnusableNumber, parse_int=_integer)
 _ENCODER = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
 )

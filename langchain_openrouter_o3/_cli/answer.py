@@ -227,7 +227,7 @@ class Meter(BaseCallbackHandler):
             output=_sum(usage.get("output_tokens") for usage in usages),
             reasoning=_sum(details.get("reasoning") for details in outgoing),
             seconds=self._times[-1] - self._times[0] if self._answers else None,
-            cost=_sum(answer.response_metadata.get("cost") for answer in self._answers),
+            cost=_sum(_price(answer.response_metadata.get("cost")) for answer in self._answers),
         )
         self._answers.clear()
         self._times.clear()
@@ -265,6 +265,11 @@ def _total(usages: Sequence[Usage]) -> Usage:
         seconds=_sum(usage.seconds for usage in usages),
         cost=_sum(usage.cost for usage in usages),
     )
+
+
+def _price(value: Any) -> float | None:
+    """Read a price; what is no number is unknown."""
+    return value if isinstance(value, (int, float)) else None
 
 
 def _sum(values: Iterable[_Number | None]) -> _Number | None:

@@ -8,7 +8,6 @@ which is read for its title.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import (
@@ -17,9 +16,9 @@ from langchain_openrouter_o3._http.sse import (
     NamedEvent,
     SSEDecoder,
 )
-from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
-from langchain_openrouter_o3.errors.pages import without_pages
+from langchain_openrouter_o3.errors.pages import describe_page, without_pages
 from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
 
 if TYPE_CHECKING:
@@ -62,6 +61,11 @@ class BodyDecoder:
         self.is_answer_whole = False
         self._bytes = bytearray()
         self._events = SSEDecoder()
+
+    @property
+    def held(self) -> int:
+        """Bytes of data of the event under way; where it grows, an answer makes progress."""
+        return self._events.held
 
     def feed(self, piece: bytes) -> Iterator[dict[str, Any]]:
         """Take the next bytes and give the payloads that they complete, one by one.
@@ -120,9 +124,9 @@ class BodyDecoder:
         if text.startswith(_EVENT_STARTS):
             events = SSEDecoder()
             said = [*events.feed(body), *events.flush()]
-            return [_decode_leniently(data) for data in said]
+            return [_decode_error_event(data) for data in said]
         try:
-            return json.loads(text)
+            return decode_leniently(text)
         except (ValueError, RecursionError):
             return {"error": {"message": text}} if text else {}
 
@@ -130,7 +134,7 @@ class BodyDecoder:
         page = self._bytes.decode("utf-8", "replace")
         where = f" ({self._url})" if self._url else ""
         return OpenRouterMalformedResponseError(
-            f"Malformed answer: {redact(without_pages(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's "
+            f"Malformed answer: {redact(describe_page(page))[:MAX_EXCERPT_CHARS]}. OpenRouter's "
             f"API sends no web pages: check base_url and proxy{where}."
         )
 
@@ -143,7 +147,7 @@ class BodyDecoder:
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
             if isinstance(data, ErrorEvent) and not self.done:
-                yield {"error": _decode_leniently(data)}
+                yield {"error": _decode_error_event(data)}
                 continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE
@@ -152,7 +156,13 @@ class BodyDecoder:
             if self.done:
                 return
             try:
-                yield _parse_object(data, self._events.events - len(events) + number + 1)
+                payload = _parse_object(data, self._events.events - len(events) + number + 1)
+                if isinstance(data, NamedEvent) and "choices" not in payload:
+                    payload = {
+                        "event": data.name,
+                        **payload,
+                    }  # tells a ping's words from an error's
+                yield payload
             except OpenRouterMalformedResponseError:
                 is_ping = isinstance(data, NamedEvent) and not data.lstrip().startswith(b"{")
                 if not (self.is_answer_whole or is_ping):
@@ -163,7 +173,7 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     """Parse an event, named by its position in the stream, or a whole body."""
     where = "the body" if position is None else f"event {position} of the stream"
     try:
-        value = decode(data)
+        value = decode_leniently(data)
     except (ValueError, RecursionError) as error:
         raise _malformed(
             f"{where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
@@ -173,11 +183,11 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
     return value
 
 
-def _decode_leniently(data: bytes) -> Any:
+def _decode_error_event(data: bytes) -> Any:
     """Decode what an error event says; an error is never lost for its form."""
     text = data.decode("utf-8", "replace").strip()
     try:
-        return json.loads(text) or {"message": text}
+        return decode_leniently(text) or {"message": text}
     except (ValueError, RecursionError):
         return {"message": text or "an error event without data"}
 

@@ -282,8 +282,11 @@ def _read_answer(
         if isinstance(piece, TransportFailure):
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
+        held = None if deadlines.unlimited else decoder.held
         yield from _read_payloads(reader, decoder.feed(piece), decoder, deadlines, progress)
-        if decoder.framing == "json" and not piece.isspace():
+        if held is not None and (
+            decoder.held > held if decoder.framing == "events" else not piece.isspace()
+        ):
             deadlines.note_data()
         if decoder.done or reader.closed:
             yield from _deliver(reader.finish(done=decoder.done), progress)
@@ -346,6 +349,8 @@ def _read_error(
     while len(body) < MAX_ERROR_BODY and (piece := (yield from _ask(deadlines, Receive))):
         if not isinstance(piece, bytes):
             break  # the status alone is the message; how its body ended adds nothing
+        if not piece.isspace():
+            deadlines.note_data()
         body += piece[: MAX_ERROR_BODY - len(body)]  # one that was compressed may be huge
     if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
         return OpenRouterMalformedResponseError(

@@ -12,7 +12,7 @@ from langchain_openrouter_o3._http.transport_errors import (
     library_of,
     to_failure,
 )
-from langchain_openrouter_o3._json import decode, is_array, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import without_frames
@@ -74,7 +74,7 @@ class Lookup:
             route = Route(url.netloc.decode("ascii"), None)
             raise without_frames(to_failure(error, library, route).error) from None
         try:
-            payload = decode(response.content)
+            payload = decode_leniently(response.content)
         except ValueError:
             payload = response.content.decode("utf-8", "replace")
         if response.status_code != _OK:

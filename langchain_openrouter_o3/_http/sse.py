@@ -3,8 +3,9 @@
 Bytes, not text lines: `str.splitlines` and httpx's `iter_lines` cut JSON at U+2028, and a
 character may arrive in two packets. Only `data` matters here; comments (OpenRouter's
 `: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped. Two things are kept
-beside it: that an event has a name, and that it is named `error`, or that its data came in a field
-`error`, as some gateways write; what they say there has no other sign of being an error.
+beside it: the name of an event, and that it is named `error` or `response.failed`, or that its data
+came in a field `error`, as some gateways write; what they say there has no other sign of being an
+error.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -12,6 +13,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 from __future__ import annotations
 
 _BOM = b"\xef\xbb\xbf"
+_DATA_FIELDS = (b"data", b"error", _BOM)
+_ERROR_NAMES = (b"error", b"fail", b"exception")
 DEFAULT_LIMIT = 32 * 1024 * 1024
 
 
@@ -24,7 +27,20 @@ class ErrorEvent(bytes):
 
 
 class NamedEvent(bytes):
-    """The data of an event that has a name of its own, such as a ping."""
+    """The data of an event that has a name of its own, such as a ping.
+
+    Attributes:
+        name: In lower case.
+    """
+
+    name: str
+
+    @classmethod
+    def of(cls, data: bytes, name: bytes) -> NamedEvent:
+        """Give data the name of their event."""
+        event = cls(data)
+        event.name = name.decode("utf-8", "replace")
+        return event
 
 
 class SSEDecoder:
@@ -44,11 +60,16 @@ class SSEDecoder:
         self._data: list[bytes] = []  # the data lines of the event under way
         self._size = 0
         self._is_error = False  # the event under way says that it is one
-        self._is_named = False  # it has a name, and not that of an ordinary event
+        self._name = b""  # of the event under way, unless it is an ordinary one
         self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
         self._at_start = True
         self.events = 0
         """Events seen so far, for messages that say where a stream went wrong."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of data of the event under way; comments and other fields are none."""
+        return self._size + (len(self._line) if self._line.startswith(_DATA_FIELDS) else 0)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes and return the data of the events that they complete.
@@ -62,7 +83,7 @@ class SSEDecoder:
         if piece and not self._line and piece[0] != _BOM[0]:
             self._at_start = False
         events: list[bytes] = []
-        under_way = self._data or self._is_named or self._is_error or self._at_start
+        under_way = self._data or self._name or self._is_error or self._at_start
         if under_way or b"\r" in piece or b"\n\n" not in piece:
             self._feed_lines(piece, events)
         else:
@@ -124,8 +145,8 @@ class SSEDecoder:
             self._add(line[6:])
         elif line.startswith(b"event:"):
             name = line[6:].strip().lower()
-            self._is_error = name == b"error"
-            self._is_named = name not in (b"", b"message")
+            self._is_error = any(each in name for each in _ERROR_NAMES)
+            self._name = b"" if name == b"message" else name
 
     def _add(self, value: bytes) -> None:
         value = value.removeprefix(b" ")
@@ -136,12 +157,16 @@ class SSEDecoder:
     def _end_event(self, events: list[bytes]) -> None:
         if self._data or self._is_error:
             data = b"\n".join(self._data)
-            kind = ErrorEvent if self._is_error else NamedEvent if self._is_named else bytes
-            events.append(kind(data))
+            if self._is_error:
+                data = ErrorEvent(data)
+            elif self._name:
+                data = NamedEvent.of(data, self._name)
+            events.append(data)
             self.events += 1
         self._data = []
         self._size = 0
-        self._is_error = self._is_named = False
+        self._is_error = False
+        self._name = b""
 
     def _check_size(self, pending: int) -> None:
         if self._size + pending > self._limit:

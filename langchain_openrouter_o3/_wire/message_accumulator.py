@@ -27,6 +27,7 @@ _MESSAGE = frozenset(
     {
         "annotations",
         "content",
+        "error",
         "function_call",
         "reasoning",
         "reasoning_content",

@@ -84,18 +84,19 @@ class OutputSchema:
             SchemaMismatchError: It does not fit; the cause says why.
         """
         try:
-            meant = encode(self.restore(decode(text))) if self._has_nulls(text) else text
-            return self.validate(meant)
+            return self._make(decode(text), text)  # pydantic takes NaN and infinities
         except Exception as error:  # the caller's own validators may raise anything; all is kept
             raise SchemaMismatchError from error
 
     def make_of_value(self, value: Any) -> Any:
         """Make the caller's object of parsed JSON; see `make`."""
         try:
-            text = encode(value)
-        except ValueError as error:  # half a surrogate pair
+            return self._make(value, encode(value))  # which refuses half a surrogate pair
+        except Exception as error:  # as in `make`
             raise SchemaMismatchError from error
-        return self.make(text)
+
+    def _make(self, value: Any, text: str | bytes) -> Any:
+        return self.validate(encode(self.restore(value)) if self._has_nulls(text) else text)
 
     def make_partial(self, value: Any) -> Any:
         """Make of JSON that is still growing what a stream can show; None if there is nothing."""

@@ -17,6 +17,7 @@ from langchain_openrouter_o3._wire.finish_reasons import is_error
 from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER, ResponseAccumulator
 from langchain_openrouter_o3._wire.usage import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
+from langchain_openrouter_o3.errors.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,8 @@ class ResponseReader:
         self.answer.close()  # text held back for a stop sequence belongs to what had come
         if error.partial is None and self.answer.has_anything():
             error.partial = self.answer.message(complete=False)
+            facts = redact(error.partial.response_metadata)  # a gateway's words beside the answer
+            error.partial.response_metadata = facts
         return error
 
     def note_attempts(self, attempts: int, seconds_waited: float) -> None:

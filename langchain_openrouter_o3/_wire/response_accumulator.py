@@ -309,8 +309,11 @@ def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | No
         return error_from_payload(payload)
     choices = payload.get("choices")
     for choice in choices if is_array(choices) else ():
-        if is_object(choice) and (error := choice.get("error")):
-            return error_from_payload({"error": error})
+        if not is_object(choice):
+            continue
+        for part in (choice, choice.get("delta"), choice.get("message")):
+            if is_object(part) and (error := part.get("error")):
+                return error_from_payload({"error": error})
     return None
 
 

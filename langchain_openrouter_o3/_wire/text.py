@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_array, is_object, is_printable
+from langchain_openrouter_o3._json import is_array, is_object, is_printable, without_infinity
 from langchain_openrouter_o3.errors.redaction import MAX_DEPTH
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 
 def printable_data(value: Any) -> Any:
-    """Return JSON-like data whose texts are printable."""
+    """Return JSON-like data that can be written: with printable texts, infinities as texts."""
     return value if is_printable(value) else _mend(value)
 
 
@@ -91,7 +91,7 @@ def _mend(value: Any, depth: int = 0) -> Any:
         return {printable(key): _mend(item, depth + 1) for key, item in value.items()}
     if depth < MAX_DEPTH and is_array(value):
         return [_mend(item, depth + 1) for item in value]
-    return value
+    return without_infinity(value)
 
 
 class SurrogateJoiner:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from langchain_openrouter_o3._json import is_object, is_printable
+from langchain_openrouter_o3._json import finite, is_object, is_printable, refuse_constant
 from langchain_openrouter_o3._wire.text import SurrogateJoiner
 
 TEXT_ARGUMENT = "__arg1"
@@ -131,8 +131,7 @@ def parse_arguments(arguments: str, *, cut: bool = False) -> dict[str, Any] | No
     if not arguments.strip():
         return None if cut else {}
     try:
-        # Not strict, like core: a raw line break inside a string leaves the object whole.
-        value = json.loads(arguments, strict=False, parse_constant=_refuse_constant)
+        value = _DECODER.decode(arguments)
     except (ValueError, RecursionError):
         return None
     has_halves = "\\ud" in arguments.lower() and not is_printable(value)
@@ -175,5 +174,5 @@ def _written(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON and could not be sent back")
+# Not strict, like core: a raw line break inside a string leaves the object whole.
+_DECODER = json.JSONDecoder(strict=False, parse_constant=refuse_constant, parse_float=finite)

@@ -16,7 +16,7 @@ from langchain_core.runnables.utils import AddableDict
 from pydantic_core import from_json
 from typing_extensions import override
 
-from langchain_openrouter_o3._json import decode, is_object
+from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3._wire.finish_reasons import is_truncated
 from langchain_openrouter_o3._wire.output_schema import OutputSchema, SchemaMismatchError
 from langchain_openrouter_o3.errors import (
@@ -181,9 +181,11 @@ class _PartialJSON:
             # A number is shown when something follows it: more digits may come.
             text = text.rstrip(_NUMBER_CHARACTERS)
         try:
-            return from_json(text, allow_inf_nan=False, allow_partial="trailing-strings")
+            value = from_json(text, allow_inf_nan=False, allow_partial="trailing-strings")
+            encode(value)  # refuses what 1e999 is read as
         except ValueError:
             return None  # not JSON yet; the end says whether it has become some
+        return value
 
 
 Method = Literal["json_schema", "function_calling", "json_mode"]

@@ -10,9 +10,10 @@ Source: https://openrouter.ai/docs/api-reference/errors
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
 from langchain_openrouter_o3.errors.pages import is_page, without_pages
 from langchain_openrouter_o3.errors.redaction import MAX_DEPTH, plain_key, redact
 from langchain_openrouter_o3.errors.retry_after import first_wait, wait_of_value
@@ -44,7 +45,15 @@ _MESSAGE_KEYS = (
     "fault",
     "faultstring",
     "exception",
+    "err",
+    "failurereason",
+    "statusmessage",
+    "providererror",
+    "upstreamerror",
 )
+_WRAPPERS = ("response", "data", "result", "body")
+"""Hold an error as others hold an answer; a text there is no words, unless it is JSON."""
+
 _WORD_KEYS = ("title", "error", "errors", *_MESSAGE_KEYS, "metadata", "raw")
 _CODE_KEYS = ("code", "errorcode", "status", "statuscode", "httpstatus", "type", "error", "reason")
 _STATUS_OF_WORD = {
@@ -164,7 +173,11 @@ class _Reading:
             keyed = _plain_keys(value)
             self.objects.append(keyed)
             for key in _WORD_KEYS:
-                self._read(keyed.get(key), depth + 1)
+                self._read(
+                    _by_field(keyed.get(key)) if key == "errors" else keyed.get(key), depth + 1
+                )
+            for key in _WRAPPERS:
+                self._read(_as_data(keyed.get(key)), depth + 1)
 
     def _add(self, text: str) -> None:
         words = without_pages(text).strip()
@@ -198,20 +211,23 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
     if named and not whole and not any("error" in kind or "fail" in kind for kind in named):
         return False
     keyed = _plain_keys(payload)
-    return any(_Reading(keyed.get(key)).sentences for key in ("errors", "title", *_MESSAGE_KEYS))
+    if any(is_object(inner) and inner.get("error") for inner in map(keyed.get, _WRAPPERS)):
+        return True
+    told = {key: keyed.get(key) for key in ("errors", "title", *_MESSAGE_KEYS)}
+    return bool(_Reading(told).sentences)
 
 
 def read_failure(payload: Any) -> Failure:
     """Read an error: a body in any shape, the inner object, or bare text."""
     reading = _Reading(payload)
     availability = _first_object(reading.values("availability"))
-    codes = [code for code in reading.values(*_CODE_KEYS) if _is_code(code)]
+    codes = list(_codes(reading.values(*_CODE_KEYS)))
     words = tuple(code.lower() for code in codes if isinstance(code, str))
     return Failure(
         message=_message(reading, payload, availability),
         is_page=_is_only_a_page(payload),
         is_openrouters=_is_openrouters(payload),
-        code=next(filter(_is_code, reading.values("code", "errorcode", "statuscode")), None),
+        code=next(_codes(reading.values("code", "errorcode", "statuscode")), None),
         codes=words,
         status=next(filter(None, map(_http_status, codes)), None),
         status_of_word=next(filter(None, map(_STATUS_OF_WORD.get, map(plain_key, words))), None),
@@ -295,9 +311,9 @@ def _wait(objects: Iterable[Mapping[str, Any]]) -> float | None:
 
 def _headers(quoted: Mapping[str, Any]) -> dict[str, str]:
     return {
-        name.lower(): str(value)
+        name.lower(): ", ".join(map(str, value)) if is_array(value) else str(value)
         for name, value in quoted.items()
-        if isinstance(value, (str, int, float))
+        if isinstance(value, (str, int, float)) or is_array(value)
     }
 
 
@@ -313,13 +329,18 @@ def _is_only_a_page(payload: Any) -> bool:
     return isinstance(text, str) and is_page(text)
 
 
-def _is_code(value: Any) -> bool:
-    return isinstance(value, (int, str)) and not isinstance(value, bool)
+def _codes(values: Iterable[Any]) -> Iterator[int | str]:
+    """Choose what can be a code; 429.0 is 429."""
+    for value in values:
+        if isinstance(value, float) and value.is_integer():
+            yield int(value)
+        elif isinstance(value, (int, str)) and not isinstance(value, bool):
+            yield value
 
 
-def _http_status(code: Any) -> int | None:
-    number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code  # noqa: PLR2004 - HTTP's own numbers
-    return number if isinstance(number, int) and 400 <= number < 600 else None  # noqa: PLR2004 - HTTP's own numbers
+def _http_status(code: int | str) -> int | None:
+    found = re.fullmatch(r"\s*([45][0-9]{2})(?:\.0*)?\s*", str(code))
+    return int(found[1]) if found else None
 
 
 def _first_object(values: Iterable[Any]) -> dict[str, Any]:
@@ -342,11 +363,25 @@ def _slugs(value: Any) -> list[str]:
     return [slug for slug in found if slug][:MAX_MODELS]
 
 
+def _by_field(value: Any) -> Any:
+    """Return errors as a list, also those that stand under the names of what is wrong."""
+    if is_object(value) and _plain_keys(value).keys().isdisjoint(_WORD_KEYS):
+        return [*value.values()]
+    return value
+
+
+def _as_data(value: Any) -> Any:
+    return _parse_nested(value) if isinstance(value, str) else value
+
+
 def _parse_nested(text: str) -> Any:
-    """Parse JSON within a text, as OpenRouter quotes its providers."""
-    if not text.lstrip().startswith(("{", "[", '"')):
+    """Parse JSON within a text or an event, as OpenRouter quotes its providers."""
+    if text.startswith(("data:", "event:")):
+        text = "".join(re.findall(r"(?m)^data:(.*)", text))
+    text = text.lstrip("\ufeff \t\r\n")
+    if not text.startswith(("{", "[", '"')):
         return None
     try:
-        return json.loads(text)
+        return decode_leniently(text)
     except (ValueError, RecursionError):
         return None

@@ -120,18 +120,31 @@ _REFUSED = frozenset({400, 413, 422, None})
 _BLOCKED = frozenset({400, 403, 422, None})
 _UNNUMBERED = frozenset({None})
 
+KEY_LIMIT = (
+    r"\bkey(?:'s)? (?:(?!rate\b)\w+ ){0,4}(?:limit|budget|quota)\b(?! of \d+ char)"
+    r"|\b(?:limit|budget|quota) (?:of|for|on) (?:this|the|your) (?:api )?key\b"
+)
+"""How OpenRouter and other gateways say that a key may spend no more."""
+
+# A name in quotes, such as that of a caller's tool, but no code and no parameter of the API.
+_QUOTED = (
+    r"(?i)(['\"]?\b(?:code|type|error|status|reason)['\"]?[\s:=]+)?"
+    r"(['\"`])(?!(?:inputs?|prompt|messages|max_\w+)\2)[\w.:/-]+\2"
+)
+
 # Patterns of errors are compiled (by `re`, once) when there is one: an import must stay fast.
 # The first that fits counts. Where the status says more than words can, it decides alone.
 _WORDINGS = (
     Wording(
-        r"context_length_exceeded|maximum context length|context (?:window|length|limit|size)"
-        r"|(?:prompt|input|conversation|messages?) (?:is|are) too (?:long|large)"
-        r"|input tokens? (?:count )?exceed",
+        r"\bcontext[ _](?:window|length|limit|size)(?:_exceeded)?\b"
+        r"|\b(?:prompt|input|conversation|messages?)[ _](?:(?:is|are) )?too[ _](?:long|large)\b"
+        r"|input tokens? (?:count )?exceed|\binputs?`? tokens \+ |longer than the maximum"
+        r"|range of input length|exceed\w* (?:the )?model(?:'s)? token limit",
         _REFUSED,
         _OVERFLOW,
     ),
     Wording(
-        r"content_filter|content_policy_violation|responsibleaipolicyviolation"
+        r"\bcontent_filter\b|\bcontent_policy_violation\b|responsibleaipolicyviolation"
         r"|content management policy|content (?:filtering )?policy|safety system"
         r"|violat\w+ (?:\w+ )?(?:usage|content|safety) (?:guideline|polic)"
         r"|\bmoderation\b|\bflagged\b",
@@ -139,7 +152,8 @@ _WORDINGS = (
         _MODERATION,
     ),
     Wording(
-        r"key limit exceeded|limit of (?:this|the|your) key|(?:spending|credit|usage) limit",
+        rf"{KEY_LIMIT}|(?:spending|credit|usage) limit|budget (?:has been |is )?exceeded"
+        r"|insufficient.(?:credit|balance|fund)|more credits",
         frozenset({400, 403, None}),
         _CREDITS,
     ),
@@ -150,21 +164,21 @@ _WORDINGS = (
     ),
     Wording(
         # Output tokens are another matter: the remedy would be a smaller max_tokens.
-        r"\A(?!.*(?:max_\w*tokens|(?:completion|output) tokens)).*"
+        r"\A(?!.*(?:max_\w*tokens|(?:completion|output) tokens|tokens per\b)).*"
         r"(?:too many (?:\w+ )?tokens"
         r"|(?:maximum|max|allowed) (?:allowed )?(?:number|amount) of (?:\w+ )?tokens"
-        r"|tokens? (?:\w+ )?(?:exceeds?|exceeded) the (?:\S+ )?(?:maximum|limit|max)"
+        r"|tokens?\b.{0,20}\b(?:exceeds?|exceeded) (?:the )?(?:\S+ )?(?:maximum|limit|max)\b"
         r"|exceeds? the (?:\S+ )?(?:maximum|limit|max)\b.{0,40}\btokens?"
-        r"|(?:input|prompt)\b.{0,60}exceeds? the (?:\S+ )?(?:maximum|limit|max)"
-        r"|supports at most [\d,]+ tokens"
+        r"|(?:input|prompt)\b.{0,60}exceeds? (?:the )?(?:\S+ )?(?:maximum|limit|max)\b"
+        r"|supports? (?:at most|up to|only) [\d,]+(?: tokens|\W*\Z)"
+        r"|\b(?:inputs?|prompts?)`? must (?:have|be) (?:less|fewer) than [\d,]+ tokens"
         r"|reduce the length of the (?:messages|prompt|input)"
-        r"|(?:maximum|max) (?:input|prompt) (?:length|size|tokens))",
+        r"|(?:maximum|max) (?:allowed )?(?:input|prompt) (?:length|size|tokens))",
         _REFUSED,
         _OVERFLOW,
     ),
     Wording(
-        r"insufficient.(?:credit|quota|balance|fund)|more credits|payment required"
-        r"|exceeded your current quota",
+        r"insufficient.quota|payment required|exceeded your current quota",
         _UNNUMBERED,
         _CREDITS,
     ),
@@ -212,10 +226,17 @@ def classify(status: int | None, facts: Failure) -> Meaning:
 def _by_words(status: int | None, facts: Failure) -> Meaning | None:
     if facts.flagged and status in (400, 403, None):
         return _MODERATION
-    text = f"{' '.join(facts.codes)} {facts.message}"[:MAX_SEARCHED_CHARS]
-    flags = re.IGNORECASE | re.DOTALL
-    fitting = (each for each in _WORDINGS if status in each.statuses)
-    return next((each.meaning for each in fitting if re.search(each.pattern, text, flags)), None)
+    fitting = [each for each in _WORDINGS if status in each.statuses]
+    for text in (without_names(" ".join(facts.codes)), without_names(facts.message)):
+        for each in fitting:
+            if re.search(each.pattern, text, re.IGNORECASE | re.DOTALL):
+                return each.meaning
+    return None
+
+
+def without_names(text: str) -> str:
+    """Return the beginning of a text, which is searched, without the names that it quotes."""
+    return re.sub(_QUOTED, lambda found: found[0] if found[1] else "''", text[:MAX_SEARCHED_CHARS])
 
 
 def _class_of(status: int | None) -> type[OpenRouterError]:

@@ -14,27 +14,45 @@ _MAX_CONTENT = 1_000
 
 # Compiled by `re` at the first error, so that importing the package stays fast.
 _PAGE = (
-    r"(?is)(?:\A\s*<(?:!doctype|\?xml|html|head|body|title|meta|script|style|center|div|table|pre"
-    r"|p|br|h[1-6]|error)\b|<(?:!doctype\s+html|html)\b).*?(?:</html\s*>|\Z)"
+    r"(?is)(?:\A\s*<(?:(?:!doctype|\?xml|html|head|body|title|meta|link|script|style|center|div"
+    r"|table|pre|p|br|h[1-6]|error)\b"
+    # These may begin a sentence, too: `<form> is missing`.
+    r"|(a|article|aside|b|button|em|font|footer|form|header|i|iframe|main|nav|noscript|section"
+    r"|small|span|strong|svg|ul)\b[^>]*>(?=.*</\1\b)"
+    r"|([a-z][\w.:-]*)(?:\s[^<>]*)?>(?=.*</\2\s*>\s*\Z))"  # one element of XML
+    r"|<(?:!doctype\s+html|html)\b).*?(?:</html\s*>(?!\s*<)|\Z)"
 )
+_COMMENT = r"(?s)<!--.*?(?:-->|\Z)"
 _TITLES = ("title", "h1", "h2", "message", "faultstring")
 _UNSEEN = r"(?is)<(?:script|style)\b.*?(?:</(?:script|style)\b[^>]{0,20}>|\Z)"
 
 
 def is_page(text: str) -> bool:
     """Whether a text begins as a web page does."""
-    found = re.search(_PAGE, text)
-    return found is not None and not text[: found.start()].strip("\ufeff \t\r\n")
+    bare = _without_comments(text)
+    found = re.search(_PAGE, bare)
+    before = bare if found is None else bare[: found.start()]
+    return "<" in text and not before.strip()
 
 
 def without_pages(text: str) -> str:
     """Return a text in which the title of a web page stands for the page."""
     if "<" not in text:
         return text
-    return re.sub(_PAGE, lambda found: _words_of(found.group()), text.lstrip("\ufeff"))
+    bare = _without_comments(text)
+    if not bare.strip():
+        return describe_page(bare)
+    named, pages = re.subn(_PAGE, lambda found: describe_page(found.group()), bare)
+    return named if pages else text
 
 
-def _words_of(page: str) -> str:
+def _without_comments(text: str) -> str:
+    return re.sub(_COMMENT, " ", text.lstrip("\ufeff"))
+
+
+def describe_page(page: str) -> str:
+    """Return the title of a web page, or how its text begins."""
+    page = re.sub(_COMMENT, " ", page)
     title = next(filter(None, (_content(page, tag) for tag in _TITLES)), None)
     title = title or _text(re.sub(_UNSEEN, " ", page[:_MAX_BEGINNING]))[:_MAX_TITLE]
     return f'a web page, "{title}"' if title else "a web page without a title"

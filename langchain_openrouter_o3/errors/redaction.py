@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import is_array, is_object, without_infinity
 
 MAX_DEPTH = 64
 """Levels that are read; a hostile body must not exhaust the stack."""
@@ -22,7 +22,12 @@ ELLIPSIS = "…"
 _MIN_BEGINNING = 8
 # Compiled by `re` at the first error, so that importing the package stays fast.
 _ID_OR_KEY = (
-    r"\b(?:user|org|proj)_[A-Za-z0-9]{6,}\b|\bsk-[A-Za-z0-9_*-]{6,}|\bBearer\s+[^\s\"']+"
+    # Digits, capitals or their length tell keys and ids from words such as sk-estimators.
+    r"\bproj_[A-Za-z0-9]{6,}\b"
+    r"|\bsk-(?=[A-Za-z_-]*(?:[0-9*]|\.\.|…|[A-Za-z0-9]{20}))[\w*-]*(?:(?:\.{2,}|…)[\w*-]*)*"
+    r"|\b(?i:bearer)\s+(?=[^\s\"']*[0-9]|[A-Za-z._]{20})[^\s\"']+"
+    r"|\b(?:gsk_|hf_|ghp_|github_pat_|xai-|nvapi-|pplx-|fw_|r8_|AIza|AKIA)"
+    r"(?=[A-Za-z_-]*[0-9])[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     # OpenAI's ids, which are no words such as user-provided
     r"|\b(?:user|org|organization|proj|project)[-_]"
     r"(?:(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,}|[a-z]{16,})(?:-[A-Za-z0-9]+)*\b"
@@ -65,7 +70,7 @@ def redact(value: Any, depth: int = 0) -> Any:
         }
     if is_array(value):
         return [redact(item, depth + 1) for item in value]
-    return value
+    return without_infinity(value)
 
 
 def conceal(value: Any, secret: str, depth: int = 0) -> Any:

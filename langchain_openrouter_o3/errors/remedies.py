@@ -18,7 +18,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterRefusalError,
     OpenRouterTimeoutError,
 )
-from langchain_openrouter_o3.errors.kinds import MAX_SEARCHED_CHARS
+from langchain_openrouter_o3.errors.kinds import KEY_LIMIT, without_names
 from langchain_openrouter_o3.profiles import nearest_slug
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _BY_WORDING: tuple[tuple[type[OpenRouterError], str, str], ...] = (
     (OpenRouterPermissionError, r"\b(country|countries|region|territory)\b", _COUNTRY),
     (
         OpenRouterCreditsError,
-        r"key limit|limit of (?:this|the|your) key",
+        KEY_LIMIT,
         "Raise the key's limit at https://openrouter.ai/settings/keys, or use another key.",
     ),
     (OpenRouterNotFoundError, r"data policy|privacy", _PRIVACY),
@@ -129,7 +129,7 @@ def _by_cause(kind: type[OpenRouterError], facts: Failure) -> str:
     """
     if facts.availability in _BY_AVAILABILITY:
         return _BY_AVAILABILITY[facts.availability]
-    words = facts.message[:MAX_SEARCHED_CHARS]
+    words = without_names(facts.message)
     for each, pattern, advice in _BY_WORDING:
         if kind is each and re.search(pattern, words, re.IGNORECASE):
             return advice

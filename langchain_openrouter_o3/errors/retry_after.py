@@ -20,6 +20,7 @@ _FIRST_DATE = 1e9
 """Seconds since the epoch from which on a number is a date (2001); a limit ends sooner."""
 _FIRST_DATE_MS = 1e11
 
+_COMMA = r"\s*,\s*(?![0-9]{1,2}[ -][A-Za-z]{3})"  # not that of a date: `Wed, 21 Oct`
 _RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 # Compiled by `re` at the first error, so that importing the package stays fast.
@@ -51,16 +52,25 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
     Returns:
         Seconds, never negative; None when the headers do not say, or say nonsense.
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = _longest(_number, headers.get("retry-after-ms"))
     if milliseconds is not None:
         return sensible(milliseconds / 1000)
-    value = headers.get("retry-after")
-    if value is None:
-        return None
+    return _longest(lambda value: _retry_after(value, now), headers.get("retry-after"))
+
+
+def _retry_after(value: str, now: float) -> float | None:
     if _number(value) is not None:
         return _reset_of(value, now)  # seconds, or a date in seconds: a duration of years is none
     duration = _duration(value)  # no HTTP, but somebody's
     return _until(parsedate_to_datetime, value, now) if duration is None else duration
+
+
+def _longest(read: Callable[[str], float | None], value: str | None) -> float | None:
+    """Read a header, which comes twice where a proxy adds its own: `20, 20`."""
+    items = dict.fromkeys(re.split(_COMMA, value.strip()) if value is not None else ())
+    whole = _duration(value) if value is not None and len(items) > 1 else None  # 1h, 5m
+    waits = map(read, items) if whole is None else [whole]
+    return max((wait for wait in waits if wait is not None), default=None)
 
 
 def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
@@ -73,12 +83,15 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
     Returns:
         Seconds, zero for a moment that is past; None when the headers do not say.
     """
-    ends = [_reset_of(headers[name], now) for name in _RESETS if name in headers]
-    ends += [
-        _reset_of(headers.get(f"x-ratelimit-reset-{kind}", ""), now)
-        for kind in ("requests", "tokens")  # OpenAI's: each limit has its own end
-        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    named = [
+        *_RESETS,
+        *(
+            f"x-ratelimit-reset-{kind}"
+            for kind in ("requests", "tokens")  # OpenAI's: each limit has its own end
+            if _longest(_number, headers.get(f"x-ratelimit-remaining-{kind}")) == 0
+        ),
     ]
+    ends = (_longest(lambda value: _reset_of(value, now), headers.get(name)) for name in named)
     return max((end for end in ends if end is not None), default=None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 
@@ -10,7 +12,7 @@ from langchain_openrouter_o3._cli.answer import Meter, Usage, table_rows
 UNKNOWN = "\N{EN DASH}"
 
 
-def answer(cost: float | None = None) -> AIMessage:
+def answer(cost: Any = None) -> AIMessage:
     metadata = {} if cost is None else {"cost": cost}
     usage = {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5}
     return AIMessage("", response_metadata=metadata, usage_metadata=usage)
@@ -34,6 +36,7 @@ def test_answers_add_up() -> None:
 def test_what_is_not_reported_is_unknown() -> None:
     assert listened().cells() == ["step", *[UNKNOWN] * 6]
     assert listened(answer(), AIMessage("")).cells()[1:5] == [UNKNOWN] * 4
+    assert listened(answer(0.25), answer("NaN")).cells()[6] == UNKNOWN
     usage = listened(answer(0.25), answer())
     assert (usage.input, usage.cached, usage.reasoning, usage.cost) == (4, None, None, None)
 

@@ -74,13 +74,30 @@ def test_an_odd_value_that_comes_again_is_kept_once(emulator: Emulator) -> None:
 @pytest.mark.parametrize("field", odd_fields.FIELDS)
 def test_no_value_of_an_informational_field_costs_the_answer(field: odd_fields.Field) -> None:
     """The same for every value, without a socket."""
-    for value in odd_fields.VALUES:
+    for value in (*odd_fields.VALUES, *odd_fields.NUMBERS):
         for streamed in (False, True):
             answer = odd_fields.answer(field, value, streamed=streamed)
             added: Any = message_chunk_to_message(add_up(read_chunks(answer)))
             for message in (read_message(answer), added):
                 lost = odd_fields.lost_from(message, field)
                 assert not lost, (field, value, streamed, lost)
+                facts = [message.response_metadata, message.additional_kwargs]
+                json.dumps(facts, allow_nan=False)
+
+
+@every_mode
+@pytest.mark.parametrize("number", odd_fields.NUMBERS)
+def test_a_number_that_json_does_not_know_is_told_as_a_text_and_is_no_words(
+    emulator: Emulator, model: ChatOpenRouterO3, number: str, mode: str
+) -> None:
+    for place, name in (("usage", "cost"), ("message", "other"), ("message", "refusal")):
+        field = odd_fields.Field(place, (name,))
+        answer = odd_fields.answer(field, number, streamed="stream" in mode)
+        emulator.play(Canned(headers=STREAM if "stream" in mode else {}, pieces=answer))
+        message = MODES[mode](model)
+        told = {**message.response_metadata, **message.additional_kwargs}[name]
+        assert told == {"1e999": "inf", "-1e999": "-inf"}.get(number, number)
+        assert message.text == "Hello"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -24,9 +26,10 @@ from langchain_openrouter_o3 import (
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from langchain_openrouter_o3.errors import kinds, remedies
+from langchain_openrouter_o3.errors.redaction import redact
 from tests.conftest import KEY
 from tests.helpers import wire
-from tests.helpers.factories import JSON, error_answer, failure, hello
+from tests.helpers.factories import JSON, error_answer, failure, hello, streamed
 from tests.helpers.modes import MODES, every_mode
 
 
@@ -133,6 +136,17 @@ OVERFLOWS = [
     "Number of tokens exceeded the maximum of 200000",
     "The prompt exceeds the model's limit of 200000 tokens",
     "This model supports at most 200,000 tokens",
+    "The input token count is 2097153 but model only supports up to 1048576.",
+    "The decoder prompt (length 5000) is longer than the maximum model length of 4096.",
+    "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
+    "`inputs` must have less than 1024 tokens. Given: 2000",
+    "Range of input length should be [1, 30720]",
+    "Your request exceeded model token limit: 8192",
+    "Prompt exceeds max length",
+    "The total number of tokens (300000) exceeds the limit (200000)",
+    "context_window_exceeded",
+    "prompt_too_long",
+    'OpenAIException - {"error": {"code": "context_length_exceeded"}',
 ]
 
 
@@ -219,6 +233,9 @@ def test_what_a_filter_blocks_is_moderation(
         "Key limit exceeded (total limit). Manage it using https://openrouter.ai/settings/keys",
         "Key limit exceeded (daily limit).",
         "You have reached the limit of this key",
+        "API key has reached its monthly limit",
+        "This request would exceed the key's budget",
+        "The spending quota for your key is used up",
     ],
 )
 def test_a_key_that_is_used_up_is_not_called_valid(
@@ -228,6 +245,45 @@ def test_a_key_that_is_used_up_is_not_called_valid(
     assert isinstance(error, OpenRouterPermissionError)
     assert "valid" not in str(error)
     assert "https://openrouter.ai/settings/keys" in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Invalid schema for function 'context_length_exceeded_checker': a type is missing",
+        "Unknown function: context_length_exceeded_checker",
+        "Invalid schema for response_format 'Moderation': In context=('properties', 'flagged')",
+        'Tool "content_filter" is not declared',
+        "`key_limit_exceeded` and `prompt_too_long` are not of type `string`",
+        "The key name exceeds the limit of 64 characters",
+    ],
+)
+def test_the_name_of_a_tool_or_a_schema_decides_nothing(
+    emulator: Emulator, words: str, mode: str
+) -> None:
+    for payload in (wire.error(400, words), wire.error(400, raw=json.dumps({"error": words}))):
+        error = failure(emulator, mode, error_answer(400, payload))
+        assert type(error) is OpenRouterInvalidRequestError
+        assert words in str(error)
+
+
+@every_mode
+@pytest.mark.parametrize("code", [429, 429.0, "429", "429.0", " 429 "])
+def test_a_status_may_be_written_as_any_kind_of_number(
+    emulator: Emulator, code: Any, mode: str
+) -> None:
+    error = failure(emulator, mode, error_answer(200, {"error": {"message": "No", "code": code}}))
+    assert (type(error), error.status_code) == (OpenRouterRateLimitError, 429)
+    assert error.code == code
+
+
+def test_a_code_says_more_than_words(emulator: Emulator) -> None:
+    payload = wire.error(400, "The maximum context length was flagged")
+    payload["error"]["code"] = "content_filter"
+    assert (
+        type(failure(emulator, "invoke", error_answer(400, payload))) is OpenRouterModerationError
+    )
 
 
 ADVICE = {
@@ -341,6 +397,15 @@ IDS = [
     "user-abcdefghijklmnopqrstuvwx",
     "proj-a1b2c3d4e5f6",
     "user-8f14e45f-ceea-467a",
+    "sk-ant-api03-AbCdEfGhIj_KlMn",
+    "sk-proj-********************wxYz",
+    "sk-abcdefghijklmnopqrstuvwx",
+    "sk-...wxYz",
+    "AIzaSyA1bCdEfGhIjKlMnOpQrStUvWxYz0123456",
+    "gsk_AbCdEfGhIj0123456789",
+    "xai-AbCdEfGhIj0123456789",
+    "hf_AbCdEfGhIjKlMnOp0123",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.AbCdEfGhIjKl",
 ]
 
 
@@ -362,6 +427,33 @@ def test_ids_of_accounts_are_shown_nowhere(emulator: Emulator, secret: str, mode
     ):
         error = failure(emulator, mode, canned)
         assert secret not in f"{error} {error.body} {error.response} {vars(error)}"
+
+
+@every_mode
+@pytest.mark.parametrize("secret", IDS)
+def test_what_came_of_an_answer_shows_no_ids_either(
+    emulator: Emulator, secret: str, mode: str
+) -> None:
+    said = {"note": f"of {secret}", "organization": secret}
+    events = [{**wire.chunk("Half"), **said}, wire.chunk(error={"message": secret, "code": 502})]
+    error = failure(emulator, mode, streamed(*events))
+    assert error.partial is not None
+    assert (error.partial.text, error.partial.response_metadata["note"]) == (
+        "Half",
+        "of [redacted]",
+    )
+    assert secret not in f"{error} {error.partial!r} {vars(error)}"
+
+
+prefixes = st.sampled_from(
+    ["", "sk-", "user_", "user-", "org_", "Bearer ", "bearer ", "hf_", "gsk_"]
+)
+words_alone = st.from_regex(r"\A[a-z]{1,14}(-[a-z]{1,14})?\Z")
+
+
+@given(words=st.lists(st.tuples(prefixes, words_alone).map("".join), max_size=8).map(" ".join))
+def test_ordinary_words_are_never_taken_for_ids(words: str) -> None:
+    assert redact(words) == words
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ LONG: dict[str, tuple[Canned, float]] = {
     "reset in s": (limited(x_ratelimit_reset=str(int(NOW + 90))), 90),
     "reset as a duration": (limited(x_ratelimit_reset="1m30s"), 90),
     "reset as seconds": (limited(x_ratelimit_reset="90"), 90),
+    "reset in a list": (limited(reset(["90", "90"])), 90),
     "reset of the draft": (limited(ratelimit_reset="90"), 90),
     "reset as a date": (limited(x_ratelimit_reset="2026-07-25T17:21:30Z"), 90),
     "OpenAI's resets": (

@@ -56,6 +56,17 @@ SHAPES: dict[str, Any] = {
     "JSON in JSON in raw": {
         "error": {"metadata": {"raw": json.dumps({"error": json.dumps({"message": WORDS})})}}
     },
+    "an event in raw": {
+        "error": {"metadata": {"raw": f'event: x\ndata: {{"error": "{WORDS}"}}\n\n'}}
+    },
+    "an object in raw": {"error": {"message": None, "metadata": {"raw": {"error": WORDS}}}},
+    "JSON behind a mark in raw": {"error": {"metadata": {"raw": f'\ufeff{{"detail": "{WORDS}"}}'}}},
+    "errors by any field": {"errors": {"messages.0": {"_errors": [WORDS]}}},
+    "provider_error": {"error": {"code": 400, "metadata": {"provider_error": {"message": WORDS}}}},
+    "err": {"err": {"statusMessage": WORDS}},
+    "response": {"type": "response.failed", "response": {"error": {"message": WORDS}}},
+    "data": {"data": {"error": WORDS}},
+    "JSON in body": {"error": {"code": 400, "body": json.dumps({"message": WORDS})}},
     "plain": WORDS.encode(),
     "JSON behind a mark": b"\xef\xbb\xbf" + json.dumps({"message": WORDS}).encode(),
     "an event": b"data: " + json.dumps({"error": {"message": WORDS}}).encode() + b"\n\n",
@@ -139,6 +150,8 @@ EVENTS = {
     "event: error after the data": b'data: {"code": 429, "message": "%s"}\nevent: error\n\n',
     "event: error with an error": b'event: error\ndata: {"error": {"message": "%s"}}\n\n',
     "event: error with a text": b"event: error\ndata: %s\n\n",
+    "event: stream_error": b"event: stream_error\ndata: %s\n\n",
+    "event: response.failed": b'event: response.failed\ndata: {"message": "%s"}\n\n',
     "event: error with a JSON text": b'event: error\ndata: "%s"\n\n',
     "event: error in two lines": b'event: error\ndata: {"message":\ndata: "%s"}\n\n',
     "type error": b'data: {"type": "error", "code": "rate_limit_exceeded", "message": "%s"}\n\n',
@@ -146,6 +159,8 @@ EVENTS = {
         b'data: {"type": "error", "error": {"type": "overloaded_error", "message": "%s"}}\n\n'
     ),
     "object error": b'data: {"object": "error", "message": "%s", "code": 429}\n\n',
+    "failed response": b'data: {"type": "response.failed", "response": {"error": "%s"}}\n\n',
+    "error in a delta": b'data: {"choices": [{"delta": {"error": {"message": "%s"}}}]}\n\n',
     "words alone": b'data: {"message": "%s"}\n\n',
     "detail": b'data: {"detail": [{"msg": "%s"}]}\n\n',
     "field error": b'error: {"code": 429, "message": "%s"}\n\n',
@@ -200,6 +215,9 @@ def test_an_error_event_without_data_is_an_error_all_the_same(
     "event",
     [
         b'event: ping\ndata: {"type": "ping", "message": "still here"}\n\n',
+        b'event: Status\ndata: {"message": "Working on it", "detail": "Step 3 has failed"}\n\n',
+        b"event: status\ndata: Working on it, no error\ndata: so far\n\n",
+        b'event: status\ndata: "Working on it"\n\n',
         b'data: {"status": "queued", "message": "You are number 3"}\n\n',
         b"event: message\n\n",
         b"errors: none\n\n",
@@ -268,6 +286,14 @@ PAGES = {
     "heading": b"<html><body><center><h1>502 Bad <b>Gateway</b></h1></center></body></html>",
     "empty": b"<html><head><script>var a = '<b>c</b>';</script></head></html>",
     "fragment": b"<h1>Forbidden</h1><p>Ray ID 7</p>",
+    "comment": b"\xef\xbb\xbf\r\n <!-- <proxy> 7 -->\n<!-- -->"
+    + PAGE
+    + b"\n<!-- 8 --><script>x</script>",
+    "only comments": b"<!-- 7 --> <!-- never closed",
+    "section": b"<section class=a>\n<p>Nobody is here</p></section><script>x</script>",
+    "words in bold": b"<b>Fatal error</b>: no memory in <b>a.php</b><br />",
+    "XHTML": b"<?xml version='1.0'?>\n<!DOCTYPE html><html xmlns='x'><title>Oh</title></html>",
+    "XML": b"<soap:Envelope a='b'><faultstring>Oh</faultstring></soap:Envelope>\n",
 }
 
 
@@ -289,6 +315,11 @@ def test_of_a_page_only_the_title_is_shown_and_the_address_is_named(
         "no title": '"nothing nothing',
         "heading": '"502 Bad Gateway"',
         "empty": "without a title",
+        "comment": '"404 \N{EN DASH} Not Found"',
+        "only comments": "without a title",
+        "section": '"Nobody is here"',
+        "words in bold": '"Fatal error : no memory in a.php"',
+        "XML": '"Oh"',
     }
     assert titles.get(page, '"') in str(error)
 
@@ -323,8 +354,15 @@ def test_a_page_that_a_provider_sent_is_shown_by_its_title(
     assert "base_url" not in str(error)  # it is not the caller's mistake
 
 
-def test_words_in_angle_brackets_are_words(emulator: Emulator) -> None:
-    error = failure(
-        emulator, "invoke", error_answer(400, {"error": {"message": "<model> is odd, a<b"}})
-    )
-    assert "<model> is odd, a<b" in str(error)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<model> is odd, a<b",
+        "<b> is open, <!-- is not",
+        "<x>1</x> is no number",
+        "is <div>a</div> one",
+    ],
+)
+def test_words_in_angle_brackets_are_words(emulator: Emulator, words: str) -> None:
+    error = failure(emulator, "invoke", error_answer(400, {"error": {"message": words}}))
+    assert words in str(error)

@@ -19,6 +19,9 @@ VALUES: tuple[Any, ...] = (
 SOME: tuple[Any, ...] = (True, 3, "x", {"a": 1})
 """One for each way of receiving an answer."""
 
+NUMBERS = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "9" * 5_000)
+"""Written without quotes: numbers that JSON or Python does not know."""
+
 TEXT = "Hello"
 TOTAL = wire.usage()["total_tokens"]
 
@@ -68,6 +71,12 @@ FIELDS = [
 
 def answer(field: Field, value: Any, *, streamed: bool) -> bytes:
     """Write a good answer in which one field has this value, as a body or as a stream."""
+    written = _answer(field, value, streamed=streamed)
+    number = str(value).encode()
+    return written.replace(b'"%s"' % number, number) if value in NUMBERS else written
+
+
+def _answer(field: Field, value: Any, *, streamed: bool) -> bytes:
     if not streamed:
         body = copy.deepcopy(wire.body(TEXT))
         _set(_places(body)[field.place], field.path, value)

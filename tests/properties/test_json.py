@@ -54,7 +54,14 @@ def outcome(function: Any, argument: Any) -> Any:
 
 
 def read_slowly(text: str) -> Any:
-    return json.loads(text, parse_constant=refuse)
+    return json.loads(text, parse_constant=refuse, parse_float=read_finite)
+
+
+def read_finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(number)
+    return value
 
 
 def write_slowly(value: Any) -> Any:
@@ -64,6 +71,8 @@ def write_slowly(value: Any) -> Any:
 
 @given(text=documents)
 @example(text="1e999")
+@example(text="[null,-1e999]")
+@example(text="[null,1e99]")
 @example(text="-0")
 @example(text="9" * 5_000)
 @example(text='{"a":1,"a":2}')

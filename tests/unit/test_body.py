@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from langchain_openrouter_o3._http import body as body_module
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from tests.helpers.wire import PADDING
 
 
@@ -52,7 +54,6 @@ def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], frami
         b"null",
         b"upstream error",
         b"{",
-        b'{"a": NaN}',
         b"{}{}",
         b'{"a": "\xff"}',
         b"data: [1]\n\n",
@@ -63,6 +64,16 @@ def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], frami
 def test_what_is_no_answer_is_refused_with_an_excerpt(data: bytes) -> None:
     with pytest.raises(OpenRouterMalformedResponseError, match="Malformed answer"):
         decode(data)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "9" * 5_000])
+def test_a_number_that_python_or_json_does_not_know_costs_nothing(number: str) -> None:
+    """It stands in facts beside an answer, such as its price, and is no number and no text."""
+    body = f'{{"a": [{number}, 0.5, 7]}}'.encode()
+    expected: Any = {"a": [math.inf, 0.5, 7]}
+    assert decode(body) == decode(b"data: " + body + b"\n\n") == [expected]
+    error = error_from_payload(BodyDecoder.decode_error(body), status=400)
+    assert error.body == {"a": [number, 0.5, 7]}
 
 
 def test_the_excerpt_is_short_and_the_event_is_numbered() -> None:

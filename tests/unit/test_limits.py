@@ -111,9 +111,10 @@ def test_data_starts_idle_timeout_anew() -> None:
     assert caught.value.partial.content == "Hel" == play.text
 
 
-def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not() -> None:
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not(status: int) -> None:
     play = Script(TimeLimits(idle=10))
-    play.answer(Reply(200, {}), after=1)
+    play.answer(Reply(status, {}), after=1)
     play.answer(wire.PADDING, after=1)
     play.expect(8)
     play.answer(b'{"id"', after=1)
@@ -122,6 +123,28 @@ def test_the_bytes_of_a_json_body_are_data_and_its_padding_is_not() -> None:
     play.expect(10)
     play.answer(b"\n  \n", after=9)
     play.expect(1)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+@pytest.mark.parametrize("data", [b"data: {", b"\xef\xbb\xbfdata:", b"error: ", b"<html>", b'{"a'])
+def test_bytes_of_an_event_a_body_or_a_page_are_data_before_it_is_whole(
+    data: bytes, status: int
+) -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(status, {}), after=9)
+    for piece in (data, b'"id":', b'"gen-1"', b"  x"):
+        play.answer(piece, after=0.9)
+        play.expect(10)
+
+
+@pytest.mark.parametrize("between", [b"", b'data: {"id":\n'])
+def test_a_comment_in_pieces_is_no_data(between: bytes) -> None:
+    play = Script(TimeLimits(idle=10))
+    play.answer(Reply(200, {}), after=0)
+    play.answer(COMMENT + between, after=0)
+    for left, piece in ((6, b": OPENROUTER"), (3, b" PROCESSING"), (1, b"\n: and"), (0.5, b"\n")):
+        play.answer(piece, after=play.step.limit - left)  # type: ignore[union-attr,operator]
+        play.expect(left)
 
 
 def test_data_at_the_last_moment_is_read_but_ends_the_wait() -> None:

@@ -257,6 +257,26 @@ def test_without_raw_a_result_is_the_object() -> None:
     assert parser().parse_result([ChatGeneration(message=AIMessage(good))]) == City(name="Oslo")
 
 
+class Rate(BaseModel):
+    value: float
+    note: str | None = None
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000])
+@pytest.mark.parametrize("rest", ["", '"note":null', '"note":"x"'])
+@pytest.mark.parametrize("schema", [Rate, Rate.model_json_schema()])
+def test_no_object_holds_a_number_that_json_does_not_know(
+    schema: Any, rest: str, number: str
+) -> None:
+    pieces = [f'{{"value":{number}', f",{rest}" if rest else "", "}"]
+    with pytest.raises(OpenRouterOutputError):
+        parser(schema).parse("".join(pieces))
+    shown: list[Any] = []
+    with pytest.raises(OpenRouterOutputError):
+        shown.extend(parser(schema).transform(iter(pieces)))
+    assert shown in ([], [{}])
+
+
 PIECES = ['{"na', 'me": "Os', 'lo", "tag"', ': "x"}']
 
 

@@ -190,11 +190,23 @@ def test_only_the_last_call_of_a_truncated_answer_is_distrusted() -> None:
         ("[" * 100_000, None),
         ('{"a":' + "9" * 5_000 + "}", None),
         ('{"a":NaN}', None),
+        ('{"a":1e999}', None),
         ('{"a":"\\ud83d"}', None),
         ('{"a":"\\ud83d\\ude00"}', {"a": "😀"}),
     ],
     ids=[
-        *("empty", "raw break", "nothing", "cut", "deep", "huge", "no number", "half", "whole"),
+        *(
+            "empty",
+            "raw break",
+            "nothing",
+            "cut",
+            "deep",
+            "huge",
+            "no number",
+            "infinity",
+            "half",
+            "whole",
+        ),
     ],
 )
 def test_arguments_are_parsed_whole_or_not_at_all(text: str, parsed: Any) -> None:

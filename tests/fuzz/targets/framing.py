@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from langchain_openrouter_o3._http.body import BodyDecoder
@@ -64,13 +65,18 @@ def _decode(pieces: list[bytes]) -> tuple[list[Any], str, str]:
     payloads: list[Any] = []
     try:
         for piece in pieces:
-            payloads.extend(decoder.feed(piece))
-        payloads += decoder.finish()
+            payloads.extend(map(_without_name, decoder.feed(piece)))
+        payloads += map(_without_name, decoder.finish())
     except OpenRouterMalformedResponseError as error:
         return payloads, "malformed", str(error)
     except EOFError:
         return payloads, "cut", ""
     return payloads, "ended", ""
+
+
+def _without_name(payload: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the name of the event, which the specification keeps beside its data."""
+    return {key: value for key, value in payload.items() if key != "event"}
 
 
 def _read_plainly(whole: bytes) -> Payloads:
@@ -94,11 +100,11 @@ def _read_plainly(whole: bytes) -> Payloads:
 
 
 def _object(data: bytes) -> dict[str, Any] | None:
-    def refuse(constant: str) -> Any:
-        raise ValueError(constant)
+    def infinity(_: str) -> float:
+        return math.inf  # whatever number JSON does not know
 
     try:
-        value = json.loads(data.decode("utf-8-sig"), parse_constant=refuse)
+        value = json.loads(data.decode("utf-8-sig"), parse_constant=infinity)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return _without_name(value) if isinstance(value, dict) else None
