@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from langchain_core.runnables import RunnableParallel
 from langchain_core.tools import tool
 from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import Never, NotRequired, ReadOnly, Required, TypedDict
 
@@ -780,6 +781,10 @@ PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
         ({"type": "number", "default": float("nan")}, {"type": "number"}),
         ({"type": "string", "default": object()}, {"type": "string"}),
         (
+            {"type": ["string", "null"], "default": None},
+            {"type": ["string", "null"], "default": None},
+        ),
+        (
             {"type": "string", "pattern": r"^\p{L}+$"},
             {"type": "string", "description": r"Matches the pattern ^\p{L}+$."},
         ),
@@ -809,16 +814,28 @@ def test_a_reference_may_be_percent_encoded(emulator: Emulator, model: ChatOpenR
     assert sent_tool(emulator)["parameters"]["properties"]["a"] == {"$ref": "#/$defs/A_b"}
 
 
-def search(q: str, max_price: float = float("inf")) -> str:
+def search(
+    q: str,
+    prices: tuple[float, float] = (0.0, math.inf),
+    near: list[float | None] = [1.0, None],  # noqa: B006 - its schema is what counts
+    key: SecretStr = SecretStr("abc"),  # noqa: B008 - same
+    max_price: float = math.inf,
+) -> str:
     """Search."""
-    return f"{q} {max_price}"
+    return f"{q} {prices} {near} {key} {max_price}"
 
 
-def test_a_default_that_is_not_json_is_left_out(
-    emulator: Emulator, model: ChatOpenRouterO3
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_default_that_json_cannot_show_is_left_out(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    strict: bool,  # noqa: FBT001 - a table
 ) -> None:
-    model.bind_tools([search]).invoke("Hello")
-    assert sent_tool(emulator)["parameters"]["properties"]["max_price"] == {"type": "number"}
+    """Pydantic writes NaN and infinities as null, and secrets as asterisks."""
+    model.bind_tools([search], strict=strict).invoke("Hello")
+    parameters = json.dumps(sent_tool(emulator)["parameters"])
+    assert "[1.0, null]" in parameters.replace("1.0,null", "1.0, null")
+    assert parameters.lower().count("default") == 1
 
 
 def test_an_enum_that_is_not_json_is_named(model: ChatOpenRouterO3) -> None:

@@ -144,6 +144,19 @@ def test_an_optional_property_is_required_and_nullable(child: Any, nullable: Any
         ({**obj(), "required": ["b"]}, "$.properties.a"),
         ({**obj(), "additionalProperties": True}, "$.properties.a"),
         ({"enum": []}, "$.properties.a: an enum or const"),
+        (
+            {"type": "number", "minimum": 5, "maximum": 4.5},
+            "$.properties.a: no value has minimum 5",
+        ),
+        (
+            {"type": "integer", "exclusiveMinimum": 3, "maximum": 3},
+            "$.properties.a: no value has exclusiveMinimum 3 and maximum 3",
+        ),
+        ({**STRING, "minLength": 2, "maxLength": 1}, "$.properties.a: no value has minLength 2"),
+        (
+            {"type": "array", "items": {"type": "array", "prefixItems": [STRING], "minItems": 2}},
+            "$.properties.a.items: no value has minItems 2 and maxItems 1",
+        ),
         ({"enum": ["a", {"x": 1}]}, "$.properties.a: an enum or const"),
         ({"const": [1]}, "$.properties.a: an enum or const"),
         ({"const": 1, **STRING}, "$.properties.a: an enum or const"),

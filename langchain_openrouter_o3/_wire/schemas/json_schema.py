@@ -46,6 +46,7 @@ _ANCHORS = ("$anchor", "$dynamicAnchor")
 _INVENTED = (inspect.getdoc(dict), "An enumeration.")
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 64
+_MASK = b'"**********"'
 _NOT_THERE = (KeyError, IndexError, ValueError, TypeError)
 _NULL: Schema = {"type": "null"}
 _REFUSING_NULL = frozenset({"$ref", "allOf", "const", "if", "not", "oneOf"})
@@ -80,6 +81,8 @@ def read_schema(schema: Any, what: str) -> Schema:
         for key in ("enum", "const"):
             if not _is_json(node.get(key)):
                 raise OpenRouterInputError(f"{what}: {path}.{key} is not JSON: {node[key]!r}")
+        if "default" in node and _is_untrue_default(node, Draft202012Validator(read)):
+            del node["default"]
     if "$ref" in read:  # a recursive model: its definition moves to the root, where it must be
         rest = {key: value for key, value in read.items() if key != "$ref"}
         read = {**resolve_ref(read["$ref"], read), **rest}
@@ -358,6 +361,15 @@ def _compiles(pattern: str) -> bool:
     except re.error:
         return False
     return True
+
+
+def _is_untrue_default(schema: Schema, validator: Any) -> bool:
+    """Whether a default is not what a class has: pydantic masks secrets, and writes NaN as null."""
+    written = encode(schema["default"])
+    if _MASK in written:
+        return True
+    is_part_null = b"null" in written and schema["default"] is not None
+    return is_part_null and not validator.evolve(schema=schema).is_valid(schema["default"])
 
 
 def _is_json(value: Any) -> bool:

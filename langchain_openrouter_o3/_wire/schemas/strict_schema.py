@@ -27,7 +27,11 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     without_keywords,
 )
 from langchain_openrouter_o3._wire.schemas.union_order import separate_first_keys
-from langchain_openrouter_o3._wire.schemas.values import find_endless, fit_choices
+from langchain_openrouter_o3._wire.schemas.values import (
+    find_contradictions,
+    find_endless,
+    fit_choices,
+)
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -215,16 +219,16 @@ class _Compiler:
             self.problems.insert(0, "$: the top of a schema must be an object; wrap it in one")
         return {**converted, "$defs": self._definitions} if self._definitions else converted
 
-    def _report(self, path: str, why: str) -> None:
-        self.problems.append(f"{path}: {why}")
+    def _report(self, path: str, *reasons: str) -> None:
+        self.problems += [f"{path}: {why}" for why in reasons]
 
     def _node(self, schema: Any, path: str) -> Schema:
         if not is_object(schema):
             self._report(path, "a schema that accepts anything")
             return {}
         schema = self._flatten(schema, path)
-        for key in sorted(schema.keys() & _IMPOSSIBLE):
-            self._report(path, f"{key!r} is not supported")
+        impossible = sorted(schema.keys() & _IMPOSSIBLE)
+        self._report(path, *(f"{key!r} is not supported" for key in impossible))
         if "$ref" in schema:
             return self._reference(schema, path)
         schema = _with_type(self._fit_choices(_without_repeated_type(schema), path))
@@ -243,6 +247,7 @@ class _Compiler:
             self._fill_items(converted, schema, path)
         if "anyOf" in schema:
             converted["anyOf"] = self._each(schema["anyOf"], f"{path}.anyOf")
+        self._report(path, *find_contradictions({**schema, **converted}))
         return _describe(converted, schema)
 
     def _fit_choices(self, schema: Schema, path: str) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import ge, gt
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
@@ -18,6 +19,12 @@ _LIMITS = frozenset(
     }
 )
 """Of what has no parts."""
+
+_CONTRADICTIONS = (
+    *(("minimum", gt, "maximum"), ("minimum", ge, "exclusiveMaximum")),
+    *(("exclusiveMinimum", ge, "maximum"), ("exclusiveMinimum", ge, "exclusiveMaximum")),
+    *(("minLength", gt, "maxLength"), ("minItems", gt, "maxItems")),
+)
 
 
 def fit_choices(schema: Schema) -> Schema | None:
@@ -42,6 +49,13 @@ def fit_choices(schema: Schema) -> Schema | None:
         kinds = [kind for kind in types_of(schema) if _fitting(values, {"type": kind})]
         rest["type"] = kinds if len(kinds) > 1 else kinds[0]
     return {**rest, word: values[0] if word == "const" else values}
+
+
+def find_contradictions(schema: Schema) -> Iterator[str]:
+    """Give the pairs of limits between which there is nothing."""
+    for low, is_beyond, high in _CONTRADICTIONS:
+        if low in schema and high in schema and is_beyond(schema[low], schema[high]):
+            yield f"no value has {low} {schema[low]} and {high} {schema[high]}"
 
 
 def find_endless(root: Schema) -> Iterator[str]:
