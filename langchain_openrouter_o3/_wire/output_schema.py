@@ -35,7 +35,7 @@ from langchain_openrouter_o3._wire.schemas.strict_schema import (
     compile_strict,
     schema_to_wire,
 )
-from langchain_openrouter_o3._wire.schemas.typed_dicts import rebuild_typed_dict
+from langchain_openrouter_o3._wire.schemas.typed_dicts import explain, rebuild_typed_dict
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
 
@@ -294,7 +294,7 @@ def _read_class(schema: Any) -> OutputSchema:
         readable = rebuild_typed_dict(schema) if is_typeddict(schema) else schema
         json_schema, validate = _take_class(schema, readable)
     except (PydanticUserError, NameError, TypeError) as error:
-        raise OpenRouterInputError(f"schema {name!r}: {error}") from error
+        raise OpenRouterInputError(f"schema {name!r}: {explain(error, schema)}") from error
     read = read_schema(without_invented_words(json_schema), f"schema {name!r}")
     is_dictionary = is_typeddict(schema)
     # pydantic warns of a class of its first version inside one of its second.

@@ -24,6 +24,7 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     without_titles,
 )
 from langchain_openrouter_o3._wire.schemas.strict_schema import compile_strict, schema_to_wire
+from langchain_openrouter_o3._wire.schemas.typed_dicts import explain
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
 
@@ -178,7 +179,9 @@ def _to_openai(tool: Any) -> dict[str, Any]:
     except OpenRouterInputError:
         raise
     except (KeyError, ValueError, TypeError, RecursionError, PydanticUserError) as error:
-        raise OpenRouterInputError(f"tools: {_label(tool)} cannot be a tool: {error}") from error
+        raise OpenRouterInputError(
+            f"tools: {_label(tool)} cannot be a tool: {explain(error, tool)}"
+        ) from error
     return {**converted, "function": function}
 
 

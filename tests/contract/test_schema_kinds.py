@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import math
+import sys
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import Never, NotRequired, ReadOnly, Required, TypedDict
+from typing_extensions import Never, NotRequired, ReadOnly, Required, TypeAliasType, TypedDict
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -163,6 +164,32 @@ def test_a_typed_dict_is_a_tool(model: ChatOpenRouterO3, emulator: Emulator, sch
     ]
     assert "children" not in parameters["required"]
     assert "{}" not in json.dumps(parameters)
+
+
+@dataclass
+class House:
+    address: Address
+
+
+class Street(typing.NamedTuple):
+    house: House
+    next_one: Optional[House] = None  # noqa: UP045 - the spelling of many callers
+
+
+class Town(TypedDict):
+    streets: TypeAliasType("Streets", list[Street])  # type: ignore[valid-type]
+
+
+def find_house(house: House) -> str:
+    """Find a house."""
+    return str(house)
+
+
+@pytest.mark.parametrize("schema", [House, Town, find_house])
+def test_a_typed_dict_that_cannot_be_read_is_named(model: ChatOpenRouterO3, schema: Any) -> None:
+    refused = pytest.raises(OpenRouterInputError, match=r"Address.*from typing_extensions")
+    with contextlib.nullcontext() if sys.version_info >= (3, 12) else refused:
+        model.bind_tools([schema])
 
 
 # --- S5, S25, S30: unions ---

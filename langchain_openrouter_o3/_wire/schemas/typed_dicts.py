@@ -8,6 +8,7 @@ Source: https://docs.langchain.com/oss/python/langchain/models#structured-output
 
 from __future__ import annotations
 
+import inspect
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
@@ -68,6 +69,38 @@ def rebuild_typed_dict(typed_dict: type[Any]) -> Any:
         NameError: An annotation names nothing.
     """
     return _Rebuilder().rebuild(typed_dict)
+
+
+def explain(error: Exception, schema: Any) -> str:
+    """Return the text of an error about a schema, with what pydantic's text does not name.
+
+    Within a dataclass, a named tuple, an alias or a function a TypedDict cannot be rebuilt.
+    """
+    if getattr(error, "code", None) != "typed-dict-version":
+        return str(error)
+    names = ", ".join(each.__qualname__ for each in _typing_dicts(schema))
+    return (
+        f"pydantic refuses TypedDicts of `typing` before Python 3.12: {names}. Import TypedDict "
+        "from typing_extensions where they are written."
+    )
+
+
+def _typing_dicts(schema: Any) -> list[Any]:
+    """Return the TypedDicts of `typing` within a type or a function."""
+    found: list[Any] = []
+    seen: list[Any] = []
+    left = [schema]
+    while left:
+        hint = left.pop()
+        if any(hint is each for each in seen):
+            continue
+        seen.append(hint)
+        if is_typeddict(hint) and type(hint).__module__ == "typing":
+            found.append(hint)
+        left += [get_origin(hint), getattr(hint, "__value__", None), *get_args(hint)]
+        if isinstance(hint, type) or inspect.isroutine(hint):
+            left += get_type_hints(hint, include_extras=True).values()
+    return found
 
 
 class _Rebuilder:
