@@ -158,10 +158,8 @@ class BodyDecoder:
             try:
                 payload = _parse_object(data, self._events.events - len(events) + number + 1)
                 if isinstance(data, NamedEvent) and "choices" not in payload:
-                    payload = {
-                        "event": data.name,
-                        **payload,
-                    }  # tells a ping's words from an error's
+                    # Its name tells a ping's words from an error's.
+                    payload = {"event": data.name, **payload}
                 yield payload
             except OpenRouterMalformedResponseError:
                 is_ping = isinstance(data, NamedEvent) and not data.lstrip().startswith(b"{")

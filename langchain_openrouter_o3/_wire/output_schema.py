@@ -29,7 +29,12 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     without_invented_words,
     without_titles,
 )
-from langchain_openrouter_o3._wire.schemas.optionals import OptionalsRestorer, has_optionals
+from langchain_openrouter_o3._wire.schemas.optionals import (
+    TYPED_DICT,
+    OptionalsRestorer,
+    has_optionals,
+    require_unseen_defaults,
+)
 from langchain_openrouter_o3._wire.schemas.strict_schema import (
     StrictSchema,
     compile_strict,
@@ -299,6 +304,8 @@ def _read_class(schema: Any) -> OutputSchema:
     is_dictionary = is_typeddict(schema)
     # pydantic warns of a class of its first version inside one of its second.
     is_old = issubclass(schema, BaseModelV1)
+    if not is_old:  # whose schemas do not show None either
+        require_unseen_defaults(read)
     output_type = Annotated[Any, _ShownSchema(read)] if is_old else readable
     return OutputSchema(name, read.get("description"), read, validate, output_type, is_dictionary)
 
@@ -338,7 +345,7 @@ class _SchemaGenerator(GenerateJsonSchema):
 
     @override
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> Schema:
-        made = super().typed_dict_schema(schema)
+        made = {**super().typed_dict_schema(schema), TYPED_DICT: True}
         if "extras_schema" in schema:  # which earlier versions of pydantic do not tell
             made["additionalProperties"] = self.generate_inner(schema["extras_schema"])
         return made

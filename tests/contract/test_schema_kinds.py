@@ -338,6 +338,71 @@ def test_the_member_of_a_union_is_the_one_that_the_value_fits(
     assert run(model.with_structured_output(schema, method=method), PROMPT) == expected
 
 
+class Note(BaseModel):
+    name: str
+
+
+class Event(BaseModel):
+    name: str
+    at: datetime = Field(default_factory=datetime.now)
+    limit: float = math.inf
+
+
+class Reminder(BaseModel):
+    name: str
+    day: int
+    at: datetime = Field(default_factory=datetime.now)
+
+
+class Diary(BaseModel):
+    entry: Note | Event | Reminder
+    key: float = math.inf
+
+
+class NoteDict(TypedDict):
+    name: str
+
+
+class EventDict(TypedDict):
+    name: str
+    at: NotRequired[str]
+
+
+class DiaryDict(TypedDict):
+    entry: NoteDict | EventDict
+
+
+@pytest.mark.parametrize(
+    ("schema", "nullable"),
+    [(Diary, {"key", "Reminder.at"}), (DiaryDict, {"EventDict.at"})],
+)
+def test_null_never_stands_for_a_default_that_another_member_lacks(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, nullable: set[str]
+) -> None:
+    play(emulator, {"entry": {"name": "x", "at": "2026-11-29T00:00:00", "limit": 1, "key": None}})
+    with contextlib.suppress(OpenRouterOutputError):  # only what went out is looked at
+        model.with_structured_output(schema).invoke(PROMPT)
+    sent = sent_schema(emulator)
+    objects = {"": sent, **{f"{name}.": each for name, each in sent.get("$defs", {}).items()}}
+    assert nullable == {
+        f"{owner}{name}"
+        for owner, each in objects.items()
+        for name, item in each["properties"].items()
+        if name != "entry" and "null" in json.dumps(item)
+    }
+
+
+@every_method
+def test_a_member_with_a_default_that_json_cannot_show_is_made(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    at = datetime(2026, 11, 29)  # noqa: DTZ001 - as the class has it
+    entry = {"name": "x", "at": at.isoformat(), "limit": 1.0}
+    play(emulator, {"entry": entry, "key": None}, method, "Diary")
+    made = run(model.with_structured_output(Diary, method=method), PROMPT)
+    assert made == Diary(entry=Event(name="x", at=at, limit=1))
+
+
 class Folder(TypedDict):
     name: str
     children: NotRequired[list[Folder | Leaf]]
@@ -1026,9 +1091,14 @@ def test_a_number_is_shown_when_it_has_ended(
     assert owners == ["An", 'An" 1', 'An" 12']
 
 
-@pytest.mark.parametrize(
-    "text", ["```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"]
-)
+FENCES = [
+    *("```json\n%s\n```", "```\n%s\n```\n", "~~~json\n%s\n~~~", " \n```JSON\n\n%s```"),
+    *("``` json\n%s\n```", "```json%s```", "````application/json %s````", "~~~%s~~~"),
+]
+NO_FENCES = ["Here:\n```json\n%s\n```", "```json\n%s\n```\nDone.", "```Here: %s```", "```%s~~~"]
+
+
+@pytest.mark.parametrize("text", FENCES)
 def test_an_object_in_a_fence_is_read(
     emulator: Emulator, model: ChatOpenRouterO3, text: str, run: Run
 ) -> None:
@@ -1037,8 +1107,21 @@ def test_an_object_in_a_fence_is_read(
     assert found == PlainModel(name="Ann", born=1)
 
 
-def test_an_object_in_a_fence_grows(emulator: Emulator, model: ChatOpenRouterO3) -> None:
-    stream_of(emulator, "```js", 'on\n{"name"', ':"An', 'n","born":1', "}\n```")
+@pytest.mark.parametrize("text", NO_FENCES)
+def test_words_beside_an_object_are_an_error(
+    emulator: Emulator, model: ChatOpenRouterO3, text: str
+) -> None:
+    play(emulator, text % '{"name":"Ann","born":1}')
+    with pytest.raises(OpenRouterOutputError, match="not JSON"):
+        model.with_structured_output(PlainModel, method="json_mode").invoke(PROMPT)
+
+
+@pytest.mark.parametrize("fence", ["```js|on\n", "``|` json", "~~~|application/|json\n|"])
+def test_an_object_in_a_fence_grows(
+    emulator: Emulator, model: ChatOpenRouterO3, fence: str
+) -> None:
+    pieces = [*fence.split("|"), '{"name"', ':"An', 'n","born":1', "}\n" + fence[:2] + fence[0]]
+    stream_of(emulator, *pieces)
     chain = model.with_structured_output(PlainModel.model_json_schema(), method="json_mode")
     assert list(chain.stream(PROMPT)) == [
         {},

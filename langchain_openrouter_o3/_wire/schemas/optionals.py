@@ -7,12 +7,62 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import is_array, is_object
-from langchain_openrouter_o3._wire.schemas.json_schema import ABSENT, POSITIONS, resolve_ref, walk
+from langchain_openrouter_o3._wire.schemas.json_schema import (
+    ABSENT,
+    POSITIONS,
+    accepts_null,
+    resolve_ref,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from langchain_openrouter_o3._wire.schemas.json_schema import Schema
+
+
+TYPED_DICT = "x-typed-dict"
+"""Marks the object of a TypedDict, whose absent keys stay absent. It is never sent."""
+
+
+def require_unseen_defaults(root: Schema) -> None:
+    """Require the properties of unions' members whose default JSON does not show.
+
+    Such a default (of a factory, an infinity) cannot be put where null stood, and without the
+    property pydantic would take the object for an earlier member. So the model has to give it.
+
+    Args:
+        root: The schema of a class, which is changed.
+    """
+    for _, node in walk(root):
+        options = [
+            resolve_ref(each["$ref"], root) if "$ref" in each else each for each in _union(node)
+        ]
+        members = [each for each in options if each.get("properties")]
+        for place, member in enumerate(members):
+            unseen = [name for name in member["properties"] if _is_unseen(name, member, root)]
+            told = member["properties"].keys() - set(unseen)
+            if unseen and any(_takes(each, told) for each in members[:place]):
+                member["required"] = [*member.get("required", ()), *unseen]
+    for _, node in walk(root):
+        node.pop(TYPED_DICT, None)
+
+
+def _union(schema: Schema) -> list[Schema]:
+    return [each for key in ("anyOf", "oneOf") for each in schema.get(key, ()) if is_object(each)]
+
+
+def _is_unseen(name: str, member: Schema, root: Schema) -> bool:
+    schema = member["properties"][name]
+    if TYPED_DICT in member or name in member.get("required", ()) or not is_object(schema):
+        return False
+    return schema.get("default") is None and not accepts_null(schema, root)
+
+
+def _takes(member: Schema, told: AbstractSet[str]) -> bool:
+    """Whether an object with these properties is as much this member as any other."""
+    return told >= set(member.get("required", ())) and told <= set(member["properties"])
 
 
 def has_optionals(schema: Schema) -> bool:
