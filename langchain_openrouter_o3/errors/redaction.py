@@ -21,18 +21,19 @@ ELLIPSIS = "…"
 
 _MIN_BEGINNING = 8
 # Compiled by `re` at the first error, so that importing the package stays fast.
+# No part looks ahead over what another one begins with: a hostile text would take a day.
 _ID_OR_KEY = (
-    # Digits, capitals or their length tell keys and ids from words such as sk-estimators.
-    r"\bproj_[A-Za-z0-9]{6,}\b"
-    r"|\bsk-(?=[A-Za-z_-]*(?:[0-9*]|\.\.|…|[A-Za-z0-9]{20}))[\w*-]*(?:(?:\.{2,}|…)[\w*-]*)*"
+    r"(?P<key>\b(?:sk-|gsk_|hf_|ghp_|github_pat_|xai-|nvapi-|pplx-|fw_|r8_|AIza|AKIA|eyJ)"
+    r"[\w*-]*(?:(?:\.+|…)[\w*-]+)*)"
+    r"|\bproj_[A-Za-z0-9]{6,}\b"
     r"|\b(?i:bearer)\s+(?=[^\s\"']*[0-9]|[A-Za-z._]{20})[^\s\"']+"
-    r"|\b(?:gsk_|hf_|ghp_|github_pat_|xai-|nvapi-|pplx-|fw_|r8_|AIza|AKIA)"
-    r"(?=[A-Za-z_-]*[0-9])[\w-]{16,}|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"
     # OpenAI's ids, which are no words such as user-provided
     r"|\b(?:user|org|organization|proj|project)[-_]"
     r"(?:(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,}|[a-z]{16,})(?:-[A-Za-z0-9]+)*\b"
     r"|(?<=Team: )[0-9a-f-]{36}|(?<=API key ID: )[0-9a-f-]{36}"  # xAI names both
 )
+_MASKED_OR_LONG = r"[0-9*…]|\.\.|[A-Za-z0-9]{20}"
+_SHORTEST_KEY = 20
 # Spellings are compared by `plain_key`.
 _PRIVATE_KEYS = frozenset(
     {
@@ -61,7 +62,7 @@ def redact(value: Any, depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return "…"  # a hostile body must not exhaust the stack
     if isinstance(value, str):
-        return re.sub(_ID_OR_KEY, "[redacted]", value)
+        return re.sub(_ID_OR_KEY, _redacted, value)
     if is_object(value):
         return {
             redact(key): redact(item, depth + 1)
@@ -71,6 +72,20 @@ def redact(value: Any, depth: int = 0) -> Any:
     if is_array(value):
         return [redact(item, depth + 1) for item in value]
     return without_infinity(value)
+
+
+def _redacted(found: re.Match[str]) -> str:
+    return "[redacted]" if found["key"] is None or _is_key(found["key"]) else found[0]
+
+
+def _is_key(token: str) -> bool:
+    """Tell a key from words such as sk-estimators by its digits, its mask or its length."""
+    if token.startswith("sk-"):
+        return re.search(_MASKED_OR_LONG, token) is not None
+    is_long = len(token) >= _SHORTEST_KEY
+    if token.startswith("eyJ"):
+        return is_long and token.count(".") > 1  # a JSON web token has three parts
+    return is_long and any(map(str.isdigit, token))
 
 
 def conceal(value: Any, secret: str, depth: int = 0) -> Any:
