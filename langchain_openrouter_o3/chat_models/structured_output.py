@@ -33,7 +33,7 @@ _LONG = 2_000
 """Characters; in a longer text an instance is looked for only where a part of it has ended."""
 
 _NUMBER_CHARACTERS = "0123456789+-.eE"
-_OPENING_FENCE = re.compile(r"\s*(```+|~~~+)[ \t]*[\w+./-]*\s*")
+_OPENING_FENCE = re.compile(r"\s*(```+|~~~+)(?![`~])[ \t]*[\w+./-]*\s*")
 _FENCED = re.compile(_OPENING_FENCE.pattern + r"(.*?)\s*\1\s*", re.DOTALL)
 _QUOTE_OR_ESCAPE = re.compile(r'"|\\.?', re.DOTALL)
 
