@@ -26,7 +26,7 @@ from langchain_openrouter_o3.emulator.endpoints.batches import Batches
 from langchain_openrouter_o3.emulator.endpoints.routing import Router
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.recording.applications import Miss, recording_application
-from langchain_openrouter_o3.emulator.script import Pace, Reply, Script, ScriptItem
+from langchain_openrouter_o3.emulator.script import Pace, Script, ScriptItem, as_reply
 from langchain_openrouter_o3.emulator.serving.connection import (
     TlsFailure,
     check_tls_failure,
@@ -191,19 +191,20 @@ class Emulator:
         """The batches that were submitted, and the plan of what happens to them."""
         return self._endpoints.batches
 
-    def play(self, *items: Fault | Reply) -> None:
+    def play(self, *items: ScriptItem) -> None:
         """Queue answers and faults for the next chat requests, one each.
 
         Args:
             items: Faults (a `Canned` answer, or what the functions of `emulator.faults` return)
-                are for the next requests, before any rule applies. Steps (`say`, `call`, …) go to
-                the end of the script; from then on no rule answers.
+                are for the next requests, before any rule applies. Steps (`say`, `call`, …,
+                functions) go to the end of the script; from then on no rule answers.
 
         Raises:
             ValueError: Two answers of the script have one id.
+            TypeError: An item is neither.
         """
-        replies = [each for each in items if isinstance(each, Reply)]
-        self._faults.queue.extend(each for each in items if not isinstance(each, Reply))
+        replies = [as_reply(each) for each in items if not isinstance(each, Fault)]
+        self._faults.queue.extend(each for each in items if isinstance(each, Fault))
         if replies and self._endpoints.script is None:
             self._endpoints.script = Script(replies)
         elif replies and self._endpoints.script is not None:
@@ -243,7 +244,7 @@ class Emulator:
         """Return the first chat request that is as expected in everything that is given.
 
         Args:
-            tools: The names of all functions that it offers.
+            tools: The names of all functions that it offers; a text is one name.
             calls: The names of all functions that were called in its conversation.
             contains: A part of the text of one of its messages.
             **parameters: Parameters of the body, such as `model`, `stream` or `seed`.

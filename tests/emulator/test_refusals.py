@@ -205,10 +205,32 @@ def test_a_small_token_limit_is_refused(chat: Chat, name: str, limit: int) -> No
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"max_tokens": "100"}, {"max_tokens": True}, {"stream": "yes"}, {"parallel_tool_calls": 1}],
+    [
+        *({"max_tokens": limit} for limit in ("100", True, 20.0)),
+        *({"temperature": value} for value in ("hot", True, [0.5])),
+        {"stream": "yes"},
+        {"parallel_tool_calls": 1},
+        {"seed": 1.5},
+        {"stop": 5},
+        {"tools": {}},
+        {"logit_bias": [1]},
+        {"stream_options": "usage"},
+        {"response_format": "json"},
+        {"reasoning": "high"},
+        {"provider": "azure"},
+    ],
 )
 def test_parameters_of_the_wrong_type_are_refused(chat: Chat, parameters: dict[str, Any]) -> None:
-    assert "Invalid input" in chat.error("Hello", **parameters)["message"]
+    (name,) = parameters
+    assert f"{name}: Invalid input: expected" in chat.error("Hello", **parameters)["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [("reasoning", "exclude", "yes"), ("reasoning", "max_tokens", "9"), ("provider", "only", "a")],
+)
+def test_types_are_checked_within_an_option(chat: Chat, name: str, key: str, value: str) -> None:
+    assert f"{name}.{key}: Invalid" in chat.error("Hello", **{name: {key: value}})["message"]
 
 
 def test_sampling_parameters_and_nulls_are_ignored(chat: Chat) -> None:

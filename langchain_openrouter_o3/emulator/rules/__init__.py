@@ -33,8 +33,6 @@ RULES: tuple[Callable[[JsonObject], None], ...] = (
     parameters.conditions_are_known,
     parameters.metadata_is_small,
     parameters.session_id_is_short,
-    parameters.switches_are_booleans,
-    parameters.token_limits_are_integers,
     parameters.effort_is_known,
     parameters.reasoning_is_asked_once,
     parameters.effort_is_supported,
