@@ -79,6 +79,11 @@ class Pace:
             wait = 0.0 if self.tps is None else 1 / self.tps
 
 
+_NATIVE_REASONS = {
+    "content_filter": "content_filter",
+    "error": "failed",
+    "length": "max_output_tokens",
+}
 _OPTIONS = {"fault": Fault, "pace": Pace, "when": (str, re.Pattern, Callable)}
 
 
@@ -502,7 +507,8 @@ class Script:
             raise ScriptError(f"{reply.label} {error}") from error
         made = complete(chat, answer, cached_tokens=cached_tokens, reasoning=reasoning)
         if reply.finish_reason is not None:
-            made = replace(made, finish_reason=reply.finish_reason)
+            native = _NATIVE_REASONS.get(reply.finish_reason, "completed")
+            made = replace(made, finish_reason=reply.finish_reason, native_finish_reason=native)
         return made if reply.id is None else replace(made, chosen_id=reply.id)
 
     def _chosen(self, step: Reply, request: ReceivedRequest) -> Reply:

@@ -109,6 +109,8 @@ BROKEN_MESSAGES: list[dict[str, Any]] = [
     {"role": "tool", "content": "sunny"},
     {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]},
     {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+    *({"role": "assistant", "tool_calls": calls} for calls in ({"id": "a"}, ["a"], "a")),
+    *({"role": "assistant", "reasoning_details": entries} for entries in ({}, ["a"], "a")),
 ]
 
 
@@ -331,11 +333,55 @@ def test_reasoning_has_to_come_back_once_and_in_its_place(chat: Chat) -> None:
         )
 
 
+ODD_FUNCTIONS: list[dict[str, Any]] = [{"strict": "yes"}, {"parameters": "{}"}, {"description": 5}]
+
+
 @pytest.mark.parametrize(
-    "tools", [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]]
+    "tools",
+    [
+        ["get_weather"],
+        [{"function": {"name": "f"}}],
+        [{"type": "function"}],
+        [{"type": 1}],
+        *([{"type": "function", "function": {"name": "f", **odd}}] for odd in ODD_FUNCTIONS),
+    ],
 )
 def test_broken_tools_are_refused(chat: Chat, tools: list[Any]) -> None:
     assert chat.error("Hello", tools=tools)["message"].startswith("tools.0")
+
+
+def test_tools_are_few_and_calls_have_their_names(chat: Chat) -> None:
+    tools = [tool(f"f{number}") for number in range(129)]
+    chat.answer("Hello", tools=tools[:128])
+    assert "maximum length 128, but got" in chat.upstream("Hello", tools=tools)["message"]
+    function = {"name": "multi_tool_use.parallel", "arguments": "{}"}
+    called = {"role": "assistant", "tool_calls": [{"id": "a", "function": function}]}
+    said = chat.upstream(
+        [user("Hello"), called, {"role": "tool", "tool_call_id": "a", "content": ""}]
+    )
+    assert said["param"] == "messages[1].tool_calls[0].function.name"
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_served"),
+    [
+        ({"only": ["OpenAI"], "ignore": ["azure"]}, True),
+        ({"order": ["nobody"]}, True),
+        ({"only": ["azure/eu"], "order": ["nobody", "azure"], "allow_fallbacks": False}, True),
+        ({"only": ["nobody"]}, False),
+        ({"order": ["nobody"], "allow_fallbacks": False}, False),
+        ({"only": ["openai"], "ignore": ["openai"]}, False),
+    ],
+)
+def test_one_of_the_models_providers_is_allowed(
+    chat: Chat,
+    provider: dict[str, Any],
+    is_served: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    if is_served:
+        chat.answer("Hello", provider=provider)
+    else:
+        assert chat.error("Hello", provider=provider)["message"].startswith("No allowed providers")
 
 
 @pytest.mark.parametrize("name", ["", "get weather", "f" * 65, "größe", None])

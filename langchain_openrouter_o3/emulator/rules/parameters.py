@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3.emulator.json_value import Json
 
+_PROVIDERS = frozenset({"azure", "openai"})
 _PART_MODALITIES = {
     "image_url": ("image", "image"),
     "input_audio": ("audio", "input audio"),
@@ -62,6 +63,22 @@ def context_is_long_enough(body: JsonObject) -> None:
             "length of the messages, or let the context-compression plugin do so.",
             {"provider_name": None, "error_type": "context_length_exceeded"},
         )
+
+
+def provider_is_allowed(body: JsonObject) -> None:
+    """Of the providers that serve these models, the request allows one."""
+    wish = object_at(body, "provider")
+    only, order, ignored = (_provider_names(wish, key) for key in ("only", "order", "ignore"))
+    found = _PROVIDERS - ignored
+    for allowed in (only, order if wish.get("allow_fallbacks") is False else None):
+        found &= allowed or found
+    if not found:
+        raise ApiError(404, "No allowed providers are available for the selected model.")
+
+
+def _provider_names(wish: JsonObject, key: str) -> set[str]:
+    """Return the slugs; what follows a slash is a variant, such as a region."""
+    return {str(each).lower().partition("/")[0] for each in list_at(wish, key)}
 
 
 MODEL_RULES = (input_is_supported, context_is_long_enough)
