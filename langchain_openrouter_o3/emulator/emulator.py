@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 import weakref
@@ -42,6 +43,8 @@ from langchain_openrouter_o3.emulator.wire.request_log import (
     find_expected,
 )
 from langchain_openrouter_o3.emulator.wire.steps import HANG_UP, Fault
+
+_LAST_PORT = 65_535
 
 
 @final
@@ -109,6 +112,10 @@ class Emulator:
             ModuleNotFoundError: "untrusted" needs trustme, which is not installed.
             TypeError: The script has something that is no step.
         """
+        if not 0 <= port <= _LAST_PORT:
+            raise ValueError(f"port is a number from 0 to {_LAST_PORT}, not {port!r}")
+        if not 0 <= think_time < math.inf:
+            raise ValueError(f"think_time is a number of seconds, 0 or more, not {think_time!r}")
         self._host = host
         self._port = Port(host, port)
         self._endpoints = Endpoints(
@@ -128,8 +135,10 @@ class Emulator:
             upstream=upstream,
             clock=clock,
         )
-        own = {"api_key": api_key, "think_time": think_time, "script": script, "pace": pace}
-        if self._recording is not None and (given := [name for name, each in own.items() if each]):
+        own = {"api_key": api_key, "think_time": think_time or None, "script": script, "pace": pace}
+        own |= {"presets": presets, "failing": failing}
+        given = [name for name, each in own.items() if each is not None]
+        if self._recording is not None and given:
             raise ValueError(f"{', '.join(given)}: not for recorded answers; leave it out")
         application = self._recording or self._endpoints.application()
         self._batch_faults = FaultLayer(application, is_of_batches)
@@ -200,10 +209,12 @@ class Emulator:
                 functions) go to the end of the script; from then on no rule answers.
 
         Raises:
-            ValueError: Two answers of the script have one id.
+            ValueError: Two answers of the script have one id, or recordings answer.
             TypeError: An item is neither.
         """
         replies = [as_reply(each) for each in items if not isinstance(each, Fault)]
+        if replies and self._recording is not None:
+            raise ValueError("steps are not for recorded answers; play faults, or leave them out")
         self._faults.queue.extend(each for each in items if isinstance(each, Fault))
         if replies and self._endpoints.script is None:
             self._endpoints.script = Script(replies)
