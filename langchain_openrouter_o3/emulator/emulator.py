@@ -135,8 +135,8 @@ class Emulator:
             upstream=upstream,
             clock=clock,
         )
-        own = {"api_key": api_key, "think_time": think_time or None, "script": script, "pace": pace}
-        own |= {"presets": presets, "failing": failing}
+        own: dict[str, object] = {"api_key": api_key, "think_time": think_time or None}
+        own |= {"script": script, "pace": pace, "presets": presets, "failing": failing}
         given = [name for name, each in own.items() if each is not None]
         if self._recording is not None and given:
             raise ValueError(f"{', '.join(given)}: not for recorded answers; leave it out")

@@ -84,7 +84,7 @@ _NATIVE_REASONS = {
     "error": "failed",
     "length": "max_output_tokens",
 }
-_OPTIONS = {"fault": Fault, "pace": Pace, "when": (str, re.Pattern, Callable)}
+_OPTIONS: dict[str, Any] = {"fault": Fault, "pace": Pace, "when": (str, re.Pattern, Callable)}
 
 
 @dataclass(frozen=True)
@@ -308,14 +308,15 @@ def obj(
     return Reply(label, object=made, fault=fault, when=when, times=times, pace=pace)
 
 
-def _calls_of(replies: tuple[Reply, ...], taker: str) -> tuple[ScriptedCall, ...]:
+def _calls_of(replies: tuple[object, ...], taker: str) -> tuple[ScriptedCall, ...]:
+    found: list[ScriptedCall] = []
     for each in replies:
         if not isinstance(each, Reply) or each != Reply(each.label, calls=each.calls):
             raise ValueError(f"{taker} takes what call() returns, without options, not {each!r}")
-    found = tuple(each for reply in replies for each in reply.calls)
+        found += each.calls
     if not found:
         raise ValueError(f"{taker} takes what call() returns, at least one")
-    return found
+    return tuple(found)
 
 
 def think(summary: str, *, then: Reply) -> Reply:
@@ -329,13 +330,17 @@ def think(summary: str, *, then: Reply) -> Reply:
         ValueError: The step is a fault, or has a thought.
         TypeError: It is no step.
     """
-    if not isinstance(then, Reply):
-        raise TypeError(
-            f"think() takes what say(), call(), obj() or refuse() returns, not {then!r}"
-        )
-    if then.thought is not None:
-        raise ValueError(f"{then.label} has a thought already")
+    _check_thought_of(then)
     return replace(then, label=f"think({_shown(summary)}, then={then.label})", thought=summary)
+
+
+def _check_thought_of(step: object) -> None:
+    if not isinstance(step, Reply):
+        raise TypeError(
+            f"think() takes what say(), call(), obj() or refuse() returns, not {step!r}"
+        )
+    if step.thought is not None:
+        raise ValueError(f"{step.label} has a thought already")
 
 
 def refuse(
@@ -423,7 +428,7 @@ def _as_json(value: Any, label: str) -> Json:
     return made
 
 
-def _shown(text: str) -> str:
+def _shown(text: object) -> str:
     if not isinstance(text, str):
         raise TypeError(f"what a model says is a text, not {text!r}; an object is obj()")
     return repr(_clipped(text))

@@ -109,8 +109,10 @@ BROKEN_MESSAGES: list[dict[str, Any]] = [
     {"role": "tool", "content": "sunny"},
     {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]},
     {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
-    *({"role": "assistant", "tool_calls": calls} for calls in ({"id": "a"}, ["a"], "a")),
-    *({"role": "assistant", "reasoning_details": entries} for entries in ({}, ["a"], "a")),
+    {"role": "assistant", "tool_calls": {"id": "a"}},
+    {"role": "assistant", "tool_calls": ["a"]},
+    {"role": "assistant", "reasoning_details": {"type": "reasoning.text"}},
+    {"role": "assistant", "reasoning_details": ["a"]},
 ]
 
 

@@ -211,7 +211,11 @@ FAILING: dict[str, tuple[list[Any], list[str], str]] = {
         ["x"],
         "<lambda>, ValueError: times is",
     ),
-    "a condition that fails": ([say("a", when=lambda _: 1 / 0)], ["x"], "say('a'), ZeroDivision"),
+    "a condition that fails": (
+        [say("a", when=lambda _: 1 / 0 > 0)],
+        ["x"],
+        "say('a'), ZeroDivision",
+    ),
     "a function with options": ([lambda _: say("a", times=None)], ["x"], "leave out when= and"),
     "a function without a reply": ([odd], ["x"], "the function odd, TypeError: a script has"),
     "one id twice": (
