@@ -215,7 +215,7 @@ class Emulator:
         replies = [as_reply(each) for each in items if not isinstance(each, Fault)]
         if replies and self._recording is not None:
             raise ValueError("steps are not for recorded answers; play faults, or leave them out")
-        self._faults.queue.extend(each for each in items if isinstance(each, Fault))
+        self._faults.add(*(each for each in items if isinstance(each, Fault)))
         if replies and self._endpoints.script is None:
             self._endpoints.script = Script(replies)
         elif replies and self._endpoints.script is not None:
@@ -234,13 +234,14 @@ class Emulator:
         return conversation(self._chat_requests())
 
     def check_script(self) -> None:
-        """Check that every step of the script was played, and that every request found one.
+        """Check that the script's steps were played, requests found one, and no chooser failed.
 
         Raises:
             ScriptError: The text names the steps, and shows the conversation.
         """
         script = self._endpoints.script
-        wrong = [] if script is None else script.check()
+        wrong = [*self._faults.complaints, *self._batch_faults.complaints]
+        wrong += [] if script is None else script.check()
         if wrong:
             raise ScriptError("\n".join([*wrong, "", self.conversation()]))
 
@@ -275,15 +276,20 @@ class Emulator:
         """Let a function choose a fault for each chat request that finds the queue empty.
 
         Args:
-            chooser: Takes a request and returns a fault, or None for a good answer. It is called
+            chooser: Takes a request and returns a fault, or None for a good answer; an error in it
+                fails the test as a mistake in a script does. It is called
                 in the emulator's thread, for one request after the other, so it needs no lock and
                 must not block. None instead of a chooser ends the disturbance.
         """
         self._faults.chooser = chooser
 
     def play_batches(self, *faults: Fault) -> None:
-        """Queue answers and faults for the next requests of the Batch API, one each; see `play`."""
-        self._batch_faults.queue.extend(faults)
+        """Queue answers and faults for the next requests of the Batch API, one each; see `play`.
+
+        Raises:
+            TypeError: An item is no fault.
+        """
+        self._batch_faults.add(*faults)
 
     def disturb_batches(self, chooser: Chooser | None) -> None:
         """Let a function choose a fault for each request of the Batch API; see `disturb`."""
@@ -314,8 +320,7 @@ class Emulator:
         A replay begins again with the first recording of each request.
         """
         for layer in (self._faults, self._batch_faults):
-            layer.queue.clear()
-            layer.chooser = None
+            layer.reset()
         self._endpoints.batches.reset()
         self._log.requests.clear()
         self._exchanges.reset()
