@@ -40,7 +40,12 @@ def main() -> None:
         except ValueError as error:
             parser.error(f"--fault-rate: {error}")
         emulator.disturb(chooser)
-    with contextlib.suppress(KeyboardInterrupt), emulator:
+    try:
+        emulator.start()
+    except OSError as error:
+        parser.error(f"cannot listen on {options.host}, port {options.port}: {error}")
+    with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
+        stack.callback(emulator.stop)
         key = options.api_key or "any"
         sys.stdout.write(
             f"OpenRouter emulator ({_kind(options)}) on {emulator.base_url}; use it with "

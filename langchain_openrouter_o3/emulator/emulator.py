@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import sys
 import time
 import weakref
@@ -26,7 +27,7 @@ from langchain_openrouter_o3.emulator.endpoints.batches import Batches
 from langchain_openrouter_o3.emulator.endpoints.routing import Router
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.recording.applications import Miss, recording_application
-from langchain_openrouter_o3.emulator.script import Pace, Reply, Script, ScriptItem
+from langchain_openrouter_o3.emulator.script import Pace, Script, ScriptItem, as_reply
 from langchain_openrouter_o3.emulator.serving.connection import (
     TlsFailure,
     check_tls_failure,
@@ -42,6 +43,8 @@ from langchain_openrouter_o3.emulator.wire.request_log import (
     find_expected,
 )
 from langchain_openrouter_o3.emulator.wire.steps import HANG_UP, Fault
+
+_LAST_PORT = 65_535
 
 
 @final
@@ -109,6 +112,10 @@ class Emulator:
             ModuleNotFoundError: "untrusted" needs trustme, which is not installed.
             TypeError: The script has something that is no step.
         """
+        if not 0 <= port <= _LAST_PORT:
+            raise ValueError(f"port is a number from 0 to {_LAST_PORT}, not {port!r}")
+        if not 0 <= think_time < math.inf:
+            raise ValueError(f"think_time is a number of seconds, 0 or more, not {think_time!r}")
         self._host = host
         self._port = Port(host, port)
         self._endpoints = Endpoints(
@@ -128,8 +135,10 @@ class Emulator:
             upstream=upstream,
             clock=clock,
         )
-        own = {"api_key": api_key, "think_time": think_time, "script": script, "pace": pace}
-        if self._recording is not None and (given := [name for name, each in own.items() if each]):
+        own: dict[str, object] = {"api_key": api_key, "think_time": think_time or None}
+        own |= {"script": script, "pace": pace, "presets": presets, "failing": failing}
+        given = [name for name, each in own.items() if each is not None]
+        if self._recording is not None and given:
             raise ValueError(f"{', '.join(given)}: not for recorded answers; leave it out")
         application = self._recording or self._endpoints.application()
         self._batch_faults = FaultLayer(application, is_of_batches)
@@ -191,19 +200,22 @@ class Emulator:
         """The batches that were submitted, and the plan of what happens to them."""
         return self._endpoints.batches
 
-    def play(self, *items: Fault | Reply) -> None:
+    def play(self, *items: ScriptItem) -> None:
         """Queue answers and faults for the next chat requests, one each.
 
         Args:
             items: Faults (a `Canned` answer, or what the functions of `emulator.faults` return)
-                are for the next requests, before any rule applies. Steps (`say`, `call`, …) go to
-                the end of the script; from then on no rule answers.
+                are for the next requests, before any rule applies. Steps (`say`, `call`, …,
+                functions) go to the end of the script; from then on no rule answers.
 
         Raises:
-            ValueError: Two answers of the script have one id.
+            ValueError: Two answers of the script have one id, or recordings answer.
+            TypeError: An item is neither.
         """
-        replies = [each for each in items if isinstance(each, Reply)]
-        self._faults.queue.extend(each for each in items if not isinstance(each, Reply))
+        replies = [as_reply(each) for each in items if not isinstance(each, Fault)]
+        if replies and self._recording is not None:
+            raise ValueError("steps are not for recorded answers; play faults, or leave them out")
+        self._faults.add(*(each for each in items if isinstance(each, Fault)))
         if replies and self._endpoints.script is None:
             self._endpoints.script = Script(replies)
         elif replies and self._endpoints.script is not None:
@@ -222,13 +234,14 @@ class Emulator:
         return conversation(self._chat_requests())
 
     def check_script(self) -> None:
-        """Check that every step of the script was played, and that every request found one.
+        """Check that the script's steps were played, requests found one, and no chooser failed.
 
         Raises:
             ScriptError: The text names the steps, and shows the conversation.
         """
         script = self._endpoints.script
-        wrong = [] if script is None else script.check()
+        wrong = [*self._faults.complaints, *self._batch_faults.complaints]
+        wrong += [] if script is None else script.check()
         if wrong:
             raise ScriptError("\n".join([*wrong, "", self.conversation()]))
 
@@ -243,7 +256,7 @@ class Emulator:
         """Return the first chat request that is as expected in everything that is given.
 
         Args:
-            tools: The names of all functions that it offers.
+            tools: The names of all functions that it offers; a text is one name.
             calls: The names of all functions that were called in its conversation.
             contains: A part of the text of one of its messages.
             **parameters: Parameters of the body, such as `model`, `stream` or `seed`.
@@ -263,15 +276,20 @@ class Emulator:
         """Let a function choose a fault for each chat request that finds the queue empty.
 
         Args:
-            chooser: Takes a request and returns a fault, or None for a good answer. It is called
+            chooser: Takes a request and returns a fault, or None for a good answer; an error in it
+                fails the test as a mistake in a script does. It is called
                 in the emulator's thread, for one request after the other, so it needs no lock and
                 must not block. None instead of a chooser ends the disturbance.
         """
         self._faults.chooser = chooser
 
     def play_batches(self, *faults: Fault) -> None:
-        """Queue answers and faults for the next requests of the Batch API, one each; see `play`."""
-        self._batch_faults.queue.extend(faults)
+        """Queue answers and faults for the next requests of the Batch API, one each; see `play`.
+
+        Raises:
+            TypeError: An item is no fault.
+        """
+        self._batch_faults.add(*faults)
 
     def disturb_batches(self, chooser: Chooser | None) -> None:
         """Let a function choose a fault for each request of the Batch API; see `disturb`."""
@@ -302,8 +320,7 @@ class Emulator:
         A replay begins again with the first recording of each request.
         """
         for layer in (self._faults, self._batch_faults):
-            layer.queue.clear()
-            layer.chooser = None
+            layer.reset()
         self._endpoints.batches.reset()
         self._log.requests.clear()
         self._exchanges.reset()

@@ -68,16 +68,19 @@ def openrouter(
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Fail a test whose script does not fit, and show the exchange of every test that fails."""
-    try:
-        result = yield
-        if emulator := item.stash.get(_EMULATOR, None):
-            emulator.check_script()
-    except BaseException:
-        if emulator := item.stash.get(_EMULATOR, None):
-            item.add_report_section("call", _MARKER, emulator.conversation())
-        raise
+    """Fail a test whose script does not fit."""
+    result = yield
+    if emulator := item.stash.get(_EMULATOR, None):
+        emulator.check_script()
     return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Show the exchange of every test that fails, its fixtures included."""
+    emulator = item.stash.get(_EMULATOR, None)
+    if emulator is not None and call.excinfo is not None:
+        item.add_report_section(call.when, _MARKER, emulator.conversation())
 
 
 def _make_emulator(item: pytest.Item) -> Emulator:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 When: TypeAlias = str | re.Pattern[str] | Callable[[ReceivedRequest], bool]
 
 _SHOWN_CHARACTERS = 60
+_FINISH_REASONS = (None, "content_filter", "error", "length", "stop", "tool_calls")
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,14 @@ class Pace:
         while True:
             yield wait * (1 + self.jitter * chance.uniform(-1, 1))
             wait = 0.0 if self.tps is None else 1 / self.tps
+
+
+_NATIVE_REASONS = {
+    "content_filter": "content_filter",
+    "error": "failed",
+    "length": "max_output_tokens",
+}
+_OPTIONS: dict[str, Any] = {"fault": Fault, "pace": Pace, "when": (str, re.Pattern, Callable)}
 
 
 @dataclass(frozen=True)
@@ -131,6 +140,17 @@ class Reply:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be played."""
+        for name, kind in _OPTIONS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{self.label}: {name} is of another type than {value!r}")
+        said = (self.text, self.object, self.refusal, self.thought, *self.calls)
+        if self.fault and not self.fault.needs_answer and any(each is not None for each in said):
+            raise ValueError(f"{self.label}: {self.fault!r} replaces it; make it a step of its own")
+        if self.finish_reason not in _FINISH_REASONS:
+            raise ValueError(
+                f"{self.label}: OpenRouter has no finish_reason {self.finish_reason!r}"
+            )
         if self.times is not None:
             check_count("times", self.times, 1)
         if self.times != 1 and any(self.ids):
@@ -171,7 +191,7 @@ def say(  # noqa: PLR0913 - options of a step, by name
 
     Args:
         text: The text.
-        then: Calls that come with the text.
+        then: What `call` or `calls` returns: calls that come with the text.
         when: Answer only requests whose last message has this text or matches this pattern, or
             for which this function returns true. Other steps may come first.
         times: How many requests it answers; None answers any number, even none.
@@ -181,13 +201,15 @@ def say(  # noqa: PLR0913 - options of a step, by name
         finish_reason: Instead of the computed one, such as "content_filter".
 
     Raises:
-        ValueError: `times` is less than 1, or an answer with an id is to be repeated.
+        ValueError: `times` is less than 1, an answer with an id is to be repeated, `fault` replaces
+            the answer, OpenRouter has no such `finish_reason`, or `then` has more than calls.
+        TypeError: The text is none, or an option is of another type.
     """
     label = f"say({_shown(text)})" if then is None else f"say({_shown(text)}, then={then.label})"
     return Reply(
         label,
         text,
-        calls=() if then is None else then.calls,
+        calls=() if then is None else _calls_of((then,), "then="),
         id=id,
         finish_reason=finish_reason,
         fault=fault,
@@ -245,18 +267,16 @@ def calls(
     """Answer with several calls at once.
 
     Args:
-        replies: What `call` returns; their own options do not count.
+        replies: What `call` returns, without options of their own.
         when: Which requests it answers, as for `say`.
         times: How many requests it answers; None answers any number, even none.
         pace: How fast it comes.
         fault: Disturbs the answer.
 
     Raises:
-        ValueError: There is none, or one is no call.
+        ValueError: There is none, or one is more or less than a call.
     """
-    found = tuple(each for reply in replies for each in reply.calls)
-    if len(found) < max(len(replies), 1):
-        raise ValueError("calls() takes what call() returns, at least one")
+    found = _calls_of(replies, "calls()")
     label = f"calls({', '.join(reply.label for reply in replies)})"
     return Reply(label, calls=found, fault=fault, when=when, times=times, pace=pace)
 
@@ -288,14 +308,39 @@ def obj(
     return Reply(label, object=made, fault=fault, when=when, times=times, pace=pace)
 
 
+def _calls_of(replies: tuple[object, ...], taker: str) -> tuple[ScriptedCall, ...]:
+    found: list[ScriptedCall] = []
+    for each in replies:
+        if not isinstance(each, Reply) or each != Reply(each.label, calls=each.calls):
+            raise ValueError(f"{taker} takes what call() returns, without options, not {each!r}")
+        found += each.calls
+    if not found:
+        raise ValueError(f"{taker} takes what call() returns, at least one")
+    return tuple(found)
+
+
 def think(summary: str, *, then: Reply) -> Reply:
     """Show a summary of the reasoning before another reply, whose options count.
 
     Args:
         summary: The text.
-        then: What the model answers.
+        then: What the model answers: any step but another thought, a fault or a function.
+
+    Raises:
+        ValueError: The step is a fault, or has a thought.
+        TypeError: It is no step.
     """
+    _check_thought_of(then)
     return replace(then, label=f"think({_shown(summary)}, then={then.label})", thought=summary)
+
+
+def _check_thought_of(step: object) -> None:
+    if not isinstance(step, Reply):
+        raise TypeError(
+            f"think() takes what say(), call(), obj() or refuse() returns, not {step!r}"
+        )
+    if step.thought is not None:
+        raise ValueError(f"{step.label} has a thought already")
 
 
 def refuse(
@@ -376,13 +421,16 @@ def _as_json(value: Any, label: str) -> Json:
     )
 
     try:
-        made: Json = json.loads(compact(to_jsonable_python(value, by_alias=True)))
+        pure = to_jsonable_python(value, by_alias=True)
+        made: Json = json.loads(json.dumps(pure, allow_nan=False))
     except (PydanticSerializationError, ValueError) as error:
         raise TypeError(f"{label} is no JSON: {error}") from error
     return made
 
 
-def _shown(text: str) -> str:
+def _shown(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"what a model says is a text, not {text!r}; an object is obj()")
     return repr(_clipped(text))
 
 
@@ -428,13 +476,17 @@ class Script:
         """Return the first step that is left and answers a request, labelled with its place.
 
         Raises:
-            ScriptError: No step does, or a function of the script gave no reply.
+            ScriptError: No step does, or a function of the script failed or gave no reply.
         """
         for index, step in enumerate(self._steps):
             is_left = step.times is None or self._played[index] < step.times
-            if is_left and step.matches(request):
+            try:
+                if not is_left or not step.matches(request):
+                    continue
                 self._played[index] += 1
-                return replace(self._chosen(step, index, request), label=self._name(index))
+                return replace(self._chosen(step, request), label=self._name(index))
+            except Exception as error:
+                raise ScriptError(f"{self._name(index)} {type(error).__name__}: {error}") from error
         left = [*self._left()]
         raise ScriptError(
             f"no step of the script is left for this request: all {len(self._steps)} were played"
@@ -460,18 +512,18 @@ class Script:
             raise ScriptError(f"{reply.label} {error}") from error
         made = complete(chat, answer, cached_tokens=cached_tokens, reasoning=reasoning)
         if reply.finish_reason is not None:
-            made = replace(made, finish_reason=reply.finish_reason)
+            native = _NATIVE_REASONS.get(reply.finish_reason, "completed")
+            made = replace(made, finish_reason=reply.finish_reason, native_finish_reason=native)
         return made if reply.id is None else replace(made, chosen_id=reply.id)
 
-    def _chosen(self, step: Reply, index: int, request: ReceivedRequest) -> Reply:
+    def _chosen(self, step: Reply, request: ReceivedRequest) -> Reply:
         if step.choose is None:
             return step
-        try:
-            reply = as_reply(step.choose(request), functions=False)
-            self._claim(reply)
-        except Exception as error:
-            raise ScriptError(f"{self._name(index)} {type(error).__name__}: {error}") from error
-        return replace(reply, pace=reply.pace or step.pace)
+        reply = as_reply(step.choose(request), functions=False)
+        if reply.when is not None or reply.times != 1:
+            raise ValueError("a function answers one request: leave out when= and times=")
+        self._claim(reply)
+        return reply
 
     def _claim(self, reply: Reply) -> None:
         for each in reply.ids:

@@ -90,12 +90,18 @@ def test_it_records_and_replays_and_tells_what_changed(tmp_path: Path) -> None:
     ]
 
 
-def test_it_refuses_to_replay_nothing() -> None:
-    done = subprocess.run(
-        [*COMMAND, "--replay", "/nowhere"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "no recording in /nowhere" in done.stderr
+def test_it_says_why_it_cannot_start() -> None:
+    with Emulator() as other:
+        taken = other.base_url.removesuffix("/api/v1").rpartition(":")[2]
+        for option, value, words in (
+            ("--replay", "/nowhere", "error: replay: there is no recording in /nowhere"),
+            ("--port", taken, f"error: cannot listen on 127.0.0.1, port {taken}: "),
+        ):
+            done = subprocess.run(
+                [*COMMAND, option, value], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 2
+            assert words in done.stderr
 
 
 def test_it_explains_itself() -> None:

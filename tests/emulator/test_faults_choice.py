@@ -10,7 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
-from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, ReceivedRequest, faults
+from langchain_openrouter_o3.emulator import (
+    Canned,
+    Emulator,
+    Fault,
+    ReceivedRequest,
+    ScriptError,
+    faults,
+)
 from langchain_openrouter_o3.emulator.wire.steps import Step, Write
 from tests.helpers.emulator_client import STRING, Chat, ask, tool, user
 
@@ -43,6 +50,26 @@ def test_a_chooser_sees_the_request(emulator: Emulator) -> None:
 
     emulator.disturb(only_b)
     assert [ask(emulator, f"echo {tag}").is_reset for tag in "abc"] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("chooser", "words"),
+    [(lambda _: 1 / 0, "ZeroDivisionError: div"), (lambda _: "reset", "TypeError: a fault is")],
+)
+def test_a_chooser_that_fails_fails_the_test(chooser: Any, words: str) -> None:
+    def run() -> None:
+        with Emulator() as emulator:
+            emulator.disturb(chooser)
+            assert ask(emulator).status == 400
+            emulator.reset()
+            emulator.check_script()
+            emulator.disturb(chooser)
+            assert ask(emulator).status == 400
+            with pytest.raises(TypeError, match="a fault is Canned"):
+                emulator.play_batches(chooser)
+
+    with pytest.raises(ScriptError, match=f"the chooser of faults, {words}"):
+        run()
 
 
 def test_other_endpoints_are_left_alone(emulator: Emulator) -> None:

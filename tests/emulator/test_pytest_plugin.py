@@ -130,12 +130,20 @@ def test_a_failure_names_the_step_and_shows_the_exchange(tests: pytest.Pytester)
             except Exception:
                 pass
 
+        @pytest.fixture
+        def answer(openrouter):
+            raise RuntimeError(ask("ainvoke"))
+
+        @pytest.mark.openrouter(script=[say("Scarf.")])
+        def test_fixture(answer):
+            pass
+
         @pytest.mark.openrouter(["positional"])
         def test_usage(openrouter):
             pass
         """,
     )
-    done.assert_outcomes(failed=4, errors=1)
+    done.assert_outcomes(failed=4, errors=2)
     text = done.stdout.str()
     assert "step 3 of 3, say('Never.'), was never asked for" in text
     assert "no step of the script is left for this request: all 1 were played" in text
@@ -143,6 +151,8 @@ def test_a_failure_names_the_step_and_shows_the_exchange(tests: pytest.Pytester)
         "step 1 of 1, call('get_time'), the request offers no tool 'get_time', but get_weather"
     ) in text
     assert "with names" in text
+    assert "- Captured openrouter setup -" in text
+    assert "← step 1 of 1, say('Scarf.'), says \"Scarf.\"" in text
     wrong = text.partition("_ test_wrong _")[2].partition("_ test_no_such_tool _")[0]
     shown = wrong.partition("- Captured openrouter call -")[2]
     assert re.search(r"request 1: openai/o3-mini, tools: get_weather\n +user: Weather\?", shown)

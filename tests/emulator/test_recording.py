@@ -231,6 +231,11 @@ def test_each_recording_is_used_once_in_order(tmp_path: Path) -> None:
         *good, miss = said(replay, 3)
         assert [each["message"]["content"] for each in good] == ["1", "2"]
         assert "repeat_last" in miss["message"]
+        told = replay.conversation()
+        assert told.count("← answered by a recording with 200") == 2
+        assert "← refused with 404: Every recording of this POST" in told
+        with pytest.raises(ValueError, match="not for recorded answers"):
+            replay.play(say("a"))
         replay.reset()
         assert said(replay, 1) == good[:1]
     with Emulator(replay=tmp_path, repeat_last=True) as replay:
@@ -245,6 +250,7 @@ def test_a_miss_names_the_nearest_recording_and_what_differs(
     asked = {**HELLO, "messages": [user("Hell"), user("x" * 300)]}
     with Emulator(replay=tmp_path) as replay:
         answer = ask(replay, asked)
+        number = ask(replay, {**far, "seed": 1.0})
         elsewhere = ask(replay, HELLO, "/batches")
     assert (answer.status_code, answer.headers["x-should-retry"]) == (404, "false")
     message = answer.json()["error"]["message"]
@@ -252,6 +258,7 @@ def test_a_miss_names_the_nearest_recording_and_what_differs(
     assert 'body.messages[0].content: "Hello" → "Hell"' in message
     assert "body.messages[1]: absent → {" in message
     assert len(message) < 400
+    assert "(body.seed: 1 → 1.0)" in number.json()["error"]["message"]
     assert message in caplog.text
     assert "path: " in elsewhere.json()["error"]["message"]
 
@@ -410,6 +417,9 @@ def test_any_request_body_is_recorded_and_matched(
         ({"upstream": "http://127.0.0.1"}, "upstream is asked only"),
         ({"replay": "d", "upstream": "http://127.0.0.1"}, "upstream is asked only"),
         ({"record": "d", "upstream": "127.0.0.1"}, "upstream is a base URL"),
+        ({"record": "d", "script": [], "presets": {}}, "script, presets: not for recorded"),
+        ({"port": 65_536}, "port is a number from 0 to 65535"),
+        ({"think_time": -1}, "think_time is a number of seconds"),
         ({"record": "d", "api_key": "k"}, "api_key: not for recorded answers"),
         ({"record": "d", "think_time": 1.0, "script": [say("a")]}, "think_time, script: not for"),
     ],

@@ -109,6 +109,10 @@ BROKEN_MESSAGES: list[dict[str, Any]] = [
     {"role": "tool", "content": "sunny"},
     {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}]},
     {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+    {"role": "assistant", "tool_calls": {"id": "a"}},
+    {"role": "assistant", "tool_calls": ["a"]},
+    {"role": "assistant", "reasoning_details": {"type": "reasoning.text"}},
+    {"role": "assistant", "reasoning_details": ["a"]},
 ]
 
 
@@ -205,10 +209,32 @@ def test_a_small_token_limit_is_refused(chat: Chat, name: str, limit: int) -> No
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"max_tokens": "100"}, {"max_tokens": True}, {"stream": "yes"}, {"parallel_tool_calls": 1}],
+    [
+        *({"max_tokens": limit} for limit in ("100", True, 20.0)),
+        *({"temperature": value} for value in ("hot", True, [0.5])),
+        {"stream": "yes"},
+        {"parallel_tool_calls": 1},
+        {"seed": 1.5},
+        {"stop": 5},
+        {"tools": {}},
+        {"logit_bias": [1]},
+        {"stream_options": "usage"},
+        {"response_format": "json"},
+        {"reasoning": "high"},
+        {"provider": "azure"},
+    ],
 )
 def test_parameters_of_the_wrong_type_are_refused(chat: Chat, parameters: dict[str, Any]) -> None:
-    assert "Invalid input" in chat.error("Hello", **parameters)["message"]
+    (name,) = parameters
+    assert f"{name}: Invalid input: expected" in chat.error("Hello", **parameters)["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [("reasoning", "exclude", "yes"), ("reasoning", "max_tokens", "9"), ("provider", "only", "a")],
+)
+def test_types_are_checked_within_an_option(chat: Chat, name: str, key: str, value: str) -> None:
+    assert f"{name}.{key}: Invalid" in chat.error("Hello", **{name: {key: value}})["message"]
 
 
 def test_sampling_parameters_and_nulls_are_ignored(chat: Chat) -> None:
@@ -309,11 +335,55 @@ def test_reasoning_has_to_come_back_once_and_in_its_place(chat: Chat) -> None:
         )
 
 
+ODD_FUNCTIONS: list[dict[str, Any]] = [{"strict": "yes"}, {"parameters": "{}"}, {"description": 5}]
+
+
 @pytest.mark.parametrize(
-    "tools", [["get_weather"], [{"function": {"name": "f"}}], [{"type": "function"}], [{"type": 1}]]
+    "tools",
+    [
+        ["get_weather"],
+        [{"function": {"name": "f"}}],
+        [{"type": "function"}],
+        [{"type": 1}],
+        *([{"type": "function", "function": {"name": "f", **odd}}] for odd in ODD_FUNCTIONS),
+    ],
 )
 def test_broken_tools_are_refused(chat: Chat, tools: list[Any]) -> None:
     assert chat.error("Hello", tools=tools)["message"].startswith("tools.0")
+
+
+def test_tools_are_few_and_calls_have_their_names(chat: Chat) -> None:
+    tools = [tool(f"f{number}") for number in range(129)]
+    chat.answer("Hello", tools=tools[:128])
+    assert "maximum length 128, but got" in chat.upstream("Hello", tools=tools)["message"]
+    function = {"name": "multi_tool_use.parallel", "arguments": "{}"}
+    called = {"role": "assistant", "tool_calls": [{"id": "a", "function": function}]}
+    said = chat.upstream(
+        [user("Hello"), called, {"role": "tool", "tool_call_id": "a", "content": ""}]
+    )
+    assert said["param"] == "messages[1].tool_calls[0].function.name"
+
+
+@pytest.mark.parametrize(
+    ("provider", "is_served"),
+    [
+        ({"only": ["OpenAI"], "ignore": ["azure"]}, True),
+        ({"order": ["nobody"]}, True),
+        ({"only": ["azure/eu"], "order": ["nobody", "azure"], "allow_fallbacks": False}, True),
+        ({"only": ["nobody"]}, False),
+        ({"order": ["nobody"], "allow_fallbacks": False}, False),
+        ({"only": ["openai"], "ignore": ["openai"]}, False),
+    ],
+)
+def test_one_of_the_models_providers_is_allowed(
+    chat: Chat,
+    provider: dict[str, Any],
+    is_served: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    if is_served:
+        chat.answer("Hello", provider=provider)
+    else:
+        assert chat.error("Hello", provider=provider)["message"].startswith("No allowed providers")
 
 
 @pytest.mark.parametrize("name", ["", "get weather", "f" * 65, "größe", None])

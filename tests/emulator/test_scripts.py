@@ -211,6 +211,12 @@ FAILING: dict[str, tuple[list[Any], list[str], str]] = {
         ["x"],
         "<lambda>, ValueError: times is",
     ),
+    "a condition that fails": (
+        [say("a", when=lambda _: 1 / 0 > 0)],
+        ["x"],
+        "say('a'), ZeroDivision",
+    ),
+    "a function with options": ([lambda _: say("a", times=None)], ["x"], "leave out when= and"),
     "a function without a reply": ([odd], ["x"], "the function odd, TypeError: a script has"),
     "one id twice": (
         [say("a", id="g"), lambda _: say("b", id="g")],
@@ -264,6 +270,24 @@ def test_a_step_waits_for_its_request_and_may_come_again() -> None:
         (lambda: call("f", {"a": 1}, a=2), TypeError, "a is given twice"),
         (lambda: obj(object()), TypeError, "is no JSON"),
         (lambda: calls(say("a")), ValueError, "takes what call"),
+        (calls, ValueError, "at least one"),
+        (lambda: calls(think("a", then=call("f"))), ValueError, "takes what call"),
+        (lambda: calls(say("a", then=call("f"))), ValueError, "takes what call"),
+        (lambda: calls(call("f", times=2)), ValueError, "without options"),
+        (lambda: say("a", then=say("b")), ValueError, "then= takes what call"),
+        (lambda: say("a", then=call("f", when="b")), ValueError, "without options"),
+        (lambda: say("a", then=refuse("b")), ValueError, "then= takes what call"),
+        (lambda: think("a", then=fail(429)), ValueError, "make it a step of its own"),
+        (lambda: think("a", then=think("b", then=say("c"))), ValueError, "a thought already"),
+        (lambda: think("a", then=Canned()), TypeError, "think.. takes what say"),  # type: ignore[arg-type]
+        (lambda: say("a", fault=faults.status(503)), ValueError, "make it a step of its own"),
+        (lambda: say("a", fault="reset"), TypeError, "fault is of another"),  # type: ignore[arg-type]
+        (lambda: say("a", when=5), TypeError, "when is of another"),  # type: ignore[arg-type]
+        (lambda: say("a", pace=5), TypeError, "pace is of another"),  # type: ignore[arg-type]
+        (lambda: say("a", finish_reason="done"), ValueError, "no finish_reason 'done'"),
+        (lambda: say({"a": 1}), TypeError, "is a text, not"),  # type: ignore[arg-type]
+        (lambda: call("f", x=float("nan")), TypeError, "is no JSON"),
+        (lambda: Emulator().play("Hi"), TypeError, "not 'Hi'"),  # type: ignore[arg-type]
         (lambda: Emulator(script=["Hi"]), TypeError, "not 'Hi'"),  # type: ignore[list-item]
         (lambda: Emulator(script=[faults.reset()]), TypeError, "write say"),
         (lambda: Pace(ttft=-1), ValueError, "ttft"),
@@ -299,7 +323,7 @@ def test_faults_disturb_a_step_and_do_not_spend_one() -> None:
         assert caught.value.partial is not None
         assert caught.value.partial.text == "one two"
         emulator.play(faults.status(503), faults.together(faults.pace(0), faults.compress()))
-        emulator.play(say("there"))
+        emulator.play(lambda _: say("there"))
         with pytest.raises(OpenRouterError, match="503"):
             model.invoke("Hello")
         assert model.invoke("Hello").text == "Hi"
@@ -324,6 +348,8 @@ def test_a_refused_request_spends_no_step_and_is_shown_with_its_reason() -> None
         assert Emulator().conversation() == "no request came"
         with pytest.raises(AssertionError, match="request 2: seed is None, not 4"):
             emulator.expect(seed=4, contains="Bye")
+        with pytest.raises(AssertionError, match="tools are none, not get_time"):
+            emulator.expect(tools="get_time")
         with pytest.raises(AssertionError, match="there was no chat request"):
             Emulator().expect()
         with pytest.raises(OpenRouterInvalidRequestError, match="script: no step"):

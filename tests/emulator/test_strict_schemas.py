@@ -211,6 +211,7 @@ MALFORMED: list[tuple[Schema, str]] = [
     (closed() | {"properties": []}, "[] is not of type 'object'."),
     (closed() | {"required": True}, "True is not of type 'array'."),
     (closed() | {"required": [{}]}, "{} is not of type 'string'."),
+    (closed() | {"required": ["a", "a"]}, "['a', 'a'] has non-unique elements."),
     (INTEGER | {"minimum": "1"}, "'1' is not of type 'number'."),
     (INTEGER | {"exclusiveMinimum": True}, "True is not of type 'number'."),
     (INTEGER | {"multipleOf": 0}, "0 is less than or equal to the minimum of 0."),

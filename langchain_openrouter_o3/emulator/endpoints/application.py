@@ -44,6 +44,7 @@ from langchain_openrouter_o3.emulator.wire.responses import (
     events,
 )
 from langchain_openrouter_o3.emulator.wire.steps import (
+    Canned,
     ClosePort,
     End,
     Fault,
@@ -283,8 +284,24 @@ class FaultLayer:
         """Wrap an application; `concerns` says which requests faults are for."""
         self.queue: deque[Fault] = deque()
         self.chooser: Chooser | None = None
+        self.complaints: list[str] = []
         self._app = app
         self._concerns = concerns
+
+    def add(self, *faults: object) -> None:
+        """Queue faults.
+
+        Raises:
+            TypeError: One is none.
+        """
+        for fault in faults:
+            self.queue.append(_as_fault(fault))
+
+    def reset(self) -> None:
+        """Forget the queue, the chooser, and what was wrong with it."""
+        self.queue.clear()
+        self.complaints.clear()
+        self.chooser = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Play the fault that is meant for this request, if there is one."""
@@ -304,7 +321,23 @@ class FaultLayer:
             return self.queue.popleft()
         except IndexError:
             # Not asked before: another thread may clear the queue in between.
-            return None if self.chooser is None else self.chooser(request)
+            return None if self.chooser is None else self._chosen(self.chooser, request)
+
+    def _chosen(self, chooser: Chooser, request: ReceivedRequest) -> Fault | None:
+        """Ask the chooser; if it fails, refuse the request so that no client tries again."""
+        try:
+            fault = chooser(request)
+            return None if fault is None else _as_fault(fault)
+        except Exception as error:  # noqa: BLE001 - it is told to the test
+            self.complaints.append(f"the chooser of faults, {type(error).__name__}: {error}")
+            refusal = ApiError(400, f"The emulator: {self.complaints[-1]}", names_user=False)
+            return Canned(400, pieces=encode(refusal.body()))
+
+
+def _as_fault(value: object) -> Fault:
+    if not isinstance(value, Fault):
+        raise TypeError(f"a fault is Canned() or what emulator.faults returns, not {value!r}")
+    return value
 
 
 class _Recorder:

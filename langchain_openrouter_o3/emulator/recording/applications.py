@@ -103,6 +103,7 @@ def recorded_request(scope: Scope) -> tuple[RecordedRequest, Scrubber]:
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with an error of the emulator's own, which no client should try again."""
     headers = {"x-should-retry": "false"}
+    scope[REQUEST].outcome = f"refused with {error.status}: {error.said}"
     response = Response(encode(error.body()), error.status, headers, "application/json")
     await response(scope, receive, send)
 
@@ -162,6 +163,7 @@ class Recorder:
             raise
         # Written before the client sees the end: who has the answer finds the file.
         self._keep(name, request, response)
+        scope[REQUEST].outcome = f"answered by the upstream with {response.status}"
         await send(HANG_UP if response.cut else {"type": "http.response.body", "body": b""})
 
     async def _answered(self, scope: Scope, send: Send, scrubber: Scrubber) -> RecordedResponse:
@@ -379,6 +381,7 @@ class Replayer:
         request, _ = recorded_request(scope)
         exchange = self._take(request_key(request))
         if exchange is not None:
+            scope[REQUEST].outcome = f"answered by a recording with {exchange.response.status}"
             await perform(_steps(exchange.response, self._timing), send)
         elif self._recorder is not None:
             await self._recorder(scope, receive, send)

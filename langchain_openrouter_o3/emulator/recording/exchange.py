@@ -283,7 +283,7 @@ def differences(before: Json | Absent, after: Json | Absent, path: str = "") -> 
         return [each for place, one, other in pairs for each in differences(one, other, place)]
     if isinstance(before, list) and isinstance(after, list):
         return [*_in_lists(before, after, path)]
-    is_same = before == after and isinstance(before, bool) == isinstance(after, bool)
+    is_same = before == after and type(before) is type(after)
     return [] if is_same else [Difference(path or "the value", before, after)]
 
 

@@ -9,6 +9,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
+from langchain_openrouter_o3.emulator.rules.tools import NAME
 from langchain_openrouter_o3.emulator.wire.completion import is_altered, is_sealed, leads_to_one_of
 from langchain_openrouter_o3.emulator.wire.responses import BadRequestError, ProviderError
 
@@ -57,6 +58,15 @@ def parts_are_known(body: JsonObject) -> None:
                 raise BadRequestError(f"{place}.{kind}: Invalid input: expected a value")
 
 
+def lists_have_objects(body: JsonObject) -> None:
+    """A message's calls and reasoning are lists of objects."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        for name in ("tool_calls", "reasoning_details"):
+            value = message.get(name)
+            if value is not None and value != objects_at(message, name):
+                raise BadRequestError(f"messages.{index}.{name}: Invalid input: expected objects")
+
+
 def tool_calls_are_whole(body: JsonObject) -> None:
     """A call has an id, a name and arguments, and a tool message says whose result it is."""
     for index, message in enumerate(objects_at(body, "messages")):
@@ -82,6 +92,20 @@ def tool_call_ids_are_short(body: JsonObject) -> None:
                     f"{_LONGEST_TOOL_CALL_ID}, but got a string with length {len(name)} instead.",
                     param=param,
                     code="string_above_max_length",
+                )
+
+
+def names_of_calls_are_valid(body: JsonObject) -> None:
+    """The name of a call has only the characters of a function's name."""
+    for index, message in enumerate(objects_at(body, "messages")):
+        for number, call in enumerate(objects_at(message, "tool_calls")):
+            if not NAME.fullmatch(text_at(object_at(call, "function"), "name")):
+                param = f"messages[{index}].tool_calls[{number}].function.name"
+                raise ProviderError(
+                    f"Invalid '{param}': string does not match pattern. Expected a string that "
+                    "matches the pattern '^[a-zA-Z0-9_-]+$'.",
+                    param=param,
+                    code="invalid_value",
                 )
 
 

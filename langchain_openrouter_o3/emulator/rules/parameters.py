@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.json_value import (
     JsonObject,
-    integer_at,
     list_at,
     object_at,
     objects_at,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3.emulator.json_value import Json
 
+_PROVIDERS = frozenset({"azure", "openai"})
 _PART_MODALITIES = {
     "image_url": ("image", "image"),
     "input_audio": ("audio", "input audio"),
@@ -65,6 +65,22 @@ def context_is_long_enough(body: JsonObject) -> None:
         )
 
 
+def provider_is_allowed(body: JsonObject) -> None:
+    """Of the providers that serve these models, the request allows one."""
+    wish = object_at(body, "provider")
+    only, order, ignored = (_provider_names(wish, key) for key in ("only", "order", "ignore"))
+    found = _PROVIDERS - ignored
+    for allowed in (only, order if wish.get("allow_fallbacks") is False else None):
+        found &= allowed or found
+    if not found:
+        raise ApiError(404, "No allowed providers are available for the selected model.")
+
+
+def _provider_names(wish: JsonObject, key: str) -> set[str]:
+    """Return the slugs; what follows a slash is a variant, such as a region."""
+    return {str(each).lower().partition("/")[0] for each in list_at(wish, key)}
+
+
 MODEL_RULES = (input_is_supported, context_is_long_enough)
 """What one model refuses and another one may take."""
 
@@ -80,21 +96,27 @@ _LONGEST_KEY = 64
 _LONGEST_VALUE = 512
 _LONGEST_SESSION = 256
 
-_TYPES: dict[str, tuple[type, str]] = {
-    **dict.fromkeys(("preset", "prompt_cache_key", "session_id", "user"), (str, "string")),
-    **dict.fromkeys(("modalities", "models", "plugins", "stop_server_tools_when"), (list, "array")),
-    **dict.fromkeys(
-        (
-            "cache_control",
-            "debug",
-            "image_config",
-            "metadata",
-            "prediction",
-            "prompt_cache_options",
-            "trace",
-        ),
-        (dict, "object"),
-    ),
+_NUMBER = ((int, float), "number")
+_INTEGER = (int, "integer")
+_BOOLEAN = (bool, "boolean")
+_STRING = (str, "string")
+_ARRAY = (list, "array")
+_OBJECT = (dict, "object")
+_TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
+    **dict.fromkeys(("preset", "prompt_cache_key", "route", "session_id", "user"), _STRING),
+    **dict.fromkeys(("modalities", "models", "plugins", "stop_server_tools_when"), _ARRAY),
+    **dict.fromkeys(("tools", "provider.order", "provider.only", "provider.ignore"), _ARRAY),
+    **dict.fromkeys(("cache_control", "debug", "image_config", "logit_bias"), _OBJECT),
+    **dict.fromkeys(("metadata", "prediction", "prompt_cache_options", "provider"), _OBJECT),
+    **dict.fromkeys(("reasoning", "response_format", "stream_options", "trace"), _OBJECT),
+    **dict.fromkeys(("temperature", "top_p", "min_p", "top_a", "repetition_penalty"), _NUMBER),
+    **dict.fromkeys(("frequency_penalty", "presence_penalty", "reasoning.max_tokens"), _NUMBER),
+    **dict.fromkeys(("max_tokens", "max_completion_tokens"), _INTEGER),
+    **dict.fromkeys(("seed", "top_k", "top_logprobs"), _INTEGER),
+    **dict.fromkeys(("stream", "parallel_tool_calls", "include_reasoning", "logprobs"), _BOOLEAN),
+    **dict.fromkeys(("reasoning.enabled", "reasoning.exclude"), _BOOLEAN),
+    **dict.fromkeys(("provider.allow_fallbacks", "provider.require_parameters"), _BOOLEAN),
+    "stop": ((str, list), "string or array"),
 }
 _TIERS = ("auto", "default", "fast", "flex", "priority", "scale", "ultrafast")
 _MODALITIES = ("text", "image", "audio")
@@ -116,7 +138,11 @@ _CONDITIONS = {
 def types_are_right(body: JsonObject) -> None:
     """Every option is of its JSON type."""
     for name, (kind, word) in _TYPES.items():
-        if not isinstance(body.get(name), (kind, type(None))):
+        parent, _, key = name.rpartition(".")
+        value = (object_at(body, parent) if parent else body).get(key)
+        if value is not None and (
+            not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+        ):
             raise BadRequestError(f"{name}: Invalid input: expected {word}")
 
 
@@ -178,20 +204,6 @@ _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 _SUPPORTED_EFFORTS = ("low", "medium", "high")
 # The floor of OpenAI's Responses API, which serves these models.
 _SMALLEST_TOKEN_LIMIT = 16
-
-
-def switches_are_booleans(body: JsonObject) -> None:
-    """`stream` and its like are true or false."""
-    for name in ("stream", "parallel_tool_calls", "include_reasoning"):
-        if not isinstance(body.get(name), (bool, type(None))):
-            raise BadRequestError(f"{name}: Invalid input: expected boolean")
-
-
-def token_limits_are_integers(body: JsonObject) -> None:
-    """A token limit is a number, in both spellings."""
-    for name in ("max_tokens", "max_completion_tokens"):
-        if body.get(name) is not None and integer_at(body, name) is None:
-            raise BadRequestError(f"{name}: Invalid input: expected integer")
 
 
 def effort_is_known(body: JsonObject) -> None:

@@ -300,7 +300,7 @@ def _malformed_keyword(name: str, value: Json) -> str | None:
     if kind and not TYPES[kind](value):
         return f"{value!r} is not of type {kind!r}."
     if name == "required" and isinstance(value, list):
-        return _first_not_a_text(value)
+        return _wrong_names(value)
     if name == "type" and not _is_type(value):
         return f"{value!r} is not valid under any of the given schemas."
     if name in _NOT_EMPTY and value == []:
@@ -316,7 +316,10 @@ def _is_type(value: Json) -> bool:
     return len(known) == len(kinds) > 0
 
 
-def _first_not_a_text(values: list[Json]) -> str | None:
+def _wrong_names(values: list[Json]) -> str | None:
+    names = [value for value in values if isinstance(value, str)]
+    if len({*names}) < len(names):
+        return f"{values!r} has non-unique elements."
     others = (value for value in values if not isinstance(value, str))
     return next((f"{value!r} is not of type 'string'." for value in others), None)
 

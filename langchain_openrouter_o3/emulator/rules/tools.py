@@ -84,6 +84,12 @@ def _json_schema(body: JsonObject) -> JsonObject:
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MODES = ("auto", "none", "required")
+_MOST_TOOLS = 128
+_FUNCTION_TYPES = {
+    "description": (str, "string"),
+    "parameters": (dict, "object"),
+    "strict": (bool, "boolean"),
+}
 
 
 def tools_are_functions_or_server_tools(body: JsonObject) -> None:
@@ -94,6 +100,22 @@ def tools_are_functions_or_server_tools(body: JsonObject) -> None:
             raise BadRequestError(f"tools.{index}.type: Invalid input: expected string")
         if kind == "function" and not isinstance(tool.get("function"), dict):
             raise BadRequestError(f"tools.{index}.function: Invalid input: expected object")
+        for name, (expected, word) in _FUNCTION_TYPES.items():
+            if not isinstance(object_at(tool, "function").get(name), (expected, type(None))):
+                place = f"tools.{index}.function.{name}"
+                raise BadRequestError(f"{place}: Invalid input: expected {word}")
+
+
+def tools_are_few(body: JsonObject) -> None:
+    """OpenAI takes 128 tools."""
+    count = len(list_at(body, "tools"))
+    if count > _MOST_TOOLS:
+        raise ProviderError(
+            "Invalid 'tools': array too long. Expected an array with maximum length "
+            f"{_MOST_TOOLS}, but got an array with length {count} instead.",
+            param="tools",
+            code="array_above_max_length",
+        )
 
 
 def names_are_valid(body: JsonObject) -> None:

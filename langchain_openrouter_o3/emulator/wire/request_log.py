@@ -237,9 +237,10 @@ def _called(request: ReceivedRequest) -> set[str]:
 
 
 def _wrong_names(what: str, expected: Collection[str] | None, got: set[str]) -> list[str]:
-    if expected is None or {*expected} == got:
+    names = {expected} if isinstance(expected, str) else expected
+    if names is None or {*names} == got:
         return []
-    return [f"{what} are {_listed(got)}, not {_listed(expected)}"]
+    return [f"{what} are {_listed(got)}, not {_listed(names)}"]
 
 
 def _listed(names: Collection[str]) -> str:
