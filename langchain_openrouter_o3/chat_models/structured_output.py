@@ -34,7 +34,6 @@ _LONG = 2_000
 
 _NUMBER_CHARACTERS = "0123456789+-.eE"
 _OPENING_FENCE = re.compile(r"\s*(```+|~~~+)(?![`~])[ \t]*[\w+./-]*\s*")
-_FENCED = re.compile(_OPENING_FENCE.pattern + r"(.*?)\s*\1\s*", re.DOTALL)
 _QUOTE_OR_ESCAPE = re.compile(r'"|\\.?', re.DOTALL)
 
 
@@ -359,8 +358,15 @@ def _json_text(message: BaseMessage) -> str:
             f"The model called {', '.join(called)} instead of answering; run the call from the "
             "message (include_raw=True) and ask again.",
         )
-    fenced = _FENCED.fullmatch(text)
-    return fenced[2] if fenced else text
+    return _without_fence(text)
+
+
+def _without_fence(text: str) -> str:
+    opening = _OPENING_FENCE.match(text)
+    if opening is None:
+        return text
+    inside = text[opening.end() :].rstrip()
+    return inside.removesuffix(opening[1]) if inside.endswith(opening[1]) else text
 
 
 def _text(message: BaseMessage) -> str:
