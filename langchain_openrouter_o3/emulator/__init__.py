@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator import faults
+    from langchain_openrouter_o3.emulator.conversation import ScriptError
     from langchain_openrouter_o3.emulator.emulator import Emulator
     from langchain_openrouter_o3.emulator.script import (
         Pace,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
         say,
         think,
     )
-    from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest, ScriptError
-    from langchain_openrouter_o3.emulator.wire.steps import Canned, Fault
+    from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest
+    from langchain_openrouter_o3.emulator.wire.sending import Canned, Fault
 
 __all__ = [
     "Canned",
@@ -50,11 +51,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Canned": "wire.steps",
+    "Canned": "wire.sending",
     "Emulator": "emulator",
-    "Fault": "wire.steps",
+    "Fault": "wire.sending",
     "ReceivedRequest": "wire.request_log",
-    "ScriptError": "wire.request_log",
+    "ScriptError": "conversation",
     "faults": "faults",
 } | dict.fromkeys(
     ("Pace", "Reply", "call", "calls", "fail", "obj", "refuse", "say", "think"), "script"

@@ -16,7 +16,7 @@ from langchain_openrouter_o3.emulator.recording.applications import OPENROUTER, 
 from langchain_openrouter_o3.emulator.serving.connection import TLS_FAILURES
 
 if TYPE_CHECKING:
-    from langchain_openrouter_o3.emulator.wire.steps import Fault
+    from langchain_openrouter_o3.emulator.wire.sending import Fault
 
 _A_LONG_TIME = 3600.0
 _RECORDING = ("record", "replay", "timing", "miss", "repeat_last", "upstream")

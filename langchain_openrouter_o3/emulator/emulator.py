@@ -15,15 +15,15 @@ from typing import Any, final
 
 from starlette.types import Message, Scope
 
-from langchain_openrouter_o3.emulator.endpoints.application import (
-    CHAT_PATH,
+from langchain_openrouter_o3.emulator.conversation import ScriptError, conversation, find_expected
+from langchain_openrouter_o3.emulator.endpoints.application import CHAT_PATH, Endpoints
+from langchain_openrouter_o3.emulator.endpoints.batches import Batches
+from langchain_openrouter_o3.emulator.endpoints.fault_layer import (
     Chooser,
-    Endpoints,
     FaultLayer,
     is_chat,
     is_of_batches,
 )
-from langchain_openrouter_o3.emulator.endpoints.batches import Batches
 from langchain_openrouter_o3.emulator.endpoints.routing import Router
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.recording.applications import Miss, recording_application
@@ -35,14 +35,8 @@ from langchain_openrouter_o3.emulator.serving.connection import (
 )
 from langchain_openrouter_o3.emulator.serving.server import LoopThread, Port, make_server
 from langchain_openrouter_o3.emulator.serving.transport import EmulatorTransport
-from langchain_openrouter_o3.emulator.wire.request_log import (
-    ReceivedRequest,
-    RequestLog,
-    ScriptError,
-    conversation,
-    find_expected,
-)
-from langchain_openrouter_o3.emulator.wire.steps import HANG_UP, Fault
+from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest, RequestLog
+from langchain_openrouter_o3.emulator.wire.sending import HANG_UP, Fault
 
 _LAST_PORT = 65_535
 

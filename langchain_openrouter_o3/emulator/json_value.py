@@ -1,7 +1,6 @@
-"""JSON as the type checker sees it, and reading it without surprises.
+"""JSON as the type checker sees it, read without surprises and written.
 
-A request is checked by `rules` before it is read, so what is missing here is optional, and a
-reader gets an empty value for it.
+What is missing, or of another type, reads as an empty value: `rules` refuse what has to be there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A script: the answers of a model, written by a test, one for each chat request.
+"""A script: the answers of a model, written by a test, one for each chat request; and their pace.
 
     Emulator(script=[call("get_weather", city="Paris"), say("It is sunny.")])
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator.conversation import ScriptError
 from langchain_openrouter_o3.emulator.faults.position import check_count, check_seconds
 from langchain_openrouter_o3.emulator.json_value import Json, compact
 from langchain_openrouter_o3.emulator.wire.chat_request import ToolCall
@@ -26,8 +27,8 @@ from langchain_openrouter_o3.emulator.wire.completion import (
     complete,
     scripted_reasoning,
 )
-from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest, ScriptError
-from langchain_openrouter_o3.emulator.wire.steps import Fault
+from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest
+from langchain_openrouter_o3.emulator.wire.sending import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

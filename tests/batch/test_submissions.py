@@ -19,7 +19,7 @@ import pytest
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterConnectionError, OpenRouterError
 from langchain_openrouter_o3.batch import BatchJob, BatchLostError, ledger, submission, submit_batch
 from langchain_openrouter_o3.emulator import Canned, Fault, faults
-from langchain_openrouter_o3.emulator.wire.steps import End, Head, Write
+from langchain_openrouter_o3.emulator.wire.sending import End, Head, Write
 from tests.batch.ways import FAST, WAYS, Way, every_way, people, rows_of
 from tests.conftest import KEY
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_openrouter_o3.emulator import Emulator, ReceivedRequest
-    from langchain_openrouter_o3.emulator.wire.steps import Step
+    from langchain_openrouter_o3.emulator.wire.sending import Step
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from langchain_openrouter_o3.emulator import (
     ScriptError,
     faults,
 )
-from langchain_openrouter_o3.emulator.wire.steps import Step, Write
+from langchain_openrouter_o3.emulator.wire.sending import Step, Write
 from tests.helpers.emulator_client import STRING, Chat, ask, tool, user
 
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from langchain_openrouter_o3.emulator import Canned, Emulator, Fault, faults, say
-from langchain_openrouter_o3.emulator.wire.steps import Step
+from langchain_openrouter_o3.emulator.wire.sending import Step
 from tests.helpers.emulator_client import user
 
 if TYPE_CHECKING:

@@ -11,8 +11,13 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from langchain_openrouter_o3.emulator.answers.hints import Clues
-from langchain_openrouter_o3.emulator.answers.turn import Turn, call_tools, refuse, write_text
+from langchain_openrouter_o3.emulator.answers.content import (
+    Turn,
+    call_tools,
+    refusal_text,
+    write_text,
+)
+from langchain_openrouter_o3.emulator.answers.hints import Hints
 from langchain_openrouter_o3.emulator.answers.values import property_names, write_value
 from langchain_openrouter_o3.emulator.json_value import compact
 from langchain_openrouter_o3.emulator.wire.completion import Answer
@@ -20,6 +25,8 @@ from langchain_openrouter_o3.emulator.wire.completion import Answer
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
     from langchain_openrouter_o3.emulator.wire.chat_request import ChatRequest
+
+__all__ = ["answer"]
 
 _QUOTED_KEY = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
 _SAYS_KEYS = re.compile(r"\b(?:field|key|propert)", re.IGNORECASE)
@@ -31,7 +38,7 @@ def write_json(request: ChatRequest, turn: Turn) -> str:
     schema = request.schema or _schema_in(told) or _schema_of_keys(told)
     if schema is None:
         return compact({"answer": write_text(turn)})
-    return compact(write_value(schema, Clues(turn.material, property_names(schema))))
+    return compact(write_value(schema, Hints(turn.material, property_names(schema))))
 
 
 def _schema_in(text: str) -> JsonObject | None:
@@ -63,8 +70,6 @@ def _schema_of_keys(text: str) -> JsonObject | None:
     return {"type": "object", "properties": properties, "required": keys}
 
 
-__all__ = ["answer"]
-
 _REFUSAL_WORDS = "please refuse"
 
 
@@ -76,7 +81,7 @@ def answer(request: ChatRequest) -> Answer:
         return Answer(tool_calls=calls)
     if _REFUSAL_WORDS in turn.prompt.lower():
         # The refusal has a field of its own only where the content is bound to a schema.
-        refusal = refuse(turn.prompt)
+        refusal = refusal_text(turn.prompt)
         return Answer(refusal=refusal) if request.schema else Answer(text=refusal)
     annotations = (_citation(turn.prompt),) if request.searches_web else ()
     if request.format == "text":

@@ -42,26 +42,26 @@ def _is_form_of(word: str, other: str) -> bool:
 _BORDER = re.compile(r"\n|;|(?<=\w)\.\s")
 
 
-def segments(clues: Clues) -> list[Clues]:
+def segments(hints: Hints) -> list[Hints]:
     """Return one part per thing that a prompt lists, or nothing if it lists none.
 
     A list has lines, semicolons or sentences, or else a new name begins each of its things.
     """
-    pieces = [piece for piece in _BORDER.split(clues.text) if _tells(Clues(piece))]
+    pieces = [piece for piece in _BORDER.split(hints.text) if _tells(Hints(piece))]
     if not _is_list(pieces):
         # A name after a preposition belongs to the thing before it: `born in London`.
-        starts = sorted(each.start for each in clues.names if not (each.before or each.opens))
-        pieces = [clues.text[start:end] for start, end in pairwise([*starts, len(clues.text)])]
-    return [Clues(piece, clues.ignored) for piece in pieces] if _is_list(pieces) else []
+        starts = sorted(each.start for each in hints.names if not (each.before or each.opens))
+        pieces = [hints.text[start:end] for start, end in pairwise([*starts, len(hints.text)])]
+    return [Hints(piece, hints.ignored) for piece in pieces] if _is_list(pieces) else []
 
 
 def _is_list(pieces: list[str]) -> bool:
     return len(pieces) > 1
 
 
-def _tells(clues: Clues) -> bool:
-    has_name = any(not each.opens for each in clues.names)
-    return has_name or bool(clues.numbers) or bool(clues.quotations)
+def _tells(hints: Hints) -> bool:
+    has_name = any(not each.opens for each in hints.names)
+    return has_name or bool(hints.numbers) or bool(hints.quotations)
 
 
 _WORD = re.compile(r"[^\W\d_][\w\u2019'-]*")
@@ -174,7 +174,7 @@ _VAGUE_LABELS = frozenset({"id", "key", "name", "number", "text", "value"})
 
 
 @dataclass(frozen=True)
-class Clue(Generic[_T]):
+class Hint(Generic[_T]):
     """A value and the stretch of text that it was read from."""
 
     value: _T
@@ -183,14 +183,14 @@ class Clue(Generic[_T]):
 
 
 @dataclass
-class Clues:
+class Hints:
     """The material of one prompt; `ignored` are quotations that name keys, not values."""
 
     text: str
     ignored: Collection[str] = ()
     names: Sequence[Name] = field(init=False)
-    numbers: Sequence[Clue[float]] = field(init=False)
-    _quotations: Sequence[Clue[str]] = field(init=False)
+    numbers: Sequence[Hint[float]] = field(init=False)
+    _quotations: Sequence[Hint[str]] = field(init=False)
     _words: Collection[str] = field(init=False)
     _folded: str = field(init=False)
     _taken: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
@@ -201,19 +201,19 @@ class Clues:
         self._words = frozenset(words_of(self.text))
         self._folded = self.text.casefold()
         self.numbers = [
-            Clue(_number(hit[1]), hit.start(), hit.end())
+            Hint(_number(hit[1]), hit.start(), hit.end())
             for hit in _NUMBER.finditer(self.text)
             if hit[1]
         ]
         self._quotations = [
-            Clue(hit[hit.lastindex or 0], hit.start(), hit.end())
+            Hint(hit[hit.lastindex or 0], hit.start(), hit.end())
             for hit in _QUOTATION.finditer(self.text)
         ]
 
     @property
-    def quotations(self) -> list[Clue[str]]:
+    def quotations(self) -> list[Hint[str]]:
         """The quoted texts."""
-        return [clue for clue in self._quotations if clue.value not in self.ignored]
+        return [hint for hint in self._quotations if hint.value not in self.ignored]
 
     def take_quotation(self) -> str | None:
         """Return the next quoted text."""
@@ -228,11 +228,11 @@ class Clues:
         fitting = (
             each for each in self.names if prepositions is None or each.before in prepositions
         )
-        return self._take(Clue(each.text, each.start, each.end) for each in fitting)
+        return self._take(Hint(each.text, each.start, each.end) for each in fitting)
 
     def take_labelled_number(self, words: Sequence[str]) -> float | None:
         """Return the number beside a property's name: `age: 36`, `age is 36`, `born 1815`."""
-        numbers = {clue.start: clue for clue in self.numbers}
+        numbers = {hint.start: hint for hint in self.numbers}
         for label in (words, *([word] for word in words if word not in _VAGUE_LABELS)):
             separator = r"(?:\s*[:=]\s*|\s+(?:(?:is|of|was|in)\s+)?)(?=-?\d)"
             hit = self._find(label, separator)
@@ -248,12 +248,12 @@ class Clues:
         value = hit[hit.lastindex or 0].strip()
         if hit.lastindex == hit.re.groups:
             value = _NEXT_CLAUSE.sub("", value)
-        return self._take([Clue(value, hit.start(), hit.start(hit.lastindex or 0) + len(value))])
+        return self._take([Hint(value, hit.start(), hit.start(hit.lastindex or 0) + len(value))])
 
     def take_labelled_list(self, words: Sequence[str]) -> str | None:
         """Return the rest of the sentence beside a property's name: `tags: red, green and blue`."""
         hit = self._find(words, r"(?:\s*[:=]\s*|\s+are\s+)([^;\n.]+)")
-        return self._take([Clue(hit[1].strip(), hit.start(), hit.end())]) if hit else None
+        return self._take([Hint(hit[1].strip(), hit.start(), hit.end())]) if hit else None
 
     def labels(self, words: Sequence[str]) -> bool:
         """Whether something stands beside a property's name that could be its value."""
@@ -273,10 +273,10 @@ class Clues:
         hit = _TOPIC.search(self.text)
         return hit[1].strip() if hit else None
 
-    def is_spent(self) -> bool:
+    def is_used_up(self) -> bool:
         """Whether every number and every quotation was handed out."""
-        left: list[Clue[str] | Clue[float]] = [*self.quotations, *self.numbers]
-        return all(self._is_taken(clue.start) for clue in left)
+        left: list[Hint[str] | Hint[float]] = [*self.quotations, *self.numbers]
+        return all(self._is_taken(hint.start) for hint in left)
 
     def restart(self) -> None:
         """Hand out everything again."""
@@ -293,11 +293,11 @@ class Clues:
         """Whether the text has all letters of some words: expressions for each are expensive."""
         return bool(words) and all(word.casefold() in self._folded for word in words)
 
-    def _take(self, clues: Iterable[Clue[_T]]) -> _T | None:
-        for clue in clues:
-            if not self._is_taken(clue.start):
-                self._taken.append((clue.start, clue.end))
-                return clue.value
+    def _take(self, hints: Iterable[Hint[_T]]) -> _T | None:
+        for hint in hints:
+            if not self._is_taken(hint.start):
+                self._taken.append((hint.start, hint.end))
+                return hint.value
         return None
 
     def _is_taken(self, place: int) -> bool:

@@ -38,7 +38,7 @@ from langchain_openrouter_o3.emulator.json_value import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from langchain_openrouter_o3.emulator.answers.hints import Clues
+    from langchain_openrouter_o3.emulator.answers.hints import Hints
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Shape:
         return valid or given
 
 
-def shape_of(node: JsonObject, root: JsonObject, clues: Clues, path: frozenset[str]) -> Shape:
+def shape_of(node: JsonObject, root: JsonObject, hints: Hints, path: frozenset[str]) -> Shape:
     """Resolve references, choose members of unions and take out null."""
     nullable = False
     while True:
@@ -91,7 +91,7 @@ def shape_of(node: JsonObject, root: JsonObject, clues: Clues, path: frozenset[s
             nullable = nullable or any(map(_takes_null, branches))
             others = [each for each in branches if not _is_null(each)]
             new = [each for each in others if text_at(each, "$ref") not in path]
-            node = _branch(new or others, root, clues)
+            node = _branch(new or others, root, hints)
         else:
             return Shape(node, nullable=nullable or _takes_null(node), path=path)
 
@@ -137,17 +137,17 @@ def _merged(node: JsonObject, root: JsonObject) -> JsonObject:
     return merged
 
 
-def _branch(branches: list[JsonObject], root: JsonObject, clues: Clues) -> JsonObject:
+def _branch(branches: list[JsonObject], root: JsonObject, hints: Hints) -> JsonObject:
     """Choose the branch of a union whose title the prompt mentions, else the first."""
     for branch in branches:
         whole = _definition(text_at(branch, "$ref"), root) if "$ref" in branch else branch
         title = text_at(whole, "title")
-        if title and title.lower() in clues.text.lower():
+        if title and title.lower() in hints.text.lower():
             return branch
     return branches[0] if branches else {"type": "null"}
 
 
-# --- Values ---
+# --- Choosing texts ---
 
 
 _PLACES = frozenset(words_of("address area city country location place region town venue"))
@@ -184,45 +184,45 @@ class TextProperty:
         return not words.isdisjoint(self.words)
 
 
-def choose_text(wanted: TextProperty, clues: Clues) -> str | None:
+def choose_text(wanted: TextProperty, hints: Hints) -> str | None:
     """Return a text for a property, or None for one that nothing is known about."""
     for rule in (*_EVIDENCE, *(_GUESSES if wanted.needed else ())):
-        text = _cut_to_length(rule(wanted, clues) or "", wanted.node)
+        text = _cut_to_length(rule(wanted, hints) or "", wanted.node)
         if text and is_valid(text, wanted.node):
             return text
     example = example_text(wanted.node) if wanted.needed else None
-    return _phrase(wanted, clues) if wanted.needed and example is None else example
+    return _phrase(wanted, hints) if wanted.needed and example is None else example
 
 
-def _formatted(wanted: TextProperty, clues: Clues) -> str | None:
+def _formatted(wanted: TextProperty, hints: Hints) -> str | None:
     named = [_FORMATS_BY_WORD[word] for word in wanted.words if word in _FORMATS_BY_WORD]
     asked = text_at(wanted.node, "format")
     for name in [asked] if asked in FORMATS else named:
-        found = FORMATS[name].find(clues.text)
+        found = FORMATS[name].find(hints.text)
         if found or asked == name:
             return found or (FORMATS[name].example if wanted.needed else None)
     return None
 
 
-def _patterned(wanted: TextProperty, clues: Clues) -> str | None:
+def _patterned(wanted: TextProperty, hints: Hints) -> str | None:
     """Find a part of the prompt that matches, wherever the pattern wants it to stand."""
     pattern = text_at(wanted.node, "pattern").removeprefix("^").removesuffix("$")
     expression = compiled(pattern) if pattern else None
-    hits = (hit[0] for hit in expression.finditer(clues.text)) if expression else ()
+    hits = (hit[0] for hit in expression.finditer(hints.text)) if expression else ()
     return next((hit for hit in hits if is_valid(hit, wanted.node)), None)
 
 
-def _labelled(wanted: TextProperty, clues: Clues) -> str | None:
-    return clues.take_labelled(wanted.words)
+def _labelled(wanted: TextProperty, hints: Hints) -> str | None:
+    return hints.take_labelled(wanted.words)
 
 
-def _quoted(_: TextProperty, clues: Clues) -> str | None:
-    return clues.take_quotation()
+def _quoted(_: TextProperty, hints: Hints) -> str | None:
+    return hints.take_quotation()
 
 
-def _part_of_name(wanted: TextProperty, clues: Clues) -> str | None:
+def _part_of_name(wanted: TextProperty, hints: Hints) -> str | None:
     """First and last names are parts of one name, which therefore is not taken."""
-    names = [each.text.split() for each in clues.names if " " in each.text]
+    names = [each.text.split() for each in hints.names if " " in each.text]
     if not names or "name" not in wanted.words:
         return None
     if "first" in wanted.words:
@@ -230,50 +230,50 @@ def _part_of_name(wanted: TextProperty, clues: Clues) -> str | None:
     return names[0][-1] if "last" in wanted.words else None
 
 
-def _person(wanted: TextProperty, clues: Clues) -> str | None:
+def _person(wanted: TextProperty, hints: Hints) -> str | None:
     if not wanted.is_one_of(_PERSONS):
         return None
-    lower_case = _LOWER_CASE_NAME.search(clues.text) if wanted.needed else None
-    name = clues.take_name({"", "named", "called", "for", "by"})
+    lower_case = _LOWER_CASE_NAME.search(hints.text) if wanted.needed else None
+    name = hints.take_name({"", "named", "called", "for", "by"})
     return name or (lower_case[1] if lower_case else None)
 
 
-def _place(wanted: TextProperty, clues: Clues) -> str | None:
+def _place(wanted: TextProperty, hints: Hints) -> str | None:
     for word in wanted.words:
         if word in _DIRECTIONS:
-            return clues.take_name(_DIRECTIONS[word])
+            return hints.take_name(_DIRECTIONS[word])
     if not wanted.is_one_of(_PLACES):
         return None
-    lower_case = _LOWER_CASE_PLACE.search(clues.text) if wanted.needed and not clues.names else None
-    return clues.take_name(_LOCATIVES) or (lower_case[1] if lower_case else None)
+    lower_case = _LOWER_CASE_PLACE.search(hints.text) if wanted.needed and not hints.names else None
+    return hints.take_name(_LOCATIVES) or (lower_case[1] if lower_case else None)
 
 
-def _trade(wanted: TextProperty, clues: Clues) -> str | None:
+def _trade(wanted: TextProperty, hints: Hints) -> str | None:
     if not wanted.is_one_of(_JOBS):
         return None
-    hit = _TRADE.search(clues.text)
-    pieces = (piece.strip() for piece in re.split(r"[,;.\n]", clues.text))
+    hit = _TRADE.search(hints.text)
+    pieces = (piece.strip() for piece in re.split(r"[,;.\n]", hints.text))
     return hit[1] if hit else next(filter(_TRADE_FRAGMENT.fullmatch, pieces), None)
 
 
-def _topic(wanted: TextProperty, clues: Clues) -> str | None:
-    return clues.topic() if wanted.is_one_of(_TOPICS) else None
+def _topic(wanted: TextProperty, hints: Hints) -> str | None:
+    return hints.topic() if wanted.is_one_of(_TOPICS) else None
 
 
-def _whole_prompt(wanted: TextProperty, clues: Clues) -> str | None:
-    return clues.text.strip() if wanted.is_one_of(_QUERIES) else None
+def _whole_prompt(wanted: TextProperty, hints: Hints) -> str | None:
+    return hints.text.strip() if wanted.is_one_of(_QUERIES) else None
 
 
-def _name_after_preposition(_: TextProperty, clues: Clues) -> str | None:
-    return clues.take_name({"in", "for", "of", "named", "called"})
+def _name_after_preposition(_: TextProperty, hints: Hints) -> str | None:
+    return hints.take_name({"in", "for", "of", "named", "called"})
 
 
-def _any_name(_: TextProperty, clues: Clues) -> str | None:
-    return clues.take_name()
+def _any_name(_: TextProperty, hints: Hints) -> str | None:
+    return hints.take_name()
 
 
-def _phrase(wanted: TextProperty, clues: Clues) -> str:
-    topic = clues.topic()
+def _phrase(wanted: TextProperty, hints: Hints) -> str:
+    topic = hints.topic()
     return f"an emulated {' '.join(wanted.words) or 'text'}" + (f" about {topic}" if topic else "")
 
 
@@ -282,7 +282,7 @@ def _cut_to_length(text: str, node: JsonObject) -> str:
     return text.ljust(shortest, ".")[:longest] if text else text
 
 
-_EVIDENCE: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
+_EVIDENCE: tuple[Callable[[TextProperty, Hints], str | None], ...] = (
     _formatted,
     _labelled,
     _quoted,
@@ -293,22 +293,25 @@ _EVIDENCE: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
     _topic,
     _patterned,
 )
-_GUESSES: tuple[Callable[[TextProperty, Clues], str | None], ...] = (
+_GUESSES: tuple[Callable[[TextProperty, Hints], str | None], ...] = (
     _whole_prompt,
     _name_after_preposition,
     _any_name,
     _phrase,
 )
 
+# --- Writing values ---
+
+
 _AUXILIARIES = frozenset({"are", "can", "has", "is", "should"})
 _FALSE = frozenset({"0", "false", "no", "not", "off"})
 _ITEM_SEPARATOR = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+")
 
 
-def write_value(schema: JsonObject, clues: Clues) -> Json:
+def write_value(schema: JsonObject, hints: Hints) -> Json:
     """Return a value for a whole schema."""
     writer = _ValueWriter(schema)
-    return writer.value(shape_of(schema, schema, clues, frozenset()), (), clues, needed=True)
+    return writer.value(shape_of(schema, schema, hints, frozenset()), (), hints, needed=True)
 
 
 class _ValueWriter:
@@ -318,39 +321,39 @@ class _ValueWriter:
         self._root = root
         self._smallest = SmallestValues(root)
 
-    def value(self, shape: Shape, words: Sequence[str], clues: Clues, *, needed: bool) -> Json:
+    def value(self, shape: Shape, words: Sequence[str], hints: Hints, *, needed: bool) -> Json:
         """Return a value; one that is only mentioned is needed, unless it is denied."""
         if shape.recursive:
             return self._end(shape) if needed and not shape.nullable else None
-        is_denied = shape.kind != "boolean" and clues.denies(words)
+        is_denied = shape.kind != "boolean" and hints.denies(words)
         if is_denied and not needed:
             return None
-        needed = needed or clues.mentions(words)
+        needed = needed or hints.mentions(words)
         if shape.choices():
-            return _choice(shape.choices(), clues, needed=needed)
+            return _choice(shape.choices(), hints, needed=needed)
         if shape.kind in {"integer", "number"}:
-            return _number(shape, words, clues, needed=needed)
+            return _number(shape, words, hints, needed=needed)
         if shape.kind == "string":
-            return choose_text(TextProperty(words, shape.node, needed), clues)
-        return self._composite(shape, words, clues) if needed else None
+            return choose_text(TextProperty(words, shape.node, needed), hints)
+        return self._composite(shape, words, hints) if needed else None
 
-    def _composite(self, shape: Shape, words: Sequence[str], clues: Clues) -> Json:
+    def _composite(self, shape: Shape, words: Sequence[str], hints: Hints) -> Json:
         if shape.kind == "object":
-            return self._object(shape, clues)
+            return self._object(shape, hints)
         if shape.kind == "array":
-            return self._array(shape, words, clues)
-        return _boolean(words, clues) if shape.kind == "boolean" else None
+            return self._array(shape, words, hints)
+        return _boolean(words, hints) if shape.kind == "boolean" else None
 
-    def _object(self, shape: Shape, clues: Clues) -> JsonObject:
+    def _object(self, shape: Shape, hints: Hints) -> JsonObject:
         """Write an object, the labelled properties first: their values are theirs for sure."""
         properties = object_at(shape.node, "properties")
         required = list_at(shape.node, "required")
-        by_evidence = sorted(properties, key=lambda name: not clues.labels(words_of_name(name)))
+        by_evidence = sorted(properties, key=lambda name: not hints.labels(words_of_name(name)))
         written: JsonObject = {}
         for name in by_evidence:
-            inner = shape_of(object_at(properties, name), self._root, clues, shape.path)
+            inner = shape_of(object_at(properties, name), self._root, hints, shape.path)
             is_needed = name in required and not inner.nullable
-            value = self.value(inner, words_of_name(name), clues, needed=is_needed)
+            value = self.value(inner, words_of_name(name), hints, needed=is_needed)
             if value is not None or name in required:
                 written[name] = value
         return {name: written[name] for name in properties if name in written}
@@ -359,31 +362,31 @@ class _ValueWriter:
         """End a recursion; only a schema that is not strict may have one without an end."""
         return self._smallest.value(shape.node) if self._smallest.ends(shape.node) else None
 
-    def _array(self, shape: Shape, words: Sequence[str], clues: Clues) -> list[Json]:
-        item = shape_of(object_at(shape.node, "items"), self._root, clues, shape.path)
-        items = [] if item.recursive else self._items(item, words, clues)
+    def _array(self, shape: Shape, words: Sequence[str], hints: Hints) -> list[Json]:
+        item = shape_of(object_at(shape.node, "items"), self._root, hints, shape.path)
+        items = [] if item.recursive else self._items(item, words, hints)
         most = shape.node.get("maxItems")
         items = items[: int(most)] if is_number(most) else items
         while len(items) < fewest_items(shape.node):
-            items.append(self.value(item, words, clues, needed=True))
+            items.append(self.value(item, words, hints, needed=True))
         return items
 
-    def _items(self, item: Shape, words: Sequence[str], clues: Clues) -> list[Json]:
+    def _items(self, item: Shape, words: Sequence[str], hints: Hints) -> list[Json]:
         found: list[Json] = []
         if item.choices():
-            found = [value for value in item.choices() if _names_choice(clues.text, value)]
+            found = [value for value in item.choices() if _names_choice(hints.text, value)]
         elif item.kind == "object":
-            found = [self._object(item, part) for part in segments(clues)]
+            found = [self._object(item, part) for part in segments(hints)]
         elif item.kind in {"integer", "number"}:
-            while (number := clues.take_number()) is not None:
+            while (number := hints.take_number()) is not None:
                 found.append(_fitted(number, item))
         elif item.kind == "string":
-            found.extend(text for text in _texts(words, clues) if is_valid(text, item.node))
-        return found or [self.value(item, words, clues, needed=True)]
+            found.extend(text for text in _texts(words, hints) if is_valid(text, item.node))
+        return found or [self.value(item, words, hints, needed=True)]
 
 
-def _choice(choices: list[Json], clues: Clues, *, needed: bool) -> Json:
-    named = [value for value in choices if _names_choice(clues.text, value)]
+def _choice(choices: list[Json], hints: Hints, *, needed: bool) -> Json:
+    named = [value for value in choices if _names_choice(hints.text, value)]
     if named:
         return named[0]
     return choices[0] if needed else None
@@ -394,10 +397,10 @@ def _names_choice(text: str, value: Json) -> bool:
     return re.search(rf"(?<!\w){spelled}(?!\w)", text, re.IGNORECASE) is not None
 
 
-def _number(shape: Shape, words: Sequence[str], clues: Clues, *, needed: bool) -> float | None:
-    found = clues.take_labelled_number(words)
+def _number(shape: Shape, words: Sequence[str], hints: Hints, *, needed: bool) -> float | None:
+    found = hints.take_labelled_number(words)
     if found is None:
-        found = clues.take_number()
+        found = hints.take_number()
     if found is None:
         return _fitted(1, shape) if needed else None
     return _fitted(found, shape)
@@ -409,18 +412,18 @@ def _fitted(number: float, shape: Shape) -> float:
     return number if nearest is None else nearest
 
 
-def _boolean(words: Sequence[str], clues: Clues) -> bool:
+def _boolean(words: Sequence[str], hints: Hints) -> bool:
     plain = [word for word in words if word not in _AUXILIARIES]
-    stated = clues.take_labelled(plain)
-    return not clues.denies(plain) and (stated is None or stated.lower() not in _FALSE)
+    stated = hints.take_labelled(plain)
+    return not hints.denies(plain) and (stated is None or stated.lower() not in _FALSE)
 
 
-def _texts(words: Sequence[str], clues: Clues) -> list[str]:
+def _texts(words: Sequence[str], hints: Hints) -> list[str]:
     """Return the texts of a list: a labelled one, the quotations, or names in a row."""
-    labelled = clues.take_labelled_list(words)
+    labelled = hints.take_labelled_list(words)
     if labelled is not None:
         return [text for text in _ITEM_SEPARATOR.split(labelled) if text]
     quotations: list[str] = []
-    while (quotation := clues.take_quotation()) is not None:
+    while (quotation := hints.take_quotation()) is not None:
         quotations.append(quotation)
-    return quotations or listed_names(clues.text)
+    return quotations or listed_names(hints.text)

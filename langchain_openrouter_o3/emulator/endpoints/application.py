@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice, repeat
@@ -12,29 +11,33 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from langchain_openrouter_o3.emulator import rules
 from langchain_openrouter_o3.emulator.answers import answer
-from langchain_openrouter_o3.emulator.endpoints.batches import BATCHES_PATH, Batches
-from langchain_openrouter_o3.emulator.endpoints.caches import CacheWish, PromptCache, ResponseCache
+from langchain_openrouter_o3.emulator.conversation import ScriptError, outcome_of
+from langchain_openrouter_o3.emulator.endpoints.batches import Batches
+from langchain_openrouter_o3.emulator.endpoints.caches import (
+    CacheOptions,
+    PromptCache,
+    ResponseCache,
+)
 from langchain_openrouter_o3.emulator.endpoints.resources import (
     Resources,
     json_response,
     no_such_endpoint,
 )
-from langchain_openrouter_o3.emulator.endpoints.routing import Router, is_told, routing
+from langchain_openrouter_o3.emulator.endpoints.routing import (
+    Router,
+    routing,
+    wants_routing_metadata,
+)
 from langchain_openrouter_o3.emulator.json_value import encode, parse_object
 from langchain_openrouter_o3.emulator.script import Pace
 from langchain_openrouter_o3.emulator.wire.catalogue import find_model
 from langchain_openrouter_o3.emulator.wire.chat_request import ChatRequest, candidate_slugs
 from langchain_openrouter_o3.emulator.wire.completion import complete, reason
-from langchain_openrouter_o3.emulator.wire.request_log import (
-    REQUEST,
-    ReceivedRequest,
-    ScriptError,
-    outcome_of,
-)
+from langchain_openrouter_o3.emulator.wire.request_log import REQUEST, ReceivedRequest
 from langchain_openrouter_o3.emulator.wire.responses import (
     COMMENT,
     PADDING,
@@ -43,12 +46,8 @@ from langchain_openrouter_o3.emulator.wire.responses import (
     completion_body,
     events,
 )
-from langchain_openrouter_o3.emulator.wire.steps import (
-    Canned,
-    ClosePort,
+from langchain_openrouter_o3.emulator.wire.sending import (
     End,
-    Fault,
-    HangUp,
     Head,
     Step,
     Wait,
@@ -121,10 +120,10 @@ class Endpoints:
             raise BadRequestError("The request body is not a JSON object")
         route = self._router.route(body)
         rules.check(route.body)
-        wish = CacheWish.of_request(request.headers, raw)
+        options = CacheOptions.of_request(request.headers, raw)
         chat = ChatRequest.from_body(route.body)
         received: ReceivedRequest = request.scope[REQUEST]
-        kept = self._responses.find(wish) if wish else None
+        kept = self._responses.find(options) if options else None
         reply = None if kept or self.script is None else self._reply(self.script, received)
         if reply is not None and reply.fault is not None and not reply.fault.needs_answer:
             return _Performance(reply.fault.script([]))
@@ -134,13 +133,14 @@ class Endpoints:
         source = kept.completion.id if kept else None
         self._resources.note(request.headers, body, completion, source)
         told = routing(route.requested, chat.model.slug, failures=route.failures)
-        sent = replace(completion, routing=told) if is_told(request.headers) else completion
+        tells = wants_routing_metadata(request.headers)
+        sent = replace(completion, routing=told) if tells else completion
         headers = {"x-generation-id": completion.id, **_EXPOSED}
-        headers |= self._responses.headers(wish, kept) if wish else {}
+        headers |= self._responses.headers(options, kept) if options else {}
         pace = (reply.pace if reply else None) or self._pace
         steps: Iterable[Step] = self._steps(sent, chat, headers, pace)
-        if wish and not kept:
-            steps = self._kept(steps, wish, completion)
+        if options and not kept:
+            steps = self._kept(steps, options, completion)
         if disturbance is not None:
             steps = disturbance.script([*steps])
         # Faults of the layer above look at the events one by one.
@@ -181,12 +181,12 @@ class Endpoints:
         return ApiError(400, f"The emulator's script: {error}", names_user=False)
 
     def _kept(
-        self, steps: Iterable[Step], wish: CacheWish, completion: Completion
+        self, steps: Iterable[Step], options: CacheOptions, completion: Completion
     ) -> Iterator[Step]:
         """Give the steps of an answer; keep it before its end, when it may be asked again."""
         for step in steps:
             if isinstance(step, End):
-                self._responses.keep(wish, completion)
+                self._responses.keep(options, completion)
             yield step
 
     def _authorize(self, request: Request) -> None:
@@ -244,122 +244,10 @@ async def _refusal(request: Request, error: Exception) -> Response:
     refusal = cast("ApiError", error)
     body = refusal.body()
     received: ReceivedRequest = request.scope[REQUEST]
-    received.outcome = f"refused with {refusal.status}: {refusal.said}"
+    received.outcome = f"refused with {refusal.status}: {refusal.provider_message}"
     if request.headers.get("x-openrouter-metadata") == "enabled":
         asked = candidate_slugs(parse_object(await request.body()) or {})
         slug = next(iter(asked), "")
         model = find_model(slug)
         body["openrouter_metadata"] = routing(slug, model.slug if model else "", refusal.status)
     return json_response(body, refusal.status)
-
-
-# --- The layer that plays faults ---
-
-
-_OWN_STEPS: dict[str, Callable[[Message], Step]] = {
-    "emulator.hang_up": lambda message: HangUp(message["reset"]),
-    "emulator.close_port": lambda message: ClosePort(message["seconds"]),
-}
-Chooser = Callable[[ReceivedRequest], Fault | None]
-
-
-def is_chat(request: ReceivedRequest) -> bool:
-    """Whether a request asks for a completion."""
-    return (request.method, request.path) == ("POST", CHAT_PATH)
-
-
-def is_of_batches(request: ReceivedRequest) -> bool:
-    """Whether a request is of the Batch API."""
-    return request.path.startswith(BATCHES_PATH)
-
-
-class FaultLayer:
-    """Plays the queued faults to requests of one kind, then those that a chooser picks.
-
-    It runs in the server's event loop alone, one request at a time, so neither the queue nor the
-    chooser needs a lock.
-    """
-
-    def __init__(self, app: ASGIApp, concerns: Callable[[ReceivedRequest], bool]) -> None:
-        """Wrap an application; `concerns` says which requests faults are for."""
-        self.queue: deque[Fault] = deque()
-        self.chooser: Chooser | None = None
-        self.complaints: list[str] = []
-        self._app = app
-        self._concerns = concerns
-
-    def add(self, *faults: object) -> None:
-        """Queue faults.
-
-        Raises:
-            TypeError: One is none.
-        """
-        for fault in faults:
-            self.queue.append(_as_fault(fault))
-
-    def reset(self) -> None:
-        """Forget the queue, the chooser, and what was wrong with it."""
-        self.queue.clear()
-        self.complaints.clear()
-        self.chooser = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Play the fault that is meant for this request, if there is one."""
-        request: ReceivedRequest = scope[REQUEST]
-        fault = self._fault_for(request) if self._concerns(request) else None
-        if fault is None:
-            await self._app(scope, receive, send)
-            return
-        request.fault = fault
-        answer: list[Step] = []
-        if fault.needs_answer:
-            await self._app(scope, receive, _Recorder(answer).send)
-        await perform(fault.script(answer), send)
-
-    def _fault_for(self, request: ReceivedRequest) -> Fault | None:
-        try:
-            return self.queue.popleft()
-        except IndexError:
-            # Not asked before: another thread may clear the queue in between.
-            return None if self.chooser is None else self._chosen(self.chooser, request)
-
-    def _chosen(self, chooser: Chooser, request: ReceivedRequest) -> Fault | None:
-        """Ask the chooser; if it fails, refuse the request so that no client tries again."""
-        try:
-            fault = chooser(request)
-            return None if fault is None else _as_fault(fault)
-        except Exception as error:  # noqa: BLE001 - it is told to the test
-            self.complaints.append(f"the chooser of faults, {type(error).__name__}: {error}")
-            refusal = ApiError(400, f"The emulator: {self.complaints[-1]}", names_user=False)
-            return Canned(400, pieces=encode(refusal.body()))
-
-
-def _as_fault(value: object) -> Fault:
-    if not isinstance(value, Fault):
-        raise TypeError(f"a fault is Canned() or what emulator.faults returns, not {value!r}")
-    return value
-
-
-class _Recorder:
-    """Takes an answer down as steps instead of sending it."""
-
-    def __init__(self, steps: list[Step]) -> None:
-        self._steps = steps
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            pairs = [
-                (name.decode("latin-1"), value.decode("latin-1"))
-                for name, value in message["headers"]
-            ]
-            # A disturbed body may have any length, so it is always chunked.
-            headers = tuple(pair for pair in pairs if pair[0] != "content-length")
-            self._steps.append(Head(message["status"], headers))
-            return
-        if message["type"] in _OWN_STEPS:
-            self._steps.append(_OWN_STEPS[message["type"]](message))
-            return
-        if message["body"]:
-            self._steps.append(Write(message["body"]))
-        if not message.get("more_body"):
-            self._steps.append(End())

@@ -55,7 +55,7 @@ _SWITCH = {"true": True, "false": False, "": False}
 
 
 @dataclass(frozen=True)
-class CacheWish:
+class CacheOptions:
     """What a request asks of the cache.
 
     Attributes:
@@ -69,7 +69,7 @@ class CacheWish:
     clear: bool
 
     @classmethod
-    def of_request(cls, headers: Mapping[str, str], raw: bytes) -> CacheWish | None:
+    def of_request(cls, headers: Mapping[str, str], raw: bytes) -> CacheOptions | None:
         """Read the headers of a request; None if it asks for nothing.
 
         Raises:
@@ -100,10 +100,10 @@ class ResponseCache:
         self._clock = clock
         self._kept: dict[str, KeptAnswer] = {}
 
-    def find(self, wish: CacheWish) -> KeptAnswer | None:
+    def find(self, options: CacheOptions) -> KeptAnswer | None:
         """Return the answer that is kept for a request, if its time has not ended."""
-        kept = self._kept.get(wish.key)
-        if kept is None or wish.clear or self.age(kept) >= kept.ttl:
+        kept = self._kept.get(options.key)
+        if kept is None or options.clear or self.age(kept) >= kept.ttl:
             return None
         return kept
 
@@ -111,18 +111,18 @@ class ResponseCache:
         """Return how many whole seconds ago an answer was kept."""
         return int(self._clock() - kept.since)
 
-    def keep(self, wish: CacheWish, completion: Completion) -> None:
+    def keep(self, options: CacheOptions, completion: Completion) -> None:
         """Keep an answer that was sent whole."""
-        self._kept[wish.key] = KeptAnswer(completion, self._clock(), wish.ttl)
+        self._kept[options.key] = KeptAnswer(completion, self._clock(), options.ttl)
 
     def clear(self) -> None:
         """Keep none."""
         self._kept.clear()
 
-    def headers(self, wish: CacheWish, kept: KeptAnswer | None) -> dict[str, str]:
+    def headers(self, options: CacheOptions, kept: KeptAnswer | None) -> dict[str, str]:
         """Return what the answer's headers tell."""
         if kept is None:
-            return {"x-openrouter-cache-status": "MISS", "x-openrouter-cache-ttl": str(wish.ttl)}
+            return {"x-openrouter-cache-status": "MISS", "x-openrouter-cache-ttl": str(options.ttl)}
         return {
             "x-openrouter-cache-status": "HIT",
             "x-openrouter-cache-age": str(self.age(kept)),

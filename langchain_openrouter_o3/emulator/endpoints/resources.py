@@ -1,4 +1,4 @@
-"""What can be read beside the chat: models, the key, the credits, generations."""
+"""The endpoints beside the chat (models, the key, credits, generations), and what is none."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Router:
         return ApiError(status, "Provider returned error", {"provider_name": "OpenAI"})
 
 
-def is_told(headers: Mapping[str, str]) -> bool:
+def wants_routing_metadata(headers: Mapping[str, str]) -> bool:
     """Whether a request asks how it was routed.
 
     Raises:

@@ -29,7 +29,7 @@ from langchain_openrouter_o3.emulator.faults.interruptions import (
 )
 from langchain_openrouter_o3.emulator.faults.position import check_count
 from langchain_openrouter_o3.emulator.wire.request_log import ReceivedRequest
-from langchain_openrouter_o3.emulator.wire.steps import Fault, Together
+from langchain_openrouter_o3.emulator.wire.sending import Fault, Together
 
 __all__ = [
     "Fault",

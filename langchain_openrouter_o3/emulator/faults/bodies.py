@@ -21,7 +21,7 @@ from langchain_openrouter_o3.emulator.faults.position import (
 )
 from langchain_openrouter_o3.emulator.json_value import JsonObject, encode
 from langchain_openrouter_o3.emulator.wire.responses import USER_ID
-from langchain_openrouter_o3.emulator.wire.steps import End, Fault, Head, Step, Write
+from langchain_openrouter_o3.emulator.wire.sending import End, Fault, Head, Step, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

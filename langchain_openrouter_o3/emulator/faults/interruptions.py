@@ -15,7 +15,7 @@ from langchain_openrouter_o3.emulator.faults.position import (
     is_stream,
 )
 from langchain_openrouter_o3.emulator.wire.responses import COMMENT, PADDING
-from langchain_openrouter_o3.emulator.wire.steps import (
+from langchain_openrouter_o3.emulator.wire.sending import (
     ClosePort,
     End,
     Fault,
@@ -121,7 +121,7 @@ class Stall(Fault):
 
 
 @dataclass(frozen=True)
-class Pace(Fault):
+class SlowEvents(Fault):
     """A wait before each event but the first."""
 
     seconds: float
@@ -197,7 +197,7 @@ def pace(seconds: float) -> Fault:
         ValueError: An argument makes no sense.
     """
     check_seconds("seconds", seconds)
-    return Pace(seconds)
+    return SlowEvents(seconds)
 
 
 def comments(

@@ -1,4 +1,4 @@
-"""Where a fault strikes: at which event, byte or part of an answer."""
+"""Where a fault strikes: at which event, byte or part of an answer; and checks of its arguments."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     parse_object,
     text_at,
 )
-from langchain_openrouter_o3.emulator.wire.steps import Head, Step, Write
+from langchain_openrouter_o3.emulator.wire.sending import Head, Step, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ from langchain_openrouter_o3.emulator import faults
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from langchain_openrouter_o3.emulator.wire.steps import Fault
+    from langchain_openrouter_o3.emulator.wire.sending import Fault
 
 _NOT_MAKERS = {"Fault", "at_random", "together"}
 _UNIONS = (Union, types.UnionType)

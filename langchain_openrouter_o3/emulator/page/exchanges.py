@@ -23,7 +23,7 @@ from langchain_openrouter_o3.emulator.json_value import (
     text_at,
 )
 from langchain_openrouter_o3.emulator.wire.request_log import REQUEST, ReceivedRequest
-from langchain_openrouter_o3.emulator.wire.steps import HANG_UP, OWN_MESSAGES
+from langchain_openrouter_o3.emulator.wire.sending import HANG_UP, OWN_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

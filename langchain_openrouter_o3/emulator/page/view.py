@@ -18,7 +18,7 @@ from langchain_openrouter_o3.emulator.page.exchanges import Answer, BodyReader, 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
     from langchain_openrouter_o3.emulator.page.exchanges import Exchange
-    from langchain_openrouter_o3.emulator.wire.steps import Fault
+    from langchain_openrouter_o3.emulator.wire.sending import Fault
 
 _HARMLESS = {
     "accept",

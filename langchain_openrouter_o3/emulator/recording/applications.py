@@ -43,7 +43,7 @@ from langchain_openrouter_o3.emulator.recording.scrubbing import (
 )
 from langchain_openrouter_o3.emulator.wire.request_log import REQUEST, ReceivedRequest
 from langchain_openrouter_o3.emulator.wire.responses import ApiError
-from langchain_openrouter_o3.emulator.wire.steps import (
+from langchain_openrouter_o3.emulator.wire.sending import (
     HANG_UP,
     End,
     HangUp,
@@ -100,10 +100,10 @@ def recorded_request(scope: Scope) -> tuple[RecordedRequest, Scrubber]:
     return request, scrubber
 
 
-async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+async def send_error(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with an error of the emulator's own, which no client should try again."""
     headers = {"x-should-retry": "false"}
-    scope[REQUEST].outcome = f"refused with {error.status}: {error.said}"
+    scope[REQUEST].outcome = f"refused with {error.status}: {error.provider_message}"
     response = Response(encode(error.body()), error.status, headers, "application/json")
     await response(scope, receive, send)
 
@@ -156,7 +156,7 @@ class Recorder:
             response = await self._answered(scope, send, scrubber)
         except ApiError as error:
             LOGGER.warning("not recorded: %s", error)
-            await refuse(error, scope, receive, send)
+            await send_error(error, scope, receive, send)
             return
         except asyncio.CancelledError:
             LOGGER.warning("%s was not recorded: the client left before its end", name)
@@ -298,7 +298,7 @@ def _scrubbed(
     return tuple(Piece.of(raw[start:end], round(wait, 6)) for (start, end), wait in cuts)
 
 
-# --- Replaying: byte for byte, with the original timing, a scale of it, or none ---
+# --- Which of the two it is, and replaying, byte for byte, with a scale of the timing ---
 
 
 Miss = Literal["fail", "record"]
@@ -389,7 +389,7 @@ class Replayer:
             # Half a surrogate pair of a body could not be written.
             message = self._missing(request).encode("utf-8", "backslashreplace").decode()
             LOGGER.warning(message)
-            await refuse(ApiError(404, message, names_user=False), scope, receive, send)
+            await send_error(ApiError(404, message, names_user=False), scope, receive, send)
 
     def _take(self, key: bytes) -> Exchange | None:
         left = self._left.get(key)

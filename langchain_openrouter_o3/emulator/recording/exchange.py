@@ -1,4 +1,4 @@
-"""One recorded exchange: a readable JSON file, and the folder of such files.
+"""Recorded exchanges: a readable JSON file each, their folder, and what two of them do not share.
 
 A body is a list of the pieces in which it came, each with the seconds since the one before. A piece
 is a text, or base64 where it is not UTF-8 by itself, because a character may be cut in two.

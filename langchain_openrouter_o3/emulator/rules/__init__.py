@@ -1,7 +1,7 @@
 """What OpenRouter and OpenAI refuse, one small function per rule.
 
 A rule looks at the body and raises an `ApiError` or does nothing. The order is OpenRouter's:
-first what it checks itself, then what it leaves to the provider. A rule may rely on those
+mostly what it checks itself, then what it leaves to the provider. A rule may rely on those
 before it. Unsupported sampling parameters (`temperature`, `top_p`, …) have no rule, because
 o-series models accept and ignore them; a null stands for an absent parameter.
 """
@@ -46,13 +46,13 @@ RULES: tuple[Callable[[JsonObject], None], ...] = (
     messages.reasoning_is_unaltered,
     tools.tools_are_functions_or_server_tools,
     tools.tools_are_few,
-    tools.names_are_valid,
-    tools.names_are_unique,
+    tools.function_names_are_valid,
+    tools.function_names_are_unique,
     tools.parameters_are_schemas,
     tools.tool_choice_is_possible,
-    tools.type_is_known,
+    tools.response_format_is_known,
     tools.json_is_mentioned,
-    tools.name_is_valid,
+    tools.schema_name_is_valid,
     tools.schema_is_valid,
 )
 

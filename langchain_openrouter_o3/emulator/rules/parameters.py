@@ -1,4 +1,4 @@
-"""Rules about the token limit and the reasoning."""
+"""Rules about parameters: the model, types and words, metadata, reasoning and the token limit."""
 
 from __future__ import annotations
 
@@ -89,6 +89,9 @@ def _kinds_of_parts(body: JsonObject) -> Iterator[str]:
     for message in objects_at(body, "messages"):
         for part in objects_at(message, "content"):
             yield str(part.get("type"))
+
+
+# --- Types and words ---
 
 
 _MOST_PAIRS = 16
@@ -200,6 +203,9 @@ def session_id_is_short(body: JsonObject) -> None:
 
 # All that OpenRouter knows
 # (https://openrouter.ai/docs/guides/best-practices/reasoning-tokens#reasoning-effort-level).
+# --- Reasoning and the token limit ---
+
+
 _EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal", "none")
 _SUPPORTED_EFFORTS = ("low", "medium", "high")
 # The floor of OpenAI's Responses API, which serves these models.

@@ -1,4 +1,8 @@
-"""What OpenAI finds wrong with a JSON schema, in OpenAI's words: its limits, and its keywords."""
+"""What OpenAI finds wrong with a JSON schema, in OpenAI's words.
+
+Its limits come first, then the order in which all else is looked for (`strict_problem`,
+`lax_problem`), keyword by keyword, and references.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
 
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
 
-    Fault = Callable[[JsonObject], str | None]
+    Check = Callable[[JsonObject], str | None]
 
 DEFINITIONS = ("$defs", "definitions")
 _BRANCHES = ("anyOf", "oneOf", "allOf")
@@ -138,7 +142,7 @@ _ADVICE = (
 )
 
 
-def limit_fault(places: Sequence[Place]) -> str | None:
+def limit_problem(places: Sequence[Place]) -> str | None:
     """Return the first limit that a schema exceeds."""
     levels = max(place.level for place in places)
     properties = sum(len(object_at(place.node, "properties")) for place in places)
@@ -146,10 +150,10 @@ def limit_fault(places: Sequence[Place]) -> str | None:
         return f"{levels} levels of nesting exceeds limit of {_MOST_LEVELS}."
     if properties > _MOST_PROPERTIES:
         return f"{properties} parameters exceeds limit of {_MOST_PROPERTIES}."
-    return _enum_fault(places) or _character_fault(places)
+    return _enum_problem(places) or _character_problem(places)
 
 
-def _enum_fault(places: Sequence[Place]) -> str | None:
+def _enum_problem(places: Sequence[Place]) -> str | None:
     enums = [list_at(place.node, "enum") for place in places]
     count = sum(map(len, enums))
     if count > _MOST_ENUM_VALUES:
@@ -168,7 +172,7 @@ def _enum_fault(places: Sequence[Place]) -> str | None:
     return None
 
 
-def _character_fault(places: Sequence[Place]) -> str | None:
+def _character_problem(places: Sequence[Place]) -> str | None:
     count = sum(_characters(_texts(place)) for place in places)
     if count <= _MOST_CHARACTERS:
         return None
@@ -189,7 +193,7 @@ def _characters(values: Sequence[Json]) -> int:
     return sum(len(value if isinstance(value, str) else compact(value)) for value in values)
 
 
-# --- Keywords ---
+# --- Keywords and references ---
 
 
 # The keywords that a strict schema may have, and the type of their values. `minLength` and
@@ -225,7 +229,7 @@ _NOT_EMPTY = ("anyOf", "enum")
 _LOOK_AROUND = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(\(\?<?[=!])", re.DOTALL)
 
 
-def strict_fault(schema: JsonObject, name: str) -> str | None:
+def strict_problem(schema: JsonObject, name: str) -> str | None:
     """Return what is wrong with a strict schema, a whole sentence.
 
     Args:
@@ -234,41 +238,41 @@ def strict_fault(schema: JsonObject, name: str) -> str | None:
     """
     places = [*places_in(schema)]
     return (
-        _named(name, _structural_fault(places))
+        _named(name, _structural_problem(places))
         or _look_around(places)
         or _shared_first_key(places, schema)
-        or _named(name, _first_fault(places, (_impossible_choice, _impossible_limits)))
-        or _named(name, limit_fault(places))
+        or _named(name, _first_problem(places, (_impossible_choice, _impossible_limits)))
+        or _named(name, limit_problem(places))
     )
 
 
-def lax_fault(schema: JsonObject, name: str) -> str | None:
+def lax_problem(schema: JsonObject, name: str) -> str | None:
     """Return what is wrong with parameters of a function that is not strict."""
     places = [*places_in(schema)]
-    fault = (
+    problem = (
         _malformed(places)
-        or _root_fault(schema, _NOT_AT_THE_TOP)
-        or _first_fault(places[:1], (_missing_properties,))
-        or _first_fault(places, (_missing_items,))
+        or _root_problem(schema, _NOT_AT_THE_TOP)
+        or _first_problem(places[:1], (_missing_properties,))
+        or _first_problem(places, (_missing_items,))
     )
-    return _named(name, fault)
+    return _named(name, problem)
 
 
-def _named(name: str, fault: str | None) -> str | None:
-    return None if fault is None else f"Invalid schema for {name}: {fault}"
+def _named(name: str, problem: str | None) -> str | None:
+    return None if problem is None else f"Invalid schema for {name}: {problem}"
 
 
-def _structural_fault(places: Sequence[Place]) -> str | None:
+def _structural_problem(places: Sequence[Place]) -> str | None:
     root = places[0].node
     return (
         _malformed(places)
-        or _root_fault(root, ("anyOf",))
-        or _first_fault(places, _STRICT)
-        or _reference_fault(places, root)
+        or _root_problem(root, ("anyOf",))
+        or _first_problem(places, _STRICT)
+        or _reference_problem(places, root)
     )
 
 
-def _root_fault(schema: JsonObject, refused: Iterable[str]) -> str | None:
+def _root_problem(schema: JsonObject, refused: Iterable[str]) -> str | None:
     if schema.get("type") != "object":
         got = f"'type: \"{schema.get('type')}\"'"
         return f"schema must be a JSON Schema of 'type: \"object\"', got {got}."
@@ -278,12 +282,12 @@ def _root_fault(schema: JsonObject, refused: Iterable[str]) -> str | None:
     return None
 
 
-def _first_fault(places: Iterable[Place], faults: tuple[Fault, ...]) -> str | None:
+def _first_problem(places: Iterable[Place], problems: tuple[Check, ...]) -> str | None:
     for place in places:
-        for find_fault in faults:
-            fault = find_fault(place.node)
-            if fault is not None:
-                return f"In context={place.context!r}, {fault}"
+        for find_problem in problems:
+            problem = find_problem(place.node)
+            if problem is not None:
+                return f"In context={place.context!r}, {problem}"
     return None
 
 
@@ -395,7 +399,7 @@ def _missing_items(node: JsonObject) -> str | None:
     return "array schema missing items."
 
 
-_STRICT: tuple[Fault, ...] = (
+_STRICT: tuple[Check, ...] = (
     _missing_type,
     _lonely_reference,
     _forbidden_keyword,
@@ -407,13 +411,13 @@ _STRICT: tuple[Fault, ...] = (
 )
 
 
-def _reference_fault(places: Iterable[Place], root: JsonObject) -> str | None:
+def _reference_problem(places: Iterable[Place], root: JsonObject) -> str | None:
     finders = (
         partial(_unknown_reference, root),
         partial(_circular_reference, root),
         partial(_endless_reference, SmallestValues(root)),
     )
-    return _first_fault((place for place in places if "$ref" in place.node), finders)
+    return _first_problem((place for place in places if "$ref" in place.node), finders)
 
 
 def _unknown_reference(root: JsonObject, node: JsonObject) -> str | None:

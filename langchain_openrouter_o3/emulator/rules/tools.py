@@ -1,4 +1,4 @@
-"""What OpenRouter refuses of tools and response formats."""
+"""Rules about response formats and tools."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from langchain_openrouter_o3.emulator.json_value import (
     objects_at,
     text_at,
 )
-from langchain_openrouter_o3.emulator.rules.schemas import lax_fault, strict_fault
+from langchain_openrouter_o3.emulator.rules.schemas import lax_problem, strict_problem
 from langchain_openrouter_o3.emulator.wire.chat_request import function_tools, text_content
 from langchain_openrouter_o3.emulator.wire.responses import BadRequestError, ProviderError
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TYPES = frozenset({"json_object", "json_schema", "text"})
 
 
-def type_is_known(body: JsonObject) -> None:
+def response_format_is_known(body: JsonObject) -> None:
     """The format is one that exists."""
     response_format = body.get("response_format")
     if response_format is not None and _type(body) not in _TYPES:
@@ -36,7 +37,7 @@ def json_is_mentioned(body: JsonObject) -> None:
         )
 
 
-def name_is_valid(body: JsonObject) -> None:
+def schema_name_is_valid(body: JsonObject) -> None:
     """A schema has a name, of certain characters only."""
     if _type(body) != "json_schema":
         return
@@ -69,7 +70,7 @@ def schema_is_valid(body: JsonObject) -> None:
             code="missing_required_parameter",
         )
     name = f"response_format '{text_at(json_schema, 'name')}'"
-    fault = strict_fault(schema, name) if json_schema.get("strict") is True else None
+    fault = strict_problem(schema, name) if json_schema.get("strict") is True else None
     if fault is not None:
         raise ProviderError(fault, param="text.format.schema", code="invalid_json_schema")
 
@@ -82,7 +83,9 @@ def _json_schema(body: JsonObject) -> JsonObject:
     return object_at(object_at(body, "response_format"), "json_schema")
 
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# --- Tools ---
+
+
 _MODES = ("auto", "none", "required")
 _MOST_TOOLS = 128
 _FUNCTION_TYPES = {
@@ -118,7 +121,7 @@ def tools_are_few(body: JsonObject) -> None:
         )
 
 
-def names_are_valid(body: JsonObject) -> None:
+def function_names_are_valid(body: JsonObject) -> None:
     """A function's name has only certain characters, and not too many."""
     for index, function in enumerate(function_tools(body)):
         if not NAME.fullmatch(text_at(function, "name")):
@@ -130,7 +133,7 @@ def names_are_valid(body: JsonObject) -> None:
             )
 
 
-def names_are_unique(body: JsonObject) -> None:
+def function_names_are_unique(body: JsonObject) -> None:
     """No two functions have the same name."""
     seen: set[str] = set()
     for name in (text_at(function, "name") for function in function_tools(body)):
@@ -145,7 +148,7 @@ def parameters_are_schemas(body: JsonObject) -> None:
     """A function's parameters are an object schema that OpenAI understands."""
     for index, function in enumerate(function_tools(body)):
         parameters = object_at(function, "parameters")
-        find_fault = strict_fault if function.get("strict") is True else lax_fault
+        find_fault = strict_problem if function.get("strict") is True else lax_problem
         name = f"function '{text_at(function, 'name')}'"
         fault = find_fault(parameters, name) if parameters else None
         if fault is not None:

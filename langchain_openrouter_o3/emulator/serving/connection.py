@@ -1,4 +1,4 @@
-"""One connection of the server, which can be broken on purpose."""
+"""One connection of the server, which can be broken on purpose: reset, or in its TLS handshake."""
 
 from __future__ import annotations
 

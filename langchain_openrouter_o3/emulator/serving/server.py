@@ -80,7 +80,7 @@ class LoopThread:
         await self._over.wait()
 
 
-# --- The server ---
+# --- A server on a port ---
 
 
 class Port:

@@ -1,4 +1,4 @@
-"""A chat request that passed the rules, in the words that the rest of the emulator uses."""
+"""A chat request in the words that the rest of the emulator uses, and the parts of its body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole answer with its usage, before it is written as one JSON body or as a stream of chunks.
+"""A whole answer with usage and reasoning, before it is written as one JSON body or as chunks.
 
 OpenRouter sends the `usage` object with every answer, asked for or not
 (https://openrouter.ai/docs/guides/guides/usage-accounting).
@@ -107,7 +107,7 @@ class Usage:
         return usage
 
 
-# --- Answers ---
+# --- Reasoning ---
 
 
 FORMAT = "openai-responses-v1"
@@ -229,6 +229,9 @@ def _summary(request: ChatRequest) -> str:
         f"**Reading the request**\n\nThe user writes “{quoted}”, and I may call {tools}."
         "**Choosing a rule**\n\nI look for the first of my rules that fits and follow it."
     )
+
+
+# --- Answers and their ids ---
 
 
 _ALPHABET = string.ascii_letters + string.digits

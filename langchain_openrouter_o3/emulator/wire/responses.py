@@ -41,7 +41,7 @@ class ApiError(Exception):
         self.status = status
         self.message = message
         self.metadata = metadata
-        self.said = message
+        self.provider_message = message
         self.names_user = names_user
 
     def body(self) -> JsonObject:
@@ -83,7 +83,7 @@ class ProviderError(ApiError):
             "Provider returned error",
             {"raw": raw, "provider_name": "OpenAI", "is_byok": False},
         )
-        self.said = message
+        self.provider_message = message
 
 
 # --- Completions ---

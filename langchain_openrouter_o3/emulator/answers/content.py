@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from langchain_openrouter_o3.emulator.answers.hints import (
-    Clues,
+    Hints,
     listed_names,
     occurs,
     words_of,
@@ -158,7 +158,7 @@ def write_text(turn: Turn) -> str:
     )
 
 
-def refuse(prompt: str) -> str:
+def refusal_text(prompt: str) -> str:
     """Refuse a prompt, as models do when they are asked for something harmful."""
     return f"I'm sorry, but the emulator was asked to refuse this: “{_beginning(prompt)}”"
 
@@ -189,17 +189,17 @@ def call_tools(request: ChatRequest, turn: Turn) -> tuple[ToolCall, ...]:
     if not request.functions or request.tool_choice.mode == "none":
         return ()
     wanted = _wanted(request, turn)
-    clues = Clues(turn.material)
+    hints = Hints(turn.material)
     calls: list[tuple[str, str]] = []
     for function in wanted:
-        if clues.is_spent():
-            clues.restart()
-        clues.ignored = property_names(function.parameters)
-        calls += [(function.name, arguments) for arguments in _arguments(function, turn, clues)]
+        if hints.is_used_up():
+            hints.restart()
+        hints.ignored = property_names(function.parameters)
+        calls += [(function.name, arguments) for arguments in _arguments(function, turn, hints)]
     if not calls and request.tool_choice.forces:
         function = _forced(request, turn)
-        clues.restart()
-        calls = [(function.name, compact(write_value(function.parameters, clues)))]
+        hints.restart()
+        calls = [(function.name, compact(write_value(function.parameters, hints)))]
     if not request.parallel_tool_calls or request.tool_choice.name is not None:
         calls = calls[:1]
     seed = "\0".join(request.prompt)
@@ -241,7 +241,7 @@ def _fit(function: Function, prompt: str, spoken: Collection[str]) -> int:
     return _BY_DESCRIPTION if is_described else _UNFIT
 
 
-def _arguments(function: Function, turn: Turn, clues: Clues) -> list[str]:
+def _arguments(function: Function, turn: Turn, hints: Hints) -> list[str]:
     """Return the arguments of each call to make; a parameter that is a list gets one item each."""
     listed = _listed_items(function, turn)
     if listed is not None:
@@ -249,7 +249,7 @@ def _arguments(function: Function, turn: Turn, clues: Clues) -> list[str]:
         return [compact(arguments) for arguments in listed if arguments not in done]
     if turn.has_called(function.name):
         return []
-    return [compact(write_value(function.parameters, clues))]
+    return [compact(write_value(function.parameters, hints))]
 
 
 def _listed_items(function: Function, turn: Turn) -> list[JsonObject] | None:
@@ -259,7 +259,7 @@ def _listed_items(function: Function, turn: Turn) -> list[JsonObject] | None:
     node = object_at(properties, str(names[0])) if len(names) == 1 else {}
     if node.get("type") != "string" or "enum" in node or "const" in node:
         return None
-    quotations = [clue.value for clue in Clues(turn.prompt).quotations]
+    quotations = [hint.value for hint in Hints(turn.prompt).quotations]
     items = quotations if len(quotations) > 1 else listed_names(turn.prompt)
     return [{str(names[0]): item} for item in items if is_valid(item, node)] or None
 
