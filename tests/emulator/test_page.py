@@ -211,13 +211,14 @@ def test_an_exchange_is_told_of_while_it_happens(emulator: Emulator) -> None:
         assert outcomes(feed, "stop")
 
 
-def test_an_exception_in_a_chooser_is_shown(
+def test_an_exception_in_a_fault_is_shown(
     emulator: Emulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def chooser(_: object) -> Fault:
-        raise LookupError("no fault")
+    class Broken(Fault):
+        def script(self, answer: object) -> Any:
+            raise LookupError(f"no fault for {answer!r}")
 
-    emulator.disturb(chooser)
+    emulator.play(Broken())
     ask(emulator)
     assert details(emulator)["outcome"] == "error in the emulator"
     assert "no fault" in caplog.text
