@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+_LARGE_EXPONENTS = (re.compile(r"e[+\d]\d\d"), re.compile(r"E[+\d]\d\d"))
 _NULL = re.compile(rb"(?:^|[:,\[])null")
 
 
@@ -88,6 +89,12 @@ def decode_leniently(text: bytes | bytearray | str) -> Any:
         return _read(text)
     except ValueError:
         return _LENIENT_DECODER.decode(_as_text(text))
+
+
+def has_odd_number(text: str) -> bool:
+    """Whether a text may hold NaN, an infinity or an exponent that makes one; it is fast."""
+    words = "NaN" in text or "Infinity" in text
+    return words or any(each.search(text) is not None for each in _LARGE_EXPONENTS)
 
 
 def finite(number: str) -> float:

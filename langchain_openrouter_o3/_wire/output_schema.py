@@ -17,7 +17,13 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict, override
 
-from langchain_openrouter_o3._json import decode, encode, is_object, memoize_json
+from langchain_openrouter_o3._json import (
+    decode,
+    encode,
+    has_odd_number,
+    is_object,
+    memoize_json,
+)
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     Schema,
@@ -89,7 +95,9 @@ class OutputSchema:
             SchemaMismatchError: It does not fit; the cause says why.
         """
         try:
-            return self._make(decode(text), text)  # pydantic takes NaN and infinities
+            if isinstance(text, str) and not has_odd_number(text) and not self._has_nulls(text):
+                return self.validate(text)
+            return self._make(decode(text), text)  # which refuses what pydantic takes: NaN, 1e999
         except Exception as error:  # the caller's own validators may raise anything; all is kept
             raise SchemaMismatchError from error
 
