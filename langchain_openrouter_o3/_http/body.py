@@ -139,8 +139,12 @@ class BodyDecoder:
         )
 
     def _forget_padding(self) -> None:
-        """Drop lines of white space, which a server may send for as long as it likes."""
-        del self._bytes[: self._bytes.rfind(b"\n") + 1]
+        """Drop lines of white space, which a server may send for as long as it likes.
+
+        A byte order mark before them stays: another one may not follow.
+        """
+        mark = len(_BOM) if self._bytes.startswith(_BOM) else 0
+        del self._bytes[mark : max(mark, self._bytes.rfind(b"\n") + 1)]
         if len(self._bytes) > MAX_PADDING_LINE:
             raise _malformed(f"more than {MAX_PADDING_LINE} bytes of white space in a line")
 

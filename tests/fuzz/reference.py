@@ -9,19 +9,31 @@ _BOM = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
 
 
+Named = tuple[bytes, bytes]
+"""The name of an event, and its data."""
+
+
 def interpret(stream: bytes) -> tuple[list[bytes], list[bytes]]:
     """Return the data of the events, and of the one that the end leaves unfinished."""
-    events: list[bytes] = []
-    buffer = b""
+    events, unfinished = interpret_named(stream)
+    return [data for _, data in events], [data for _, data in unfinished]
+
+
+def interpret_named(stream: bytes) -> tuple[list[Named], list[Named]]:
+    """Return the events with their names, and the one that the end leaves unfinished."""
+    events: list[Named] = []
+    name, buffer = b"", b""
     for line in _lines(stream[3:] if stream[:3] == _BOM else stream):
-        if line != b"":
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                buffer += (value[1:] if value[:1] == b" " else value) + b"\n"
-        elif buffer:
-            events.append(buffer[:-1])
-            buffer = b""
-    return events, [buffer[:-1]] if buffer else []
+        field, _, value = line.partition(b":")
+        value = value[1:] if value[:1] == b" " else value
+        if field == b"data":
+            buffer += value + b"\n"
+        elif field == b"event":
+            name = value
+        elif line == b"":
+            events += [(name, buffer[:-1])] if buffer else []
+            name, buffer = b"", b""
+    return events, [(name, buffer[:-1])] if buffer else []
 
 
 def _lines(stream: bytes) -> list[bytes]:

@@ -26,6 +26,7 @@ def decode(*pieces: bytes) -> list[Any]:
         ([b"{"], "json"),
         ([PADDING * 30, b"{"], "json"),
         ([b"\xef\xbb\xbf", b" {"], "json"),
+        ([b"\xef\xbb\xbf \n", b" {"], "json"),
         ([b"data:"], "events"),
         ([b": OPENROUTER PROCESSING"], "events"),
         ([b"\n\n", b"ev", b"ent: x"], "events"),
@@ -155,3 +156,10 @@ def test_white_space_may_last_but_not_in_one_line() -> None:
     endless = BodyDecoder()
     with pytest.raises(OpenRouterMalformedResponseError, match="white space in a line"):
         list(endless.feed(b" " * 100_000))
+
+
+@pytest.mark.parametrize("cut", [1, 4, 99])
+def test_a_second_byte_order_mark_is_none_wherever_the_network_cuts(cut: int) -> None:
+    body = b"\xef\xbb\xbf\n\n\xef\xbb\xbf\n\ndata: {}\n\n"
+    with pytest.raises(OpenRouterMalformedResponseError):
+        decode(*(body[at : at + cut] for at in range(0, len(body), cut)))
