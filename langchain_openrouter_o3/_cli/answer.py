@@ -269,7 +269,8 @@ def _total(usages: Sequence[Usage]) -> Usage:
 
 def _price(value: Any) -> float | None:
     """Read a price; what is no number is unknown."""
-    return value if isinstance(value, (int, float)) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number else None
 
 
 def _sum(values: Iterable[_Number | None]) -> _Number | None:

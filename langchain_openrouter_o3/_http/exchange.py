@@ -282,11 +282,9 @@ def _read_answer(
         if isinstance(piece, TransportFailure):
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
-        held = None if deadlines.unlimited else decoder.held
+        held = 0 if deadlines.unlimited else decoder.held
         yield from _read_payloads(reader, decoder.feed(piece), decoder, deadlines, progress)
-        if held is not None and (
-            decoder.held > held if decoder.framing == "events" else not piece.isspace()
-        ):
+        if not deadlines.unlimited and _has_data(piece, decoder, held):
             deadlines.note_data()
         if decoder.done or reader.closed:
             yield from _deliver(reader.finish(done=decoder.done), progress)
@@ -340,6 +338,11 @@ def _deliver(items: list[T], progress: _Progress) -> Generator[Step[T], StepResu
     if items:
         progress.delivered = True
         yield Deliver(items)
+
+
+def _has_data(piece: bytes, decoder: BodyDecoder, held: int) -> bool:
+    """Whether a piece brought more than comments and white space, after so many bytes of data."""
+    return decoder.held > held if decoder.framing == "events" else not piece.isspace()
 
 
 def _read_error(

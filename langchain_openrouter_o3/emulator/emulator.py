@@ -27,7 +27,8 @@ from langchain_openrouter_o3.emulator.endpoints.fault_layer import (
 from langchain_openrouter_o3.emulator.endpoints.routing import Router
 from langchain_openrouter_o3.emulator.page import ExchangeLog, Page
 from langchain_openrouter_o3.emulator.recording.applications import Miss, recording_application
-from langchain_openrouter_o3.emulator.script import Pace, Script, ScriptItem, as_reply
+from langchain_openrouter_o3.emulator.script import Pace, ScriptItem, as_reply
+from langchain_openrouter_o3.emulator.script.player import Script
 from langchain_openrouter_o3.emulator.serving.connection import (
     TlsFailure,
     check_tls_failure,

@@ -61,7 +61,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from langchain_openrouter_o3.emulator.script import Reply, Script
+    from langchain_openrouter_o3.emulator.script import Reply
+    from langchain_openrouter_o3.emulator.script.player import Script
     from langchain_openrouter_o3.emulator.wire.completion import Completion
 
 CHAT_PATH = "/api/v1/chat/completions"

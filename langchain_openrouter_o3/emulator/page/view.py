@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from langchain_openrouter_o3.emulator.json_value import compact, object_at, objects_at, text_at
-from langchain_openrouter_o3.emulator.page.exchanges import Answer, BodyReader, Event, read_object
+from langchain_openrouter_o3.emulator.page.reading import Answer, BodyReader, Event, read_object
 
 if TYPE_CHECKING:
     from langchain_openrouter_o3.emulator.json_value import Json, JsonObject
