@@ -18,6 +18,7 @@ import contextlib
 import socket
 import ssl
 import sys
+import traceback
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -197,17 +198,12 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ConnectTimeout: It took too long.
         """
         left = _left(timeout, httpcore.ConnectTimeout)
-        self._refuse_lost()
-        encrypted = self._stream.start_tls(ssl_context, server_hostname, left)
-        return HTTPStream(encrypted, self._timeout)
-
-    def _refuse_lost(self) -> None:
-        """Refuse a connection that was reset already: `ssl` would leave its socket unclosed."""
         try:
-            self._stream.get_extra_info("server_addr")
-        except OSError as error:
-            self._stream.close()
-            raise httpcore.ConnectError(str(error)) from error
+            encrypted = self._stream.start_tls(ssl_context, server_hostname, left)
+        except httpcore.ConnectError as error:
+            _close_forgotten(error)
+            raise
+        return HTTPStream(encrypted, self._timeout)
 
     def get_extra_info(self, info: str) -> Any:
         """As httpcore's; "is_readable" tells of unread bytes in any layer."""
@@ -217,6 +213,18 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             if not self.is_clean or isinstance(tls, ssl.SSLObject):
                 return True
         return self._stream.get_extra_info(info)
+
+
+def _close_forgotten(error: httpcore.ConnectError) -> None:
+    """Close the socket that `ssl` had taken over when the server reset the connection.
+
+    Before 3.13, `SSLSocket._create` asks an unconnected socket for data, and does not close it if
+    that fails; nobody but its frame knows the socket.
+    """
+    frames = traceback.walk_tb(getattr(error.__cause__, "__traceback__", None))
+    for frame, _ in frames:
+        if isinstance(forgotten := frame.f_locals.get("self"), ssl.SSLSocket):
+            forgotten.close()
 
 
 class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import select
 import socket
 import ssl
 import struct
+import warnings
 from typing import Any
 
 import certifi
@@ -229,9 +231,14 @@ def test_a_connection_that_was_reset_before_tls_is_closed() -> None:
         accepted.close()
         connection: socket.socket = connected.get_extra_info("socket")
         select.select([connection], [], [])
-        with pytest.raises(httpcore.ConnectError):
+        with pytest.raises(httpcore.ConnectError) as raised:
             HTTPStream(connected, None).start_tls(ssl.create_default_context(), "nobody")
         assert connection.fileno() == -1
+        del raised
+        with warnings.catch_warnings(record=True) as complaints:
+            warnings.simplefilter("always")
+            gc.collect()
+        assert complaints == []
 
 
 async def test_a_size_line_in_two_pieces_is_read_on() -> None:
