@@ -122,8 +122,9 @@ class ChatOpenRouterO3(Bindable, ModelFields):
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        # The key of LangChain's cache. Two tenants behind a gateway may differ in headers only.
-        key = super()._get_llm_string(stop=stop, **without_headers(kwargs))
+        # The key of LangChain's cache is what goes out: a class may change and keep its name. Two
+        # tenants behind a gateway may differ in headers only.
+        key = super()._get_llm_string(stop=stop, **read_call(without_headers(kwargs)))
         digest = headers_digest(self.default_headers, kwargs)
         return key if digest is None else f"{key}---headers:{digest}"
 
