@@ -126,7 +126,7 @@ class Tree(TypedDict):
     children: NotRequired[list[Tree]]
 
 
-Forest = TypedDict("Forest", {"trees": list["Tree"]})  # noqa: UP013, UP037 - a text at run time
+Forest = TypedDict("Forest", {"trees": list["Tree"]})  # noqa: UP013 - a text at run time
 
 PERSON: dict[str, Any] = {"name": "Ann", "age": None, "nick": None}
 
