@@ -399,15 +399,19 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
         problem = None
         if method == "function_calling":
+            # Another format, bound before or the model's own, would be a second schema.
+            bound["response_format"] = None
             tool, problem = target.tool(strict=strict)
             llm = self.bind_tools([tool], tool_choice=target.name, **bound)
         elif method == "json_schema":
-            form, problem = target.response_format(strict=strict, parsed_here=True)
-            bound["response_format"] = form
+            bound["response_format"], problem = target.response_format(
+                strict=strict, parsed_here=True
+            )
             beside = tools_to_wire(tools, strict=strict, prefer_strict=True)
             llm = self.bind_tools(beside, **bound)
         else:
-            llm = self.bind_tools([], response_format={"type": "json_object"}, **bound)
+            bound["response_format"] = {"type": "json_object"}
+            llm = self.bind_tools([], **bound)
         if problem:
             warn_not_strict(f"schema {target.name!r}", problem)
         return llm | parser

@@ -357,11 +357,27 @@ def test_tools_of_structured_output_join_those_that_are_bound(
     assert names_of(sent(emulator)) == ["add", "get_weather"]
 
 
-def test_a_later_schema_replaces_a_bound_one(emulator: Emulator, model: ChatOpenRouterO3) -> None:
-    bound = model.bind(response_format={"type": "json_object"})
-    found: Any = bound.with_structured_output(Person).invoke("Ada Lovelace, born 1815")
-    assert found.born == 1815
-    assert sent(emulator)["response_format"]["json_schema"]["name"] == "Person"
+@pytest.mark.parametrize("place", ["bound", "constructor", "same call"])
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [("json_schema", "json_schema"), ("function_calling", None), ("json_mode", "json_object")],
+)
+def test_a_schema_replaces_every_other_format(
+    emulator: Emulator, place: str, method: Any, expected: str | None
+) -> None:
+    class Other(BaseModel):
+        other: str
+
+    early: dict[str, Any] = {"response_format": Other}
+    built: Any = {**early} if place == "constructor" else {}
+    model: Any = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, **built)
+    model = model.bind(**early) if place == "bound" else model
+    late = early if place == "same call" else {}
+    chain = model.with_structured_output(Person, method=method, include_raw=True, **late)
+    chain.invoke("Ada Lovelace, born 1815, as JSON")
+    assert sent(emulator).get("response_format", {}).get("type") == expected
+    assert "Other" not in json.dumps(sent(emulator))
+    assert ("tools" in sent(emulator)) == (method == "function_calling")
 
 
 def test_later_tools_replace_earlier_ones_and_their_choice(
