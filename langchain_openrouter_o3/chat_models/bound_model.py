@@ -233,12 +233,12 @@ class BoundModel(Binding):
         return model
 
     def _add_tools(self, **arguments: Any) -> Self:
-        """Bind tools beside those that are bound; of two with one name the later one stays."""
+        """Bind tools beside those that are bound; of two that are one the later one stays."""
         before = tools_to_wire(self.kwargs.get("tools") or ())
         added = tools_to_wire(arguments.get("tools") or ())
         names = {tool_name(tool) for tool in added} - {None}
         if before or added:
-            kept = [tool for tool in before if tool_name(tool) not in names]
+            kept = [each for each in before if each not in added and tool_name(each) not in names]
             arguments["tools"] = [*kept, *added]
         return self.bind(**arguments)
 

@@ -345,12 +345,13 @@ def test_tools_of_structured_output_join_those_that_are_bound(
 ) -> None:
     web: dict[str, Any] = {"type": "openrouter:web_search"}
     bound: Any = model.bind_tools([get_weather, web])
-    bound.with_structured_output(Person, tools=[add]).invoke("Ada")
-    assert [tool.get("function", tool).get("name") for tool in sent(emulator)["tools"]] == [
-        "get_weather",
-        None,
-        "add",
-    ]
+    for tools, expected in (
+        ([add], ["get_weather", None, "add"]),
+        ([add, web], ["get_weather", "add", None]),
+    ):
+        bound.with_structured_output(Person, tools=tools).invoke("Ada")
+        names = [tool.get("function", tool).get("name") for tool in sent(emulator)["tools"]]
+        assert names == expected
     bound.bind(tools=[add, get_weather]).with_structured_output(
         Person, tools=[get_weather], strict=False
     ).invoke("Ada")
