@@ -505,6 +505,10 @@ class ModelFields(BaseChatModel, SharedConnections):
         except OpenRouterInputError as error:
             raise constructor.refused(cls.__name__, str(error)) from None
 
+    @field_serializer("response_format", when_used="json-unless-none")
+    def _wire_format(self, value: Any) -> dict[str, Any]:
+        return conversions.response_format_without_warning(value)
+
     @field_serializer("timeout")
     def _plain_timeout(self, value: Any) -> Any:
         return plain_timeout(value)
