@@ -30,7 +30,13 @@ from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.meter import METER, metered
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.steps import Request
-from langchain_openrouter_o3._http.time_limits import TimeLimits, check_limit, to_timeout
+from langchain_openrouter_o3._http.time_limits import (
+    TimeLimits,
+    check_limit,
+    clients_timeout,
+    default_timeout,
+    to_timeout,
+)
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -141,7 +147,7 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
         ),
         policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
         stop=tuple(check_stop(arguments.get("stop")) or check_stop(model.stop) or ()),
-        timeout=_checked(model, kwargs, "timeout", to_timeout),
+        timeout=_timeout(model, kwargs, own),
         limits=_check_limits(model, kwargs),
         base_url=base_url,
         gate=_gate(model, base_url, headers, slug),
@@ -187,6 +193,17 @@ def _extra_body(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, A
 def _gate(model: ModelFields, base_url: str, headers: RequestHeaders, slug: str) -> Gate | None:
     key = headers.get("authorization")
     return GATES.of(base_url, key, slug) if model.rate_gate else None
+
+
+def _timeout(model: ModelFields, kwargs: Mapping[str, Any], own: object | None) -> Any:
+    """Make the time-out: the call's, the model's if it names one, that of the caller's client."""
+    default = default_timeout()
+    is_named = model.timeout is not default and (
+        "timeout" in model.model_fields_set or model.timeout != default
+    )
+    if not is_named and "timeout" not in kwargs and (found := clients_timeout(own)) is not None:
+        kwargs = {"timeout": found}
+    return _checked(model, kwargs, "timeout", to_timeout)
 
 
 def _checked(

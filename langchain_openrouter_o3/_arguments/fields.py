@@ -105,7 +105,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         float | Timeout | None,
         Local(
             "Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no "
-            "limit. By default 10 s to connect and 600 s to read."
+            "limit. By default that of your own HTTP client, or 10 s to connect and 600 s to read."
         ),
     ] = Field(default_factory=default_timeout)
     idle_timeout: Annotated[

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
         timeout: float | Timeout | Mapping[str, float | None] | None
         """Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no limit.
-        By default 10 s to connect and 600 s to read.
+        By default that of your own HTTP client, or 10 s to connect and 600 s to read.
         """
 
         idle_timeout: float | None

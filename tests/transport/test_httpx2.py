@@ -1,9 +1,10 @@
-"""Clients of httpx2, as a caller makes them, and their errors."""
+"""A caller's own clients, of httpx2 and some of httpx, and their errors."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import (
@@ -26,6 +28,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
+from langchain_openrouter_o3._http.time_limits import MAX_SECONDS
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
@@ -40,17 +43,23 @@ pytestmark = [
 
 @contextlib.contextmanager
 def model_with_clients(
-    base_url: str = "http://mock.invalid/api/v1", *, client: Any = None, **arguments: Any
+    base_url: str = "http://mock.invalid/api/v1",
+    *,
+    client: Any = None,
+    library: Any = httpx2,
+    kind: type[ChatOpenRouterO3] = ChatOpenRouterO3,
+    **arguments: Any,
 ) -> Iterator[ChatOpenRouterO3]:
-    """Build a model with clients of httpx2, which keep no connection beyond its event loop."""
+    """Build a model with clients of its own, which keep no connection beyond their event loop."""
     options: dict[str, Any] = {
-        "limits": httpx2.Limits(max_keepalive_connections=0),
+        "limits": library.Limits(max_keepalive_connections=0),
+        "timeout": 10,
         **(client or {}),
     }
-    arguments = {"max_retries": 0, "timeout": 10, **arguments}
-    with httpx2.Client(**options) as blocking:
-        other: Any = httpx2.AsyncClient(**options)
-        yield ChatOpenRouterO3(
+    arguments = {"max_retries": 0, **arguments}
+    with library.Client(**options) as blocking:
+        other: Any = library.AsyncClient(**options)
+        yield kind(
             base_url=base_url,
             api_key=KEY,
             http_client=blocking,
@@ -122,6 +131,46 @@ def test_time_outs_of_either_library_go_with_clients_of_either(
     with model_with_clients(emulator.base_url, timeout=timeout) as model:
         assert MODES[mode](model).text
         assert model.invoke("Hello", timeout=timeout).text
+
+
+class Hasty(ChatOpenRouterO3):
+    """Names a time-out as the default of its class."""
+
+    timeout: Any = 8
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("clients", "arguments", "bound", "read"),
+    [
+        ({"timeout": 3}, {}, {}, 3),
+        ({"timeout": None}, {}, {}, None),
+        ({"timeout": 5}, {}, {}, 600),  # the library's own, which nobody chose
+        ({"timeout": 3}, {"timeout": 7}, {}, 7),
+        ({"timeout": 3}, {"timeout": httpx.Timeout(600, connect=10)}, {}, 600),
+        ({"timeout": 3}, {"kind": Hasty}, {}, 8),
+        ({"timeout": 3}, {}, {"timeout": 9}, 9),
+    ],
+)
+def test_a_client_s_own_time_out_holds_where_none_is_named(  # noqa: PLR0913, PLR0917 - parameters
+    clients: Any, arguments: Any, bound: Any, read: float | None, library: Any, mode: str
+) -> None:
+    seen: list[Any] = []
+
+    def answer(request: Any) -> Any:
+        seen.append(request.extensions["timeout"]["read"])
+        return library.Response(200, content=wire.sse(wire.chunk("Hello"), *wire.ending()))
+
+    client = {"transport": library.MockTransport(answer), **clients}
+    with model_with_clients(library=library, client=client, **arguments) as model:
+        seconds = ConfigurableField("seconds")
+        for each in (model, copy.deepcopy(model), model.configurable_fields(seed=seconds)):
+            asked: Any = each.bind(**bound)
+            assert MODES[mode](asked).text == "Hello"
+    without_limit = {None, MAX_SECONDS}  # the second where a step's limit comes upon it
+    assert set(seen) <= ({read} if read is not None else without_limit)
+    assert len(seen) == 3
 
 
 @every_mode
