@@ -29,6 +29,7 @@ from langchain_openrouter_o3._http.transport_errors import (
     errors_of,
     library_of,
     proxy_refusal,
+    refused_answer,
     to_failure,
 )
 from langchain_openrouter_o3._http.watchdog import socket_of
@@ -257,9 +258,11 @@ class SyncPerformer(_Sending):
                 extensions: dict[str, Any] = {"timeout": self._phases(step.limit)}
                 if trace is not None:
                     extensions["trace"] = trace
-                self._response = self._client.send(
-                    self._build(step.request, extensions), stream=True, follow_redirects=False
-                )
+                built = self._build(step.request, extensions)
+                try:
+                    self._response = self._client.send(built, stream=True, follow_redirects=False)
+                except self._library.HTTPStatusError as error:
+                    self._response = refused_answer(error, self._library)
             self._pieces = self._response.iter_bytes()
             outcome.result = self._begin_reading(step.request, self._response)
         return outcome.result
@@ -354,9 +357,11 @@ class AsyncPerformer(_Sending):
         self._under_way.add(self)
         with _Outcome(self, step.request) as outcome:
             extensions = {"timeout": {**self._timeout}}
-            self._response = await self._client.send(
-                self._build(step.request, extensions), stream=True, follow_redirects=False
-            )
+            built = self._build(step.request, extensions)
+            try:
+                self._response = await self._client.send(built, stream=True, follow_redirects=False)
+            except self._library.HTTPStatusError as error:
+                self._response = refused_answer(error, self._library)
             self._pieces = self._response.aiter_bytes()
             self._is_reading = False
             outcome.result = self._begin_reading(step.request, self._response)

@@ -63,6 +63,25 @@ def errors_of(library: ModuleType) -> tuple[type[Exception], ...]:
     return (library.HTTPError, library.InvalidURL, library.StreamError, OSError, UnicodeError)
 
 
+def refused_answer(error: Any, library: Any) -> Any:
+    """Return the answer that a hook of the caller's client refused (`raise_for_status`).
+
+    Its body is empty if the hook has not read it.
+
+    Args:
+        error: An `HTTPStatusError`; it is raised again if the answer is a success.
+        library: httpx or httpx2, whose error it is.
+    """
+    answer = error.response
+    if answer.is_success:
+        raise error
+    try:
+        len(answer.content)
+    except library.ResponseNotRead:
+        answer = library.Response(answer.status_code, headers=answer.headers)
+    return answer
+
+
 def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure:
     """Translate an error of the lower layers; the most specific class wins.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import gzip
 import socket
 import subprocess
 import sys
@@ -362,6 +363,45 @@ def test_an_error_status_keeps_its_class(emulator: Emulator, mode: str) -> None:
     error = failure(mode, emulator.base_url)
     assert type(error) is OpenRouterRateLimitError
     assert "Slow down" in str(error)
+
+
+async def araise(response: Any) -> None:
+    response.raise_for_status()
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("read", [0, 1], ids=["unread", "read"])
+@pytest.mark.parametrize("status", [401, 429, 302, 407])
+def test_a_hook_that_raises_for_a_status_leaves_the_error_its_class(
+    emulator: Emulator, status: int, read: int, library: Any, mode: str
+) -> None:
+    headers = {"retry-after": "300", "location": "/", "content-encoding": "gzip"}
+    answer = Canned(status, headers, gzip.compress(wire.to_json(wire.error(status, "Slow down"))))
+    kind = library.Response
+    hooks = [kind.aread, araise] if mode.startswith("a") else [kind.read, kind.raise_for_status]
+    told: list[Any] = []
+    for each in ([], hooks[1 - read :]):
+        emulator.play(answer)
+        client = {"event_hooks": {"response": each}}
+        told.append(
+            failure(mode, emulator.base_url, client=client, library=library, rate_gate=False)
+        )
+    plain, refused = (
+        (type(error), error.status_code, error.is_retryable, error.retry_after) for error in told
+    )
+    assert refused == plain
+    assert str(told[0]) == str(told[1]) or not read
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_hook_that_raises_for_a_success_is_told(library: Any) -> None:
+    def refuse(response: Any) -> None:
+        raise library.HTTPStatusError("Not today", request=response.request, response=response)
+
+    transport = library.MockTransport(lambda _: library.Response(200))
+    client = {"transport": transport, "event_hooks": {"response": [refuse]}}
+    assert "Not today" in str(failure("invoke", "http://a.invalid", client=client, library=library))
 
 
 @every_mode
