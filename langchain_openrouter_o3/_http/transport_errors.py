@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _CANNOT_CONNECT = "Cannot connect to {}: {}. Check base_url, the network and the proxy."
 _WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
+_OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
 
@@ -118,6 +120,17 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         return _failure(OpenRouterMalformedResponseError(text), error)
     text = _CANNOT_CONNECT if unsent else _WAS_LOST
     return _failure(OpenRouterConnectionError(text.format(route, words)), error, unsent=unsent)
+
+
+def of_another_loop(error: Exception) -> TransportFailure | None:
+    """Translate what an event loop says of connections that are not its own; None for all else."""
+    if not isinstance(error, RuntimeError) or not _OTHER_LOOP.search(str(error)):
+        return None
+    told = OpenRouterInputError(
+        "http_async_client holds connections of another event loop, or of one that is closed. Use "
+        "one client for each loop, or none: the shared connections follow the loop."
+    )
+    return _failure(told, without_frames(error))
 
 
 def _words_of(error: BaseException) -> str:

@@ -413,6 +413,42 @@ def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, mo
     assert "s3cret" not in repr(error)
 
 
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_whose_connections_are_another_loop_s_is_told(
+    emulator: Emulator, library: Any
+) -> None:
+    client = library.AsyncClient()
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, http_async_client=client)
+    loops = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first, second = (loop.run_until_complete for loop in loops)
+    assert first(model.ainvoke("echo x")).text == "x"
+    with pytest.raises(
+        OpenRouterInputError, match=r"http_async_client .* one client for each loop"
+    ):
+        second(model.ainvoke("echo x"))
+    assert second(model.ainvoke("echo x")).text == "x"
+    second(client.aclose())
+    first(asyncio.sleep(0))  # its connection is closed there
+    for loop in loops:
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"), [("Event loop is closed", OpenRouterInputError), ("Hello", RuntimeError)]
+)
+@pytest.mark.parametrize("mode", ["ainvoke", "astream"])
+def test_only_what_a_loop_says_is_translated(words: str, kind: type[Exception], mode: str) -> None:
+    def fail(_: Any) -> Any:
+        raise RuntimeError(words)
+
+    with (
+        model_with_clients(client={"transport": httpx2.MockTransport(fail)}) as model,
+        pytest.raises(kind) as caught,
+    ):
+        MODES[mode](model)
+    assert words in (str(caught.value), str(caught.value.__cause__))
+
+
 @every_mode
 def test_a_closed_http_client_is_refused(mode: str) -> None:
     with httpx2.Client() as client:
