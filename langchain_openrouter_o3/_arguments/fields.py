@@ -124,7 +124,8 @@ class ModelFields(BaseChatModel, SharedConnections):
     rate_gate: Annotated[
         bool,
         Local(
-            "Whether calls with the same key and model wait for each other after a 429 or 503.",
+            "Whether calls with the same key, model and routing wait for each other after a 429 or "
+            "503.",
             per_call=False,
         ),
     ] = True

@@ -81,7 +81,9 @@ if TYPE_CHECKING:
         """Attempts beyond the first; 0 means exactly one request."""
 
         rate_gate: bool
-        """Whether calls with the same key and model wait for each other after a 429 or 503."""
+        """Whether calls with the same key, model and routing wait for each other after a 429 or
+        503.
+        """
 
         reasoning: Reasoning | Mapping[str, Any] | None
         """The reasoning map: effort, max_tokens, exclude, enabled, summary."""
