@@ -105,7 +105,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         float | Timeout | None,
         Local(
             "Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no "
-            "limit. By default 10 s to connect and 600 s to read."
+            "limit. By default that of your own HTTP client, or 10 s to connect and 600 s to read."
         ),
     ] = Field(default_factory=default_timeout)
     idle_timeout: Annotated[
@@ -124,7 +124,8 @@ class ModelFields(BaseChatModel, SharedConnections):
     rate_gate: Annotated[
         bool,
         Local(
-            "Whether calls with the same key and model wait for each other after a 429 or 503.",
+            "Whether calls with the same key, model and routing wait for each other after a 429 or "
+            "503.",
             per_call=False,
         ),
     ] = True
