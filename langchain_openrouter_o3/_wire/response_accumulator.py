@@ -14,8 +14,10 @@ from langchain_openrouter_o3._wire.finish_reasons import (
     is_error,
     is_failure,
     is_filtered,
+    is_regular,
     is_truncated,
     known_reason,
+    worse_reason,
 )
 from langchain_openrouter_o3._wire.merging import merge_logprobs
 from langchain_openrouter_o3._wire.message_accumulator import (
@@ -99,13 +101,9 @@ class ResponseAccumulator:
     @property
     def cut_short(self) -> bool:
         """Whether the answer may have ended in the middle of a tool call."""
-        native = self.native_finish_reason
-        return (
-            is_truncated(self.finish_reason, native)
-            or is_filtered(self.finish_reason)
-            or self.stop.matched is not None
-            or is_failure(native)
-        )
+        is_unread = self.finish_reason is None and "finish_reason" in self._parser.unread()
+        is_regular_end = is_regular(self.finish_reason, self.native_finish_reason)
+        return is_unread or not is_regular_end or self.stop.matched is not None
 
     def feed(self, payload: dict[str, Any], *, whole: bool) -> Delta:
         """Take a whole body or the next chunk of a stream.
@@ -148,7 +146,8 @@ class ResponseAccumulator:
             return
         # Hidden reasoning is billed, so an answer of which nothing is shown may be one. What
         # OpenRouter's cache holds was billed before.
-        worked = self.cut_short if self._usage is None else self._usage["output_tokens"] > 0
+        was_cut = is_truncated(self.finish_reason, native) or is_filtered(self.finish_reason)
+        worked = was_cut if self._usage is None else self._usage["output_tokens"] > 0
         is_hit = (self._response_cache or {}).get("status") == "hit"
         if is_failure(native) or not (worked or is_hit):
             raise OpenRouterEmptyResponseError(
@@ -279,10 +278,11 @@ class ResponseAccumulator:
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
         if (finish := choice.get("finish_reason")) is not None:
-            self.finish_reason = self._reason(finish, "finish_reason") or self.finish_reason
+            reason = self._reason(finish, "finish_reason")
+            self.finish_reason = worse_reason(self.finish_reason, reason)
         if (native := choice.get("native_finish_reason")) is not None:
             reason = self._reason(native, "native_finish_reason")
-            self.native_finish_reason = reason or self.native_finish_reason
+            self.native_finish_reason = worse_reason(self.native_finish_reason, reason)
         if (logprobs := choice.get("logprobs")) is not None:
             self._logprobs.append(logprobs)
         if not choice.keys() <= _CHOICE:

@@ -229,12 +229,21 @@ def test_an_error_in_a_stream_keeps_the_last_words_beside_it() -> None:
         ["tool_calls", "MAX_OUTPUT_TOKENS"],
         ["CONTENT_FILTER", None],
         ["ERROR", None],
+        *([word, None] for word in ("model_length", "abort", "insufficient_system_resource")),
+        *(["tool_calls", word] for word in ("cancelled", "incomplete", "max_completion_tokens")),
+        ["a new word", None],
+        [5, None],
     ],
 )
-def test_a_call_cut_before_its_first_argument_is_never_executable(end: list[Any]) -> None:
+@pytest.mark.parametrize("last", [None, "stop"])
+def test_a_call_cut_before_its_first_argument_is_never_executable(
+    end: list[Any], last: str | None
+) -> None:
     events = ending(end[0])
     for event in events:
         event["choices"][0]["native_finish_reason"] = end[1]
+    if last and end[0] not in ("a new word", 5):  # which do not say that anything was cut
+        events += ending(last)
     try:
         made = both(*map(tool_chunk, tool_deltas("delete_everything", [])), *events)
     except OpenRouterError as failed:
