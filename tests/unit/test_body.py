@@ -104,6 +104,22 @@ def test_what_an_event_named_error_says_is_an_error() -> None:
     assert decode(b"data: [DONE]\n\nevent: error\ndata: No\n\n") == []
 
 
+@pytest.mark.parametrize("cut", [1, 7, 999])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b' data: {"a":1}\n\n\tdata: {"b":2}\n\n',
+        b': x\n\n{"a":1}\n{"b":2}',
+        b'data: {"a":1}\n{\n  "b":\n  2\n }\n: x\n\n',
+        b': x\n{"a":1}\ndata: {"b":2}\n\n',
+        b': x\n\n  {\n  "a":1}\n\nevent: x\n{"b":2}\n\n',
+    ],
+)
+def test_blanks_before_a_field_and_json_without_one_lose_nothing(body: bytes, cut: int) -> None:
+    payloads = decode(*(body[at : at + cut] for at in range(0, len(body), cut)))
+    assert {**payloads[0], **payloads[1], "event": None} == {"a": 1, "b": 2, "event": None}
+
+
 def test_empty_data_is_no_payload() -> None:
     assert decode(b"data:\n\ndata\n\ndata: {}\n\n") == [{}]
 

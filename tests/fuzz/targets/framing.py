@@ -89,8 +89,9 @@ def _without_name(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_an_error(whole: bytes) -> bool:
-    named = rb"(?i)(?:\A|\A\xef\xbb\xbf|[\r\n])(?:event:[^\r\n]*(?:error|fail|exception)|error:)"
-    return re.search(named, whole) is not None
+    start = rb"(?i)(?:\A|\A\xef\xbb\xbf|[\r\n])[ \t\x0b\x0c]*"
+    named = rb"(?:event:[^\r\n]*(?:error|fail|exception)|error:)"
+    return re.search(start + named, whole) is not None
 
 
 def _read_plainly(whole: bytes) -> Payloads:
