@@ -151,7 +151,7 @@ class BodyDecoder:
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
             if isinstance(data, ErrorEvent) and not self.done:
-                yield {"error": _decode_error_event(data)}
+                yield {"event": "error", "error": _decode_error_event(data)}
                 continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE

@@ -31,14 +31,13 @@ from langchain_openrouter_o3._wire.usage import usage_from_wire
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterEmptyResponseError,
-    OpenRouterError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.errors.failure import says_failure, show
+from langchain_openrouter_o3.errors.failure import says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
@@ -68,6 +67,7 @@ class ResponseAccumulator:
         stop: Sequence[str] = (),
         generation_id: str | None = None,
         response_cache: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Start before the first payload.
 
@@ -75,6 +75,7 @@ class ResponseAccumulator:
             stop: Sequences before which the text ends.
             generation_id: The id from the response header, if it was there.
             response_cache: What the headers tell of OpenRouter's cache of answers.
+            headers: Of the response, lower-case names, for the error that its body may be.
         """
         self.stop = StopScanner(stop)
         self.repetitions: dict[str, float] = {}
@@ -83,6 +84,7 @@ class ResponseAccumulator:
         self._parser = LenientParser()
         self._identity = generation_id
         self._response_cache = response_cache or None
+        self._headers = headers
         self._identified = False
         self._choice: int | None = None  # the index of the choice that is read
         self._speaks_in_messages = False
@@ -116,9 +118,10 @@ class ResponseAccumulator:
             OpenRouterError: It reports an error, at the top or in a choice.
             OpenRouterMalformedResponseError: It is not what OpenRouter sends.
         """
-        error = _find_error(payload, whole=whole)
-        if error is None:
+        said = _find_error(payload, whole=whole)
+        if said is None:
             return self._absorb(payload, whole=whole)
+        error = error_from_payload(said, headers=self._headers)
         try:
             self._absorb(payload, whole=False)  # for the partial message of the error
         except OpenRouterMalformedResponseError as malformed:
@@ -287,6 +290,8 @@ class ResponseAccumulator:
             self._logprobs.append(logprobs)
         if not choice.keys() <= _CHOICE:
             unknown = {key: value for key, value in choice.items() if key not in _CHOICE}
+            if (counts := unknown.get("usage")) is not None and "usage" not in self._envelope:
+                self._absorb_usage(counts)  # Moonshot's place
             self._of_choice.update(_without_nulls(unknown))
         delta, message = choice.get("delta"), choice.get("message")
         if whole and not is_object(delta) and not is_object(message):
@@ -303,17 +308,17 @@ class ResponseAccumulator:
         return known_reason(self._parser.text(value, field))
 
 
-def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | None:
+def _find_error(payload: dict[str, Any], *, whole: bool) -> dict[str, Any] | None:
     """Look for an error before anything else: it may stand beside partial content."""
     if says_failure(payload, whole=whole):
-        return error_from_payload(payload)
+        return payload
     choices = payload.get("choices")
     for choice in choices if is_array(choices) else ():
         if not is_object(choice):
             continue
         for part in (choice, choice.get("delta"), choice.get("message")):
-            if is_object(part) and (error := part.get("error")):
-                return error_from_payload({"error": error})
+            if is_object(part) and (error := part.get("error")) and says_something(error):
+                return {"error": error}
     return None
 
 

@@ -105,6 +105,49 @@ def test_unknown_fields_are_kept_under_names_that_mean_nothing_to_langchain() ->
         assert message.additional_kwargs["transcript"] == "ab"
 
 
+def deep(levels: int, value: str) -> Any:
+    return value if levels == 0 else {"a": deep(levels - 1, value)}
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces", "expected"),
+    [
+        ("name", ["A", "A"], "A"),
+        ("model", ["m", "m"], "m"),
+        (
+            "audio",
+            [{"id": "a", "data": "AA", "n": None}, {"data": "BB", "n": 1}, {"id": "a", "n": None}],
+            {"id": "a", "data": "AABB", "n": 1},
+        ),
+        ("audio", [{"x": 1}, {"a": [1]}, "b", {"a": [1]}, {"a": [2]}], {"a": [1, 2]}),
+        ("audio", [deep(100, "1"), deep(100, "2")], deep(100, "2")),
+    ],
+)
+def test_an_unknown_field_in_pieces_is_joined_by_its_kind(
+    name: str, pieces: list[Any], expected: Any
+) -> None:
+    for message in both(*(chunk("x", **{name: piece}) for piece in pieces), *ending()):
+        assert message.additional_kwargs[{"model": "model_name"}.get(name, name)] == expected
+
+
+def test_usage_within_the_choice_counts_where_there_is_no_other() -> None:
+    for others in ({}, {"usage": usage(1, 1, cost=0.25)}):
+        last = {**chunk("", finish="stop"), **others}
+        last["choices"][0]["usage"] = usage(20, 40, cost=0.5)
+        for message in both(chunk("Hi"), last):
+            assert message.usage_metadata is not None
+            told = message.usage_metadata["input_tokens"], message.response_metadata["cost"]
+            assert told == ((1, 0.25) if others else (20, 0.5))
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"message": None, "code": 0}, {"type": "", "code": {}}, "null", [None], [[]]]
+)
+def test_an_error_that_says_nothing_is_none(nothing: Any) -> None:
+    for message in both({**chunk("Hi"), "error": nothing}, chunk(error=nothing), *ending()):
+        assert message.text == "Hi"
+
+
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [

@@ -11,6 +11,7 @@ from langchain_openrouter_o3._http import body as body_module
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.failure import says_failure, says_something
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from tests.helpers.wire import PADDING
 
@@ -99,9 +100,11 @@ def test_what_follows_the_end_marker_is_ignored() -> None:
 
 def test_what_an_event_named_error_says_is_an_error() -> None:
     data = b'event: error\ndata: No\n\ndata: {}\n\nerror: {"message": "No"}\n\ndata: {}\n\n'
-    said = {"error": {"message": "No"}}
+    said = {"event": "error", "error": {"message": "No"}}
     assert decode(data) == [said, {}, said, {}]
     assert decode(b"data: [DONE]\n\nevent: error\ndata: No\n\n") == []
+    (silent,) = decode(b"event: error\ndata: null\n\n")
+    assert says_failure(silent, whole=False)
 
 
 @pytest.mark.parametrize("cut", [1, 7, 999])
@@ -118,6 +121,13 @@ def test_what_an_event_named_error_says_is_an_error() -> None:
 def test_blanks_before_a_field_and_json_without_one_lose_nothing(body: bytes, cut: int) -> None:
     payloads = decode(*(body[at : at + cut] for at in range(0, len(body), cut)))
     assert {**payloads[0], **payloads[1], "event": None} == {"a": 1, "b": 2, "event": None}
+
+
+def test_an_error_too_deep_to_be_read_is_one() -> None:
+    deep: Any = None
+    for _ in range(100):
+        deep = [deep]
+    assert says_something(deep)
 
 
 def test_empty_data_is_no_payload() -> None:
