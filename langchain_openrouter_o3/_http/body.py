@@ -34,7 +34,10 @@ MAX_SLICE = 64 * 1024
 """Bytes that are cut into lines at once: a piece that was compressed may have millions of them."""
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-_FIELDS = (b"data", b"event", b"id", b"retry", b"error:", b":")
+_FIELDS = (
+    *(name + end for name in (b"data", b"event", b"id", b"retry") for end in (b":", b"\r", b"\n")),
+    *(b"error:", b":"),
+)
 _EVENT_STARTS = ("data:", "event:", "error:")
 MAX_PAGE = 64 * 1024
 

@@ -43,6 +43,7 @@ _RESERVED = frozenset(
         "model_provider",
         "output_version",
         "finish_reason",
+        "response_cache",
         "stop_sequence",
         "attempts",
         "seconds_waited",

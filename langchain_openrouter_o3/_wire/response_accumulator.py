@@ -35,6 +35,7 @@ from langchain_openrouter_o3.errors import (
 )
 from langchain_openrouter_o3.errors.failure import says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
+from langchain_openrouter_o3.errors.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,6 +46,21 @@ if TYPE_CHECKING:
 MODEL_PROVIDER = "openrouter"
 
 _ENVELOPE = frozenset({"object", "choices", "usage", "error", "user_id"})
+_FACTS = frozenset(
+    {
+        "cost",
+        "cost_details",
+        "created",
+        "id",
+        "is_byok",
+        "model",
+        "openrouter_metadata",
+        "provider",
+        "service_tier",
+        "system_fingerprint",
+        "usage",
+    }
+)
 _CHOICE = frozenset(
     {"index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error"}
 )
@@ -196,9 +212,13 @@ class ResponseAccumulator:
         }
         known = {key: value for key, value in known.items() if value is not None}
         seen = {**self._envelope, **self._of_choice}
+        seen = {key: value for key, value in seen.items() if key not in _ENVELOPE}
+        seen = {**self._accounts, **seen}
+        # Elsewhere a gateway may repeat the headers of the request.
+        strange = redact({key: value for key, value in seen.items() if key not in _FACTS})
+        facts = {key: value for key, value in seen.items() if key in _FACTS}
         metadata = {
-            **self._accounts,
-            **_renamed({key: value for key, value in seen.items() if key not in _ENVELOPE}),
+            **_renamed({**facts, **strange}),
             **known,
             **self.repetitions,
         }

@@ -105,6 +105,17 @@ def test_unknown_fields_are_kept_under_names_that_mean_nothing_to_langchain() ->
         assert message.additional_kwargs["transcript"] == "ab"
 
 
+def test_the_metadata_hold_no_header_that_a_gateway_echoes_and_no_false_attempts() -> None:
+    echo = {"headers": {"Authorization": "Bearer mine-0123456789", "x": ["sk-or-v1-0123456789"]}}
+    counts = usage(attempts=99, response_cache={"status": "hit"}, note=echo)
+    event = {**chunk("x"), "debug": echo, "openrouter_metadata": {"x": 1}}
+    for message in both(event, *ending("stop", counts)):
+        metadata = message.response_metadata
+        assert metadata["debug"] == metadata["note"] == {"headers": {"x": ["[redacted]"]}}
+        assert metadata["openrouter_attempts"] == 99
+        assert metadata.keys().isdisjoint({"attempts", "response_cache"})
+
+
 def deep(levels: int, value: str) -> Any:
     return value if levels == 0 else {"a": deep(levels - 1, value)}
 

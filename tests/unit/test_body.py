@@ -55,6 +55,7 @@ def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], frami
         b"[1]",
         b"null",
         b"upstream error",
+        *(b"idle timeout", b"database connection failed", b"data"),
         b"{",
         b"{}{}",
         b'{"a": "\xff"}',
