@@ -127,8 +127,8 @@ def deep(levels: int, value: str) -> Any:
         ("model", ["m", "m"], "m"),
         (
             "audio",
-            [{"id": "a", "data": "AA", "n": None}, {"data": "BB", "n": 1}, {"id": "a", "n": None}],
-            {"id": "a", "data": "AABB", "n": 1},
+            [{"id": "a", "data": "AA", "n": None}, {"data": "BB", "n": 1}, {"id": "a", "n": 2}],
+            {"id": "a", "data": "AABB", "n": 2},
         ),
         ("audio", [{"x": 1}, {"a": [1]}, "b", {"a": [1]}, {"a": [2]}], {"a": [1, 2]}),
         ("audio", [deep(100, "1"), deep(100, "2")], deep(100, "2")),
