@@ -40,11 +40,22 @@ def encode(value: Any) -> bytes:
     try:
         written = orjson.dumps(value, option=_OPTIONS)
     except TypeError:  # also for numbers beyond 64 bits and keys that are no strings
-        return _ENCODER.encode(value).encode()
+        return _as_utf8(_ENCODER.encode(value))
     # It writes null for NaN, too.
     if b"null" in written and _NULL.search(written):
-        return _ENCODER.encode(value).encode()
+        return _as_utf8(_ENCODER.encode(value))
     return written
+
+
+def _as_utf8(text: str) -> bytes:
+    """Write a text; a character in two halves, as Python reads two escapes of it, is one."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16").encode()
+        except UnicodeDecodeError:
+            raise error from None
 
 
 def is_printable(value: Any) -> bool:

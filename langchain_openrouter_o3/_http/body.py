@@ -34,7 +34,10 @@ MAX_SLICE = 64 * 1024
 """Bytes that are cut into lines at once: a piece that was compressed may have millions of them."""
 MAX_JSON_BODY = 256 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
-_FIELDS = (b"data", b"event", b"id", b"retry", b"error:", b":")
+_FIELDS = (
+    *(name + end for name in (b"data", b"event", b"id", b"retry") for end in (b":", b"\r", b"\n")),
+    *(b"error:", b":"),
+)
 _EVENT_STARTS = ("data:", "event:", "error:")
 MAX_PAGE = 64 * 1024
 
@@ -151,7 +154,7 @@ class BodyDecoder:
     def _parse(self, events: list[bytes]) -> Iterator[dict[str, Any]]:
         for number, data in enumerate(events):
             if isinstance(data, ErrorEvent) and not self.done:
-                yield {"error": _decode_error_event(data)}
+                yield {"event": "error", "error": _decode_error_event(data)}
                 continue
             if not data.startswith(b"{"):
                 self.done = self.done or data.strip() == DONE

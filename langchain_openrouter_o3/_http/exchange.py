@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_REDIRECTS = (301, 302, 303, 307, 308)
 MAX_ERROR_BODY = 1024 * 1024
 DRAIN_SECONDS = 1.0
 """How long the end of a body may follow `[DONE]`, so that the connection can be used again."""
@@ -356,10 +357,17 @@ def _read_error(
         if not piece.isspace():
             deadlines.note_data()
         body += piece[: MAX_ERROR_BODY - len(body)]  # one that was compressed may be huge
-    if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
+    if reply.status in _REDIRECTS:
         return OpenRouterMalformedResponseError(
             f"Unexpected redirect (HTTP {reply.status}): redirects are not followed, because "
             "they would carry the key to another host. Check base_url.",
+            status_code=reply.status,
+            retryable=False,
+        )
+    if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
+        return OpenRouterMalformedResponseError(
+            f"HTTP {reply.status} is neither an answer nor an error. Check what stands between "
+            "here and OpenRouter.",
             status_code=reply.status,
             retryable=False,
         )

@@ -5,7 +5,8 @@ character may arrive in two packets. Only `data` matters here; comments (OpenRou
 `: OPENROUTER PROCESSING`) and the fields `event`, `id` and `retry` are skipped. Two things are kept
 beside it: the name of an event, and that it is named `error` or `response.failed`, or that its data
 came in a field `error`, as some gateways write; what they say there has no other sign of being an
-error.
+error. Two faults are forgiven, because the data would be lost in silence: blanks before the name of
+a field, and JSON without one (a line that begins with `{`, and the rest of it), which is an event.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
@@ -13,7 +14,9 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 from __future__ import annotations
 
 _BOM = b"\xef\xbb\xbf"
-_DATA_FIELDS = (b"data", b"error", _BOM)
+_DATA_FIELDS = (b"data", b"error", b"{", _BOM)
+_FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
+_MAX_BLANKS = 64
 _ERROR_NAMES = (b"error", b"fail", b"exception")
 DEFAULT_LIMIT = 32 * 1024 * 1024
 
@@ -59,6 +62,7 @@ class SSEDecoder:
         self._line = bytearray()  # a line whose end has not come yet
         self._data: list[bytes] = []  # the data lines of the event under way
         self._size = 0
+        self._is_plain = False  # the data under way are JSON without the name of a field
         self._is_error = False  # the event under way says that it is one
         self._name = b""  # of the event under way, unless it is an ordinary one
         self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
@@ -69,7 +73,8 @@ class SSEDecoder:
     @property
     def held(self) -> int:
         """Bytes of data of the event under way; comments and other fields are none."""
-        return self._size + (len(self._line) if self._line.startswith(_DATA_FIELDS) else 0)
+        is_data = self._is_plain or self._line[:_MAX_BLANKS].lstrip().startswith(_DATA_FIELDS)
+        return self._size + (len(self._line) if is_data else 0)
 
     def feed(self, piece: bytes) -> list[bytes]:
         """Take the next bytes and return the data of the events that they complete.
@@ -136,7 +141,26 @@ class SSEDecoder:
             line = line.removeprefix(_BOM)
         if not line:
             self._end_event(events)
-        elif line.startswith(b"data:"):
+        elif self._is_plain or not line.startswith(_FIELDS):
+            self._end_odd_line(line, events)
+        else:
+            self._end_field(line)
+
+    def _end_odd_line(self, line: bytes, events: list[bytes]) -> None:
+        """Take a line that is no field, or stands within JSON, whose lines begin like no field."""
+        bare = line.lstrip()
+        is_field = bare.startswith(_FIELDS)
+        begins = bare.startswith(b"{") and not (self._is_plain and len(bare) < len(line))
+        if (self._is_plain and is_field) or (self._data and begins):
+            self._end_event(events)
+        if is_field:
+            self._end_field(bare)
+        elif begins or self._is_plain:
+            self._is_plain = True
+            self._add(bare)
+
+    def _end_field(self, line: bytes) -> None:
+        if line.startswith(b"data:"):
             self._add(line[5:])
         elif line == b"data":
             self._add(b"")
@@ -165,7 +189,7 @@ class SSEDecoder:
             self.events += 1
         self._data = []
         self._size = 0
-        self._is_error = False
+        self._is_plain = self._is_error = False
         self._name = b""
 
     def _check_size(self, pending: int) -> None:

@@ -14,12 +14,16 @@ from __future__ import annotations
 from itertools import chain, takewhile
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import is_array, is_object, is_text
+from langchain_openrouter_o3.errors.redaction import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _INDEX = "index"
+_SAID_AGAIN = frozenset(
+    {"format", "id", "model", "model_name", "name", "object", "role", "status", "type"}
+)
 _EXACT = 2**53
 """Below this, every integer is a float, too."""
 
@@ -53,18 +57,35 @@ def _with_integer(item: Any) -> Any:
     return {**item, _INDEX: int(index)} if type(index) is float and index.is_integer() else item
 
 
-def join_values(values: list[Any]) -> Any:
+def join_values(values: list[Any], name: str = "", depth: int = 0) -> Any:
     """Join what came of one unknown field: texts and lists grow, other values replace each other.
 
-    All at once: joining at each delta is quadratic.
+    Objects are joined key by key. All at once: joining at each delta is quadratic.
+
+    Args:
+        values: None of them null.
+        name: Of the field; some are said again in each delta.
+        depth: Levels above it; a hostile body must not exhaust the stack.
     """
     last = values[-1]
+    if len(values) == 1 or name in _SAID_AGAIN or depth > MAX_DEPTH:
+        return last
     if isinstance(last, str):
-        return "".join([*takewhile(lambda value: isinstance(value, str), reversed(values))][::-1])
+        return "".join(_last_run(values, is_text))
     if is_array(last):
-        run = [*takewhile(is_array, reversed(values))][::-1]
-        return list(chain.from_iterable(run))
+        return list(chain.from_iterable(_last_run(values, is_array)))
+    if is_object(last):
+        fields: dict[str, list[Any]] = {}
+        for each in _last_run(values, is_object):
+            for key, value in each.items():
+                if value is not None:
+                    fields.setdefault(key, []).append(value)
+        return {key: join_values(found, key, depth + 1) for key, found in fields.items()}
     return last
+
+
+def _last_run(values: list[Any], belongs: Callable[[Any], bool]) -> list[Any]:
+    return [*takewhile(belongs, reversed(values))][::-1]
 
 
 def merge_logprobs(values: list[Any]) -> Any:

@@ -43,6 +43,7 @@ _RESERVED = frozenset(
         "model_provider",
         "output_version",
         "finish_reason",
+        "response_cache",
         "stop_sequence",
         "attempts",
         "seconds_waited",
@@ -196,7 +197,7 @@ class MessageAccumulator:
         In a stream they ride on the last chunk alone: langchain-core merges lists by `index`
         and would fuse a summary with the ciphertext beside it.
         """
-        kwargs = {key: join_values(values) for key, values in self._extras.items()}
+        kwargs = {key: join_values(values, key) for key, values in self._extras.items()}
         if self._refusal:
             kwargs["refusal"] = str(self._refusal)
         if self._details.present:

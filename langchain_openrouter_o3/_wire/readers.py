@@ -40,7 +40,7 @@ class ResponseReader:
             stop: Sequences before which the text ends.
         """
         cache = read_response_cache(headers)
-        self.answer = ResponseAccumulator(stop, headers.get("x-generation-id"), cache)
+        self.answer = ResponseAccumulator(stop, headers.get("x-generation-id"), cache, headers)
         self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
     @property

@@ -117,5 +117,8 @@ def _parts(body: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _has_surrogate(value: Any) -> bool:
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        encode(json.dumps(value, ensure_ascii=False, default=str))
+    except UnicodeEncodeError:
+        return True
+    return False

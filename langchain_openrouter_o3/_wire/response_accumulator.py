@@ -14,8 +14,10 @@ from langchain_openrouter_o3._wire.finish_reasons import (
     is_error,
     is_failure,
     is_filtered,
+    is_regular,
     is_truncated,
     known_reason,
+    worse_reason,
 )
 from langchain_openrouter_o3._wire.merging import merge_logprobs
 from langchain_openrouter_o3._wire.message_accumulator import (
@@ -29,14 +31,14 @@ from langchain_openrouter_o3._wire.usage import usage_from_wire
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterEmptyResponseError,
-    OpenRouterError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.errors.failure import says_failure, show
+from langchain_openrouter_o3.errors.failure import says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
+from langchain_openrouter_o3.errors.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
@@ -44,6 +46,21 @@ if TYPE_CHECKING:
 MODEL_PROVIDER = "openrouter"
 
 _ENVELOPE = frozenset({"object", "choices", "usage", "error", "user_id"})
+_FACTS = frozenset(
+    {
+        "cost",
+        "cost_details",
+        "created",
+        "id",
+        "is_byok",
+        "model",
+        "openrouter_metadata",
+        "provider",
+        "service_tier",
+        "system_fingerprint",
+        "usage",
+    }
+)
 _CHOICE = frozenset(
     {"index", "delta", "message", "finish_reason", "native_finish_reason", "logprobs", "error"}
 )
@@ -66,6 +83,7 @@ class ResponseAccumulator:
         stop: Sequence[str] = (),
         generation_id: str | None = None,
         response_cache: dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Start before the first payload.
 
@@ -73,6 +91,7 @@ class ResponseAccumulator:
             stop: Sequences before which the text ends.
             generation_id: The id from the response header, if it was there.
             response_cache: What the headers tell of OpenRouter's cache of answers.
+            headers: Of the response, lower-case names, for the error that its body may be.
         """
         self.stop = StopScanner(stop)
         self.repetitions: dict[str, float] = {}
@@ -81,6 +100,7 @@ class ResponseAccumulator:
         self._parser = LenientParser()
         self._identity = generation_id
         self._response_cache = response_cache or None
+        self._headers = headers
         self._identified = False
         self._choice: int | None = None  # the index of the choice that is read
         self._speaks_in_messages = False
@@ -99,13 +119,9 @@ class ResponseAccumulator:
     @property
     def cut_short(self) -> bool:
         """Whether the answer may have ended in the middle of a tool call."""
-        native = self.native_finish_reason
-        return (
-            is_truncated(self.finish_reason, native)
-            or is_filtered(self.finish_reason)
-            or self.stop.matched is not None
-            or is_failure(native)
-        )
+        is_unread = self.finish_reason is None and "finish_reason" in self._parser.unread()
+        is_regular_end = is_regular(self.finish_reason, self.native_finish_reason)
+        return is_unread or not is_regular_end or self.stop.matched is not None
 
     def feed(self, payload: dict[str, Any], *, whole: bool) -> Delta:
         """Take a whole body or the next chunk of a stream.
@@ -118,9 +134,10 @@ class ResponseAccumulator:
             OpenRouterError: It reports an error, at the top or in a choice.
             OpenRouterMalformedResponseError: It is not what OpenRouter sends.
         """
-        error = _find_error(payload, whole=whole)
-        if error is None:
+        said = _find_error(payload, whole=whole)
+        if said is None:
             return self._absorb(payload, whole=whole)
+        error = error_from_payload(said, headers=self._headers)
         try:
             self._absorb(payload, whole=False)  # for the partial message of the error
         except OpenRouterMalformedResponseError as malformed:
@@ -148,7 +165,8 @@ class ResponseAccumulator:
             return
         # Hidden reasoning is billed, so an answer of which nothing is shown may be one. What
         # OpenRouter's cache holds was billed before.
-        worked = self.cut_short if self._usage is None else self._usage["output_tokens"] > 0
+        was_cut = is_truncated(self.finish_reason, native) or is_filtered(self.finish_reason)
+        worked = was_cut if self._usage is None else self._usage["output_tokens"] > 0
         is_hit = (self._response_cache or {}).get("status") == "hit"
         if is_failure(native) or not (worked or is_hit):
             raise OpenRouterEmptyResponseError(
@@ -194,9 +212,13 @@ class ResponseAccumulator:
         }
         known = {key: value for key, value in known.items() if value is not None}
         seen = {**self._envelope, **self._of_choice}
+        seen = {key: value for key, value in seen.items() if key not in _ENVELOPE}
+        seen = {**self._accounts, **seen}
+        # Elsewhere a gateway may repeat the headers of the request.
+        strange = redact({key: value for key, value in seen.items() if key not in _FACTS})
+        facts = {key: value for key, value in seen.items() if key in _FACTS}
         metadata = {
-            **self._accounts,
-            **_renamed({key: value for key, value in seen.items() if key not in _ENVELOPE}),
+            **_renamed({**facts, **strange}),
             **known,
             **self.repetitions,
         }
@@ -279,14 +301,17 @@ class ResponseAccumulator:
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
         if (finish := choice.get("finish_reason")) is not None:
-            self.finish_reason = self._reason(finish, "finish_reason") or self.finish_reason
+            reason = self._reason(finish, "finish_reason")
+            self.finish_reason = worse_reason(self.finish_reason, reason)
         if (native := choice.get("native_finish_reason")) is not None:
             reason = self._reason(native, "native_finish_reason")
-            self.native_finish_reason = reason or self.native_finish_reason
+            self.native_finish_reason = worse_reason(self.native_finish_reason, reason)
         if (logprobs := choice.get("logprobs")) is not None:
             self._logprobs.append(logprobs)
         if not choice.keys() <= _CHOICE:
             unknown = {key: value for key, value in choice.items() if key not in _CHOICE}
+            if (counts := unknown.get("usage")) is not None and "usage" not in self._envelope:
+                self._absorb_usage(counts)  # Moonshot's place
             self._of_choice.update(_without_nulls(unknown))
         delta, message = choice.get("delta"), choice.get("message")
         if whole and not is_object(delta) and not is_object(message):
@@ -303,17 +328,17 @@ class ResponseAccumulator:
         return known_reason(self._parser.text(value, field))
 
 
-def _find_error(payload: dict[str, Any], *, whole: bool) -> OpenRouterError | None:
+def _find_error(payload: dict[str, Any], *, whole: bool) -> dict[str, Any] | None:
     """Look for an error before anything else: it may stand beside partial content."""
     if says_failure(payload, whole=whole):
-        return error_from_payload(payload)
+        return payload
     choices = payload.get("choices")
     for choice in choices if is_array(choices) else ():
         if not is_object(choice):
             continue
         for part in (choice, choice.get("delta"), choice.get("message")):
-            if is_object(part) and (error := part.get("error")):
-                return error_from_payload({"error": error})
+            if is_object(part) and (error := part.get("error")) and says_something(error):
+                return {"error": error}
     return None
 
 

@@ -40,10 +40,8 @@ CUSTOM_KEY = "custom_tool_calls"
 LEGACY_INDEX = "function_call"
 """Stands for the index of a call that came as `function_call`, OpenAI's older field for one."""
 
-_KNOWN = frozenset({"index", "id", "type", "function", "custom", "name", "arguments", "input"})
 _FLAT = frozenset({"name", "arguments", "input"})
-_ELSEWHERE = frozenset({"arguments", "input", "parameters", "args"})
-"""Where servers of other dialects put the arguments of a call."""
+_ITEM = frozenset({"index", "id", "type", "function", "custom", "name"})
 
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
@@ -61,6 +59,8 @@ class _Call:
         self.arguments = CustomInput() if custom else ArgumentPieces()
         self.is_readable = True
         """Whether all of it had the right types."""
+        self.has_extras = False
+        """Whether something came under keys that are not known, and may hold its arguments."""
         self.is_named = False
         """Whether id and name have been sent on."""
 
@@ -133,7 +133,7 @@ class ToolCalls:
         """
         if not is_object(item) or item.get("id") not in ("", None):
             return None
-        if type(item.get("index")) is not int:
+        if type(item.get("index")) is not int or not item.keys() <= _ITEM:
             return None
         function: Any = item.get("function")
         if not is_object(function) or len(function) != 1:
@@ -145,12 +145,15 @@ class ToolCalls:
         piece = _read_piece(item)
         if not piece.is_readable:
             self._parser.keep("tool_calls", item)
+        elif piece.extras:
+            self._parser.keep("tool_calls", {"index": piece.index, **piece.extras})
         call = None if whole or not is_object(item) else self._find(piece)
         call = call or self._begin(piece)
         other_name = bool(piece.name and call.name) and piece.name != call.name
         if other_name:  # the rest of a name, or another call: nobody knows which tool was meant
             self._parser.keep("tool_calls", item)
         call.is_readable = call.is_readable and piece.is_readable and not other_name
+        call.has_extras = call.has_extras or bool(piece.extras)
         arguments = call.arguments.feed(piece.content)
         new_id = self._adopt_id(call, piece)
         new_name = piece.name if piece.name and not call.name else None
@@ -225,7 +228,8 @@ class ToolCalls:
             return None  # of a custom call nothing tells half a text from a whole one
         arguments = call.arguments.text
         # A fragment without a name holds arguments of some call, perhaps of one without any.
-        return parse_arguments(arguments, cut=is_cut or self._has_fragment)
+        is_doubtful = is_cut or self._has_fragment or call.has_extras
+        return parse_arguments(arguments, cut=is_doubtful)
 
     def _suffix(self, call: _Call, *, truncated: bool) -> str:
         arguments = call.arguments.text
@@ -289,20 +293,23 @@ class _Piece(NamedTuple):
     content: str
     is_custom: bool
     is_readable: bool
+    extras: dict[str, Any]
+    """What stands under keys that are not known, of the item and of its function."""
 
 
 def _read_piece(item: Any) -> _Piece:
     """Read an item; what has a wrong type is left out, and said."""
     if not is_object(item):
-        return _Piece(None, "", "", _written(item), False, False)  # noqa: FBT003 - by name it is slower
+        return _Piece(None, "", "", _written(item), False, False, {})  # noqa: FBT003 - by name it is slower
     custom = _is_custom(item)
     kind, content = ("custom", "input") if custom else ("function", "arguments")
     function = item.get(kind)
     if function is None and item.keys() & _FLAT:  # some servers leave the object out
         function = item
     named: dict[str, Any] = function if is_object(function) else {}
-    is_strange = bool(item) and _KNOWN.isdisjoint(item)
-    is_elsewhere = content not in named and not _ELSEWHERE.isdisjoint([*named, *item])
+    is_strange = bool(item) and (_ITEM | _FLAT).isdisjoint(item)
+    known = _ITEM | {content} if function is item else _ITEM
+    extras = {**_unknown(item, known), **_unknown(named, _ITEM | {content})}
     index, text = item.get("index"), _arguments(named.get(content))
     identity, name = _name(item.get("id")), _name(named.get("name"))
     return _Piece(
@@ -313,8 +320,13 @@ def _read_piece(item: Any) -> _Piece:
         custom,
         None not in (identity, name, text)
         and (function is None or is_object(function))
-        and not (is_strange or is_elsewhere),
+        and not is_strange,
+        extras,
     )
+
+
+def _unknown(fields: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value and key not in known}
 
 
 def _name(value: Any) -> str | None:

@@ -27,7 +27,8 @@ MAX_SHOWN_CHARS = 10_000
 NO_MESSAGE = "OpenRouter reported an error without a message"
 
 _GENERIC = "Provider returned error"
-_NOTHING = frozenset({"", "null", "none", "undefined", "[object object]"})
+_ABSENT = frozenset({"", "null", "none", "undefined"})
+_NOTHING = _ABSENT | {"[object object]"}
 
 # In the order in which a person reads them. Spellings are compared by `plain_key`.
 _MESSAGE_KEYS = (
@@ -193,6 +194,16 @@ class _Reading:
         return next(filter(None, map(_text, self.values(*keys))), None)
 
 
+def says_something(error: Any, depth: int = 0) -> bool:
+    """Whether what stands under the key of an error is one; some servers fill it with nulls."""
+    if depth > MAX_DEPTH:
+        return True
+    if is_object(error) or is_array(error):
+        items = error.values() if is_object(error) else error
+        return any(says_something(item, depth + 1) for item in items)
+    return error.strip().lower() not in _ABSENT if isinstance(error, str) else bool(error)
+
+
 def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
     """Whether a payload is an error: it says so, or it has words where an answer should be.
 
@@ -200,7 +211,7 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
         payload: A body with status 200, or an event of a stream.
         whole: Whether it is a body. In a stream other things may have words, such as a ping.
     """
-    if payload.get("error"):
+    if (error := payload.get("error")) and says_something(error):
         return True
     if payload.get("choices"):
         return False
@@ -211,7 +222,10 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
     if named and not whole and not any("error" in kind or "fail" in kind for kind in named):
         return False
     keyed = _plain_keys(payload)
-    if any(is_object(inner) and inner.get("error") for inner in map(keyed.get, _WRAPPERS)):
+    if any(
+        is_object(inner) and says_something(inner.get("error"))
+        for inner in map(keyed.get, _WRAPPERS)
+    ):
         return True
     told = {key: keyed.get(key) for key in ("errors", "title", *_MESSAGE_KEYS)}
     return bool(_Reading(told).sentences)

@@ -141,7 +141,7 @@ def _until(read: Callable[[str], datetime], value: str, now: float) -> float | N
         date = read(value)
         if date.tzinfo is None:
             date = date.replace(tzinfo=timezone.utc)  # RFC 9110: HTTP dates are in GMT
-        return max(0.0, date.timestamp() - now)
+        return sensible(date.timestamp() - now)
     except (ValueError, OverflowError):
         return None  # neither a number nor a date: the same as no header at all
 

@@ -299,8 +299,15 @@ def test_half_a_surrogate_pair_is_refused_by_message(
     emulator: Emulator, model: ChatOpenRouterO3
 ) -> None:
     with pytest.raises(OpenRouterInputError, match=r"messages\[1\]"):
-        model.invoke([("system", "ok"), ("human", "broken \ud83d")])
+        model.invoke([("system", "ok \ud83d\ude00"), ("human", "broken \ud83d")])
     assert emulator.requests == []
+
+
+def test_a_character_in_two_halves_is_sent_as_that_character(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    model.invoke([("human", "whole \ud83d\ude00, \ufeffas JSON writes it")])
+    assert sent(emulator)["messages"][0]["content"] == "whole 😀, \ufeffas JSON writes it"
 
 
 def test_text_is_sent_as_utf8_without_escapes(emulator: Emulator, model: ChatOpenRouterO3) -> None:

@@ -76,6 +76,17 @@ LONG: dict[str, tuple[Canned, float]] = {
     "a body's own": (error_answer(429, {"message": "No", "retry_after": 90}), 90),
     "Retry-After": (limited(retry_after="90"), 90),
     "Retry-After as a date": (limited(retry_after=formatdate(NOW + 90, usegmt=True)), 90),
+    "Retry-After of a 200": (
+        Canned(headers={"retry-after": "90"}, pieces=wire.to_json(wire.error(429, "Slow"))),
+        90,
+    ),
+    "Retry-After of a stream": (
+        Canned(
+            headers={**STREAM, "retry-after": "90"},
+            pieces=wire.sse(wire.error(429, "Slow"), done=False),
+        ),
+        90,
+    ),
     "nothing in the header": (limited(words="Try again in 90 s", retry_after="0"), 90),
 }
 

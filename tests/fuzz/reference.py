@@ -1,5 +1,7 @@
 """Server-sent events by the letter of the WHATWG: slow, whole, and without the package's code.
 
+Two faults are forgiven: blanks before a field's name, and JSON on lines of its own.
+
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
@@ -7,6 +9,8 @@ from __future__ import annotations
 
 _BOM = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
+_BLANKS = b" \t\x0b\x0c"
+_FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
 
 
 Named = tuple[bytes, bytes]
@@ -14,25 +18,36 @@ Named = tuple[bytes, bytes]
 
 
 def interpret(stream: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Return the data of the events, and of the one that the end leaves unfinished."""
+    """Return the data of the events, and of what the end leaves unfinished."""
     events, unfinished = interpret_named(stream)
     return [data for _, data in events], [data for _, data in unfinished]
 
 
 def interpret_named(stream: bytes) -> tuple[list[Named], list[Named]]:
-    """Return the events with their names, and the one that the end leaves unfinished."""
+    """Return the events with their names, and what comes behind the last end of a line."""
+    whole = max(stream.rfind(b"\n"), stream.rfind(b"\r")) + 1
+    events, _ = _read(stream[:whole])
+    every, unfinished = _read(stream)
+    return events, [*every[len(events) :], *unfinished]
+
+
+def _read(stream: bytes) -> tuple[list[Named], list[Named]]:
     events: list[Named] = []
-    name, buffer = b"", b""
+    name, buffer, is_json = b"", b"", False
     for line in _lines(stream[3:] if stream[:3] == _BOM else stream):
-        field, _, value = line.partition(b":")
-        value = value[1:] if value[:1] == b" " else value
-        if field == b"data":
-            buffer += value + b"\n"
-        elif field == b"event":
-            name = value
-        elif line == b"":
+        bare = line.lstrip(_BLANKS)
+        field, _, value = bare.partition(b":")
+        begins = bare[:1] == b"{" and (not is_json or bare == line)
+        if line == b"" or (begins and buffer) or (is_json and bare.startswith(_FIELDS)):
             events += [(name, buffer[:-1])] if buffer else []
-            name, buffer = b"", b""
+            name, buffer, is_json = b"", b"", False
+        is_json = is_json or begins
+        if is_json:
+            buffer += bare + b"\n"
+        elif field == b"data":
+            buffer += (value[1:] if value[:1] == b" " else value) + b"\n"
+        elif field == b"event":
+            name = value[1:] if value[:1] == b" " else value
     return events, [(name, buffer[:-1])] if buffer else []
 
 

@@ -1,12 +1,8 @@
-"""The decoder of server-sent events against a whole-text reading of the WHATWG's rules.
-
-Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-"""
+"""The decoder of server-sent events against a whole-text reading of the WHATWG's rules."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -16,6 +12,7 @@ from hypothesis import strategies as st
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import EventTooLargeError, SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from tests.fuzz import reference
 from tests.helpers.wire import split, sse, to_json
 
 BOM = "\ufeff"
@@ -35,6 +32,8 @@ LINES = st.one_of(
     st.builds("{}:{}".format, FIELDS, VALUES),
     st.builds("{}: {}".format, FIELDS, VALUES),
     st.just(": OPENROUTER PROCESSING"),
+    st.builds(" {}:{}".format, FIELDS, VALUES),
+    st.sampled_from(['{"a":', ' {"a":', "1}", ' "data": 1}']),
     FIELDS,
     VALUES,
 )
@@ -51,28 +50,8 @@ def streams(draw: st.DrawFn) -> str:
 
 def interpret(text: str) -> tuple[list[str], list[str]]:
     """Read a whole stream by the book: its events, and the one that its end leaves unfinished."""
-    lines = re.split(r"\r\n|\n|\r", text.removeprefix(BOM))
-    if lines[-1] == "":
-        lines.pop()  # after the last line end there is no line
-    blocks: list[list[str]] = [[]]
-    for line in lines:
-        blocks[-1].append(line)
-        if line == "":
-            blocks.append([])
-    read = [_data(block) for block in blocks]
-    events, rest = read[:-1], read[-1:]
-    return [item for item in events if item is not None], [
-        item for item in rest if item is not None
-    ]
-
-
-def _data(block: list[str]) -> str | None:
-    values = [
-        line.partition(":")[2].removeprefix(" ")
-        for line in block
-        if line.partition(":")[0] == "data"
-    ]
-    return "\n".join(values) if values else None
+    events, unfinished = reference.interpret(text.encode())
+    return [data.decode() for data in events], [data.decode() for data in unfinished]
 
 
 def decode(pieces: list[bytes]) -> tuple[list[str], list[str]]:

@@ -105,6 +105,60 @@ def test_unknown_fields_are_kept_under_names_that_mean_nothing_to_langchain() ->
         assert message.additional_kwargs["transcript"] == "ab"
 
 
+def test_the_metadata_hold_no_header_that_a_gateway_echoes_and_no_false_attempts() -> None:
+    echo = {"headers": {"Authorization": "Bearer mine-0123456789", "x": ["sk-or-v1-0123456789"]}}
+    counts = usage(attempts=99, response_cache={"status": "hit"}, note=echo)
+    event = {**chunk("x"), "debug": echo, "openrouter_metadata": {"x": 1}}
+    for message in both(event, *ending("stop", counts)):
+        metadata = message.response_metadata
+        assert metadata["debug"] == metadata["note"] == {"headers": {"x": ["[redacted]"]}}
+        assert metadata["openrouter_attempts"] == 99
+        assert metadata.keys().isdisjoint({"attempts", "response_cache"})
+
+
+def deep(levels: int, value: str) -> Any:
+    return value if levels == 0 else {"a": deep(levels - 1, value)}
+
+
+@pytest.mark.parametrize(
+    ("name", "pieces", "expected"),
+    [
+        ("name", ["A", "A"], "A"),
+        ("model", ["m", "m"], "m"),
+        (
+            "audio",
+            [{"id": "a", "data": "AA", "n": None}, {"data": "BB", "n": 1}, {"id": "a", "n": 2}],
+            {"id": "a", "data": "AABB", "n": 2},
+        ),
+        ("audio", [{"x": 1}, {"a": [1]}, "b", {"a": [1]}, {"a": [2]}], {"a": [1, 2]}),
+        ("audio", [deep(100, "1"), deep(100, "2")], deep(100, "2")),
+    ],
+)
+def test_an_unknown_field_in_pieces_is_joined_by_its_kind(
+    name: str, pieces: list[Any], expected: Any
+) -> None:
+    for message in both(*(chunk("x", **{name: piece}) for piece in pieces), *ending()):
+        assert message.additional_kwargs[{"model": "model_name"}.get(name, name)] == expected
+
+
+def test_usage_within_the_choice_counts_where_there_is_no_other() -> None:
+    for others in ({}, {"usage": usage(1, 1, cost=0.25)}):
+        last = {**chunk("", finish="stop"), **others}
+        last["choices"][0]["usage"] = usage(20, 40, cost=0.5)
+        for message in both(chunk("Hi"), last):
+            assert message.usage_metadata is not None
+            told = message.usage_metadata["input_tokens"], message.response_metadata["cost"]
+            assert told == ((1, 0.25) if others else (20, 0.5))
+
+
+@pytest.mark.parametrize(
+    "nothing", [{"message": None, "code": 0}, {"type": "", "code": {}}, "null", [None], [[]]]
+)
+def test_an_error_that_says_nothing_is_none(nothing: Any) -> None:
+    for message in both({**chunk("Hi"), "error": nothing}, chunk(error=nothing), *ending()):
+        assert message.text == "Hi"
+
+
 @pytest.mark.parametrize(
     ("pieces", "expected"),
     [
@@ -229,12 +283,21 @@ def test_an_error_in_a_stream_keeps_the_last_words_beside_it() -> None:
         ["tool_calls", "MAX_OUTPUT_TOKENS"],
         ["CONTENT_FILTER", None],
         ["ERROR", None],
+        *([word, None] for word in ("model_length", "abort", "insufficient_system_resource")),
+        *(["tool_calls", word] for word in ("cancelled", "incomplete", "max_completion_tokens")),
+        ["a new word", None],
+        [5, None],
     ],
 )
-def test_a_call_cut_before_its_first_argument_is_never_executable(end: list[Any]) -> None:
+@pytest.mark.parametrize("last", [None, "stop"])
+def test_a_call_cut_before_its_first_argument_is_never_executable(
+    end: list[Any], last: str | None
+) -> None:
     events = ending(end[0])
     for event in events:
         event["choices"][0]["native_finish_reason"] = end[1]
+    if last and end[0] not in ("a new word", 5):  # which do not say that anything was cut
+        events += ending(last)
     try:
         made = both(*map(tool_chunk, tool_deltas("delete_everything", [])), *events)
     except OpenRouterError as failed:

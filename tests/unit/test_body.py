@@ -11,6 +11,7 @@ from langchain_openrouter_o3._http import body as body_module
 from langchain_openrouter_o3._http.body import BodyDecoder
 from langchain_openrouter_o3._http.sse import SSEDecoder
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors.failure import says_failure, says_something
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from tests.helpers.wire import PADDING
 
@@ -54,6 +55,7 @@ def test_the_first_bytes_that_tell_decide_the_framing(pieces: list[bytes], frami
         b"[1]",
         b"null",
         b"upstream error",
+        *(b"idle timeout", b"database connection failed", b"data"),
         b"{",
         b"{}{}",
         b'{"a": "\xff"}',
@@ -99,9 +101,34 @@ def test_what_follows_the_end_marker_is_ignored() -> None:
 
 def test_what_an_event_named_error_says_is_an_error() -> None:
     data = b'event: error\ndata: No\n\ndata: {}\n\nerror: {"message": "No"}\n\ndata: {}\n\n'
-    said = {"error": {"message": "No"}}
+    said = {"event": "error", "error": {"message": "No"}}
     assert decode(data) == [said, {}, said, {}]
     assert decode(b"data: [DONE]\n\nevent: error\ndata: No\n\n") == []
+    (silent,) = decode(b"event: error\ndata: null\n\n")
+    assert says_failure(silent, whole=False)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 999])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b' data: {"a":1}\n\n\tdata: {"b":2}\n\n',
+        b': x\n\n{"a":1}\n{"b":2}',
+        b'data: {"a":1}\n{\n  "b":\n  2\n }\n: x\n\n',
+        b': x\n{"a":1}\ndata: {"b":2}\n\n',
+        b': x\n\n  {\n  "a":1}\n\nevent: x\n{"b":2}\n\n',
+    ],
+)
+def test_blanks_before_a_field_and_json_without_one_lose_nothing(body: bytes, cut: int) -> None:
+    payloads = decode(*(body[at : at + cut] for at in range(0, len(body), cut)))
+    assert {**payloads[0], **payloads[1], "event": None} == {"a": 1, "b": 2, "event": None}
+
+
+def test_an_error_too_deep_to_be_read_is_one() -> None:
+    deep: Any = None
+    for _ in range(100):
+        deep = [deep]
+    assert says_something(deep)
 
 
 def test_empty_data_is_no_payload() -> None:

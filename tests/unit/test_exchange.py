@@ -157,10 +157,16 @@ def test_a_stop_sequence_in_the_last_unfinished_event_is_honoured_too() -> None:
     assert "".join(c.text for c in read_chunks(data, stop=["END"])) == "Hello "
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 304])
-def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        *((status, "redirect .* base_url") for status in (301, 302, 303, 307, 308)),
+        *((status, f"HTTP {status} is neither") for status in (300, 304)),
+    ],
+)
+def test_a_redirect_is_refused_because_it_would_carry_the_key_away(status: int, words: str) -> None:
     performer = ScriptedPerformer(Response([], status, {"location": "https://elsewhere.test"}))
-    with pytest.raises(OpenRouterMalformedResponseError, match=r"redirect .* base_url") as caught:
+    with pytest.raises(OpenRouterMalformedResponseError, match=words) as caught:
         list(play(messages, performer))
     assert caught.value.status_code == status
     assert not caught.value.is_retryable

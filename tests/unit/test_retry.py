@@ -112,6 +112,7 @@ def test_an_attempt_beyond_any_float_still_waits_no_longer_than_the_bound() -> N
         ({"retry-after-ms": "soon", "retry-after": "7"}, 7.0),
         ({"retry-after": formatdate(NOW + 30, usegmt=True)}, 30.0),
         ({"retry-after": formatdate(NOW - 30, usegmt=True)}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, None),
         ({"retry-after": str(int(NOW + 30))}, 30.0),  # a date that was written as a number
         ({"retry-after": "99999999999999"}, None),
         ({"retry-after": "1e300"}, None),

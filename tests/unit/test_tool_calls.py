@@ -117,6 +117,9 @@ def test_missing_ids_are_made_up_the_same_way_every_time() -> None:
     [
         tool_chunk({"index": 0, "parameters": {"a": 1}}),
         tool_chunk({"index": 0, "function": {"name": "f", "input": {"a": 1}}}),
+        tool_chunk({"index": 0, "function": {"params": '{"a":1}'}}),
+        tool_chunk({"index": 0, "function": {"arguments": ""}, "partial_json": '{"a":1}'}),
+        tool_chunk({"index": 0, "function": {"name": "f"}, "arguments": '{"a":1}'}),
         chunk(tool_calls='{"a":1}'),
         chunk(tool_calls={"0": {"a": 1}}),
         chunk(function_call={"arguments": '{"a":1}'}),
@@ -127,6 +130,16 @@ def test_a_call_whose_arguments_may_be_elsewhere_does_not_run(elsewhere: Any) ->
     data = sse(tool_chunk(tool_call("f", "")), elsewhere, *ending("tool_calls"))
     for message in (read_message(data), add_up(read_chunks(data))):
         assert [call["name"] for call in message.tool_calls] == []
+        kept = json.dumps([message.response_metadata, message.additional_kwargs])
+        assert '"a' in kept.replace("\\", "") or "f_draft" in kept
+
+
+def test_what_stands_beside_the_arguments_of_a_call_is_kept_and_the_call_runs() -> None:
+    signature = {"extra_content": {"google": {"thought_signature": "c2ln"}}}
+    call = {**tool_call("f", '{"a":'), **signature}
+    for message in both(call, delta("1}", index=0, status="")):
+        assert made(message) == ONE
+        assert message.response_metadata["tool_calls"] == {"index": 0, **signature}
 
 
 def test_a_closing_message_brings_the_arguments_that_the_deltas_did_not() -> None:

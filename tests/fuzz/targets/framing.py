@@ -15,7 +15,7 @@ from tests.fuzz.source import one_by_one, pieces_of
 
 _SPACE = b" \t\n\r\x0b\x0c"
 _BOM = b"\xef\xbb\xbf"
-_STARTS = (b"data", b"event", b"id", b"retry", b":")
+_STARTS = re.compile(rb"(?:data|event|id|retry)[:\r\n]|:")
 _LIMIT = 48
 _FIELD_NAME = len(b"data: ")
 _MAX_TEXT = 2_500
@@ -89,8 +89,9 @@ def _without_name(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_an_error(whole: bytes) -> bool:
-    named = rb"(?i)(?:\A|\A\xef\xbb\xbf|[\r\n])(?:event:[^\r\n]*(?:error|fail|exception)|error:)"
-    return re.search(named, whole) is not None
+    start = rb"(?i)(?:\A|\A\xef\xbb\xbf|[\r\n])[ \t\x0b\x0c]*"
+    named = rb"(?:event:[^\r\n]*(?:error|fail|exception)|error:)"
+    return re.search(start + named, whole) is not None
 
 
 def _read_plainly(whole: bytes) -> Payloads:
@@ -98,7 +99,7 @@ def _read_plainly(whole: bytes) -> Payloads:
     if start[:1] == b"{":
         value = _object(whole)
         return ([], "malformed") if value is None else ([value], "ended")
-    if not start.startswith(_STARTS):
+    if not _STARTS.match(start):
         return [], "malformed"
     events, unfinished = interpret_named(whole)
     payloads: list[Any] = []
