@@ -15,6 +15,7 @@ from langchain_openrouter_o3.profiles import EFFORTS, is_builtin_profile, model_
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 
@@ -47,15 +48,27 @@ def canonical_names(
     return canonical
 
 
-def read_constructor(data: Any, fields: Collection[str], aliases: Mapping[str, str]) -> Any:
+def read_constructor(data: Any, fields: Mapping[str, FieldInfo], aliases: Mapping[str, str]) -> Any:
     """Bring a constructor's arguments under their first names and hide the key.
+
+    Args:
+        data: The arguments.
+        fields: Of the class, whose subclasses may give theirs an alias as pydantic does.
+        aliases: Other names of this package's own fields.
 
     Raises:
         OpenRouterInputError: A name is unknown, or one argument came twice.
     """
     if not is_object(data):
         return data  # an instance, or something that pydantic refuses itself
-    values = canonical_names(data, fields, aliases, {})
+    given = {
+        alias: name
+        for name, field in fields.items()
+        if field.validation_alias is not None
+        for alias in getattr(field.validation_alias, "choices", (field.validation_alias,))
+        if isinstance(alias, str)
+    }
+    values = canonical_names(data, fields, {**aliases, **given}, {})
     if isinstance(values.get("api_key"), str):
         values["api_key"] = SecretStr(values["api_key"])
     for name in ("api_key", "base_url"):

@@ -66,6 +66,7 @@ class ModelFields(BaseChatModel, SharedConnections):
 
     model_config = ConfigDict(
         extra="forbid",
+        validate_by_name=True,  # `_first_names` has brought all under their names
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
