@@ -104,11 +104,17 @@ def without_inputs(title: str, error: ValidationError, slug: Any = None) -> Vali
     return ValidationError.from_exception_data(title, details, hide_input=True)
 
 
-def refusal_text(name: str, error: ValidationError) -> str:
-    """Say in one line what is wrong with an argument, without repeating it."""
+def refusal_text(name: str, error: ValidationError, efforts: Sequence[str] | None = EFFORTS) -> str:
+    """Say in one line what is wrong with an argument, without repeating it.
+
+    Args:
+        name: Of the argument.
+        error: What is wrong with it.
+        efforts: Those of the model, which are offered for one that does not exist.
+    """
     items = error.errors(include_url=False, include_context=False, include_input=False)
     places = (".".join(map(str, item["loc"])) for item in items)
-    texts = (_text_of(item, EFFORTS, name) for item in items)
+    texts = (_text_of(item, efforts, name) for item in items)
     return "; ".join(
         f"{name}.{place}: {text}" if place else f"{name}: {text}"
         for place, text in zip(places, texts, strict=True)

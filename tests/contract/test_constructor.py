@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from langchain_core.runnables import ConfigurableField
-from pydantic import AliasChoices, AliasPath, BaseModel, Field, ValidationError
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, SecretStr, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, ProviderPreferences, Reasoning
 from tests.conftest import KEY
@@ -168,6 +168,18 @@ def test_temperature_and_all_that_the_model_lacks_is_named_in_one_warning() -> N
         build(temperature=0, top_p=0.5)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_default_of_a_subclass_that_the_model_lacks_is_named_once() -> None:
+    class Cool(ChatOpenRouterO3):
+        temperature: float | None = 0.3
+
+    class Holder(BaseModel):
+        model: Cool
+
+    with pytest.warns(UserWarning, match="temperature") as caught:
+        Holder(model=Cool(api_key=SecretStr(KEY)))
+    assert len(caught) == 1
 
 
 def test_an_unknown_slug_is_warned_of_nothing() -> None:
