@@ -263,8 +263,6 @@ def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) ->
         OpenRouterInputError: A parameter's value cannot be accepted by the model.
     """
     limit = parameters.get("max_tokens")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise OpenRouterInputError(f"max_tokens={limit!r} is not a whole number of tokens.")
     if facts is not None and limit is not None and limit < facts.min_max_tokens:
         raise OpenRouterInputError(
             f"max_tokens={limit} is below {facts.min_max_tokens}, the least that OpenRouter "
