@@ -63,7 +63,7 @@ def read_constructor(data: Any, fields: Mapping[str, FieldInfo], aliases: Mappin
         return data  # an instance, or something that pydantic refuses itself
     given = {
         alias: name
-        for name, field in fields.items()
+        for name, field in ({} if data.keys() <= fields.keys() else fields).items()
         if field.validation_alias is not None
         for alias in getattr(field.validation_alias, "choices", (field.validation_alias,))
         if isinstance(alias, str)

@@ -409,7 +409,8 @@ class ModelFields(BaseChatModel, SharedConnections):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if not self._checked:  # a model that another pydantic class takes is checked already
+        # A model that another pydantic class takes is checked already.
+        if not (self.__pydantic_private__ or {}).get("_checked"):
             self._check_together(ModelFields.model_fields)
         return self
 
