@@ -61,20 +61,26 @@ def read_constructor(data: Any, fields: Mapping[str, FieldInfo], aliases: Mappin
     """
     if not is_object(data):
         return data  # an instance, or something that pydantic refuses itself
-    given = {
-        alias: name
-        for name, field in ({} if data.keys() <= fields.keys() else fields).items()
-        if field.validation_alias is not None
-        for alias in getattr(field.validation_alias, "choices", (field.validation_alias,))
-        if isinstance(alias, str)
-    }
-    values = canonical_names(data, fields, {**aliases, **given}, {})
+    known = data.keys() <= fields.keys()
+    given = {} if known else {**aliases, **_own_aliases(fields)}
+    values = canonical_names(data, fields, given, {})
     if isinstance(values.get("api_key"), str):
         values["api_key"] = SecretStr(values["api_key"])
     for name in ("api_key", "base_url"):
         if name in values and values[name] is None:
             del values[name]  # None means "not given": the environment or the default decides
     return values
+
+
+def _own_aliases(fields: Mapping[str, FieldInfo]) -> dict[str, str]:
+    """Return the aliases that a subclass gives its fields, with the name of each field."""
+    return {
+        alias: name
+        for name, field in fields.items()
+        if field.validation_alias is not None
+        for alias in getattr(field.validation_alias, "choices", (field.validation_alias,))
+        if isinstance(alias, str)
+    }
 
 
 def slug_of(data: Any, default: str) -> Any:
