@@ -29,7 +29,13 @@ from langchain_openrouter_o3._http.gate import GATES, Gate
 from langchain_openrouter_o3._http.meter import METER, metered
 from langchain_openrouter_o3._http.retry import RetryPolicy
 from langchain_openrouter_o3._http.steps import Request
-from langchain_openrouter_o3._http.time_limits import TimeLimits, check_limit, to_timeout
+from langchain_openrouter_o3._http.time_limits import (
+    TimeLimits,
+    check_limit,
+    clients_timeout,
+    default_timeout,
+    to_timeout,
+)
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3._wire.request import build_body, encode_body
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -44,10 +50,12 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3._http.driver import AsyncPerformer, Performer
     from langchain_openrouter_o3._http.exchange import Reader, Sources
     from langchain_openrouter_o3._http.pool_reference import PoolReference
-    from langchain_openrouter_o3._http.request_headers import RequestHeaders
     from langchain_openrouter_o3._http.steps import Step, StepResult
 
 T = TypeVar("T")
+
+_ROUTING = ("models", "provider", "service_tier")
+"""Keys of the body by which a call meets other limits than the model's."""
 
 
 class Call(NamedTuple):
@@ -131,19 +139,15 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     headers = request_headers(model, arguments, own, stream=stream)
     base_url = model.base_url
     retries = arguments.get("max_retries")
+    request = Request(f"{base_url}{COMPLETIONS_PATH}", headers, encode_body(body), slug)
     return Call(
-        request=Request(
-            url=f"{base_url}{COMPLETIONS_PATH}",
-            headers=headers,
-            body=encode_body(body),
-            model=slug,
-        ),
+        request=request,
         policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
         stop=tuple(check_stop(arguments.get("stop")) or model.stop or ()),
-        timeout=_checked(model, kwargs, "timeout", to_timeout),
+        timeout=_timeout(model, kwargs, own),
         limits=_check_limits(model, kwargs),
         base_url=base_url,
-        gate=_gate(model, base_url, headers, slug),
+        gate=_gate(model, base_url, request, body),
     )
 
 
@@ -183,9 +187,31 @@ def _extra_body(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, A
     return joined
 
 
-def _gate(model: ModelFields, base_url: str, headers: RequestHeaders, slug: str) -> Gate | None:
-    key = headers.get("authorization")
-    return GATES.of(base_url, key, slug) if model.rate_gate else None
+def _gate(
+    model: ModelFields, base_url: str, request: Request, body: Mapping[str, Any]
+) -> Gate | None:
+    """Return the gate of all calls that go where this one goes.
+
+    A call's own headers tell nothing: one with an id in them would have a gate of its own.
+    """
+    if not model.rate_gate:
+        return None
+    who = request.headers.get("authorization")
+    where = [body[name] for name in _ROUTING if name in body]
+    if where or model.default_headers:
+        who = repr((who, where, model.default_headers))
+    return GATES.of(base_url, who, request.model)
+
+
+def _timeout(model: ModelFields, kwargs: Mapping[str, Any], own: object | None) -> Any:
+    """Make the time-out: the call's, the model's if it names one, that of the caller's client."""
+    default = default_timeout()
+    is_named = model.timeout is not default and (
+        "timeout" in model.model_fields_set or model.timeout != default
+    )
+    if not is_named and "timeout" not in kwargs and (found := clients_timeout(own)) is not None:
+        kwargs = {"timeout": found}
+    return _checked(model, kwargs, "timeout", to_timeout)
 
 
 def _checked(

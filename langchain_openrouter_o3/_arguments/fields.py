@@ -103,7 +103,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         BeforeValidator(checks.check_phases),
         Local(
             "Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no "
-            "limit. By default 10 s to connect and 600 s to read."
+            "limit. By default that of your own HTTP client, or 10 s to connect and 600 s to read."
         ),
     ] = Field(default_factory=default_timeout)
     idle_timeout: Annotated[
@@ -124,7 +124,8 @@ class ModelFields(BaseChatModel, SharedConnections):
     rate_gate: Annotated[
         bool,
         Local(
-            "Whether calls with the same key and model wait for each other after a 429 or 503.",
+            "Whether calls with the same key, model and routing wait for each other after a 429 or "
+            "503.",
             per_call=False,
         ),
     ] = True
@@ -517,6 +518,10 @@ class ModelFields(BaseChatModel, SharedConnections):
         if model is not data:
             model._checked = dict(model.__dict__)  # noqa: SLF001 - its own class
         return model
+
+    @field_serializer("response_format", when_used="json-unless-none")
+    def _wire_format(self, value: Any) -> dict[str, Any]:
+        return conversions.response_format_without_warning(value)
 
     @field_serializer("timeout")
     def _plain_timeout(self, value: Any) -> Any:

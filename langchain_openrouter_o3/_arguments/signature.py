@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
         timeout: float | Timeout | Mapping[str, float | None] | None
         """Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no limit.
-        By default 10 s to connect and 600 s to read.
+        By default that of your own HTTP client, or 10 s to connect and 600 s to read.
         """
 
         idle_timeout: float | None
@@ -81,7 +81,9 @@ if TYPE_CHECKING:
         """Attempts beyond the first; 0 means exactly one request."""
 
         rate_gate: bool
-        """Whether calls with the same key and model wait for each other after a 429 or 503."""
+        """Whether calls with the same key, model and routing wait for each other after a 429 or
+        503.
+        """
 
         reasoning: Reasoning | Mapping[str, Any] | None
         """The reasoning map: effort, max_tokens, exclude, enabled, summary."""

@@ -209,8 +209,9 @@ def _enter(
     with gate.waiting(retries_left=retries_left):
         while not isinstance(answer, Permit):
             closed = OpenRouterRateLimitError(
-                f"The server asked all calls with this key and model to wait; {answer:.3g} s are "
-                "left, and nothing was sent.",
+                "The server asked to wait, and calls with the same key, model, models, provider, "
+                f"service_tier and default_headers wait together; {answer:.3g} s are left, and "
+                "nothing was sent.",
                 status_code=429,
                 retry_after=answer,
                 retryable=True,

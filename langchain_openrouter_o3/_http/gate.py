@@ -1,4 +1,4 @@
-"""One gate for all calls that share a rate limit: the same server, key and model.
+"""One gate for all calls that share a rate limit: the same server, key, model and routing.
 
 A 429 or 503 that names a time closes the gate for every call until then. One that names no time may
 be one provider's hiccup; several in a row, or many in a second, are a limit. The gate then closes
@@ -322,9 +322,15 @@ class Gates:
         self._lock = threading.Lock()
         self._gates: dict[tuple[str, int, str], Gate] = {}
 
-    def of(self, base_url: str, key: str, model: str) -> Gate:
-        """Return the gate of a server, key and model; the key itself is not kept."""
-        which = (base_url, hash(key), model)
+    def of(self, base_url: str, who: str, model: str) -> Gate:
+        """Return the gate of a server, caller and model.
+
+        Args:
+            base_url: Of the server.
+            who: The key, and what else tells apart what has limits of its own; not kept.
+            model: The slug.
+        """
+        which = (base_url, hash(who), model)
         gate = self._gates.get(which)
         if gate is None:
             with self._lock:
@@ -356,6 +362,7 @@ with suppress(AttributeError):  # Windows has no fork
 def gate_figures() -> list[GateFigures]:
     """Return the limit, the waits and the refusals of each gate.
 
-    Calls with the same base URL, key and model share one (`rate_gate=False` leaves them out).
+    Calls with the same base URL, key, model, `models`, `provider`, `service_tier` and
+    `default_headers` share one (`rate_gate=False` leaves them out).
     """
     return GATES.figures()

@@ -10,6 +10,7 @@ from langchain_openrouter_o3._http.transport_errors import (
     Route,
     errors_of,
     library_of,
+    refused_answer,
     to_failure,
 )
 from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
@@ -70,6 +71,8 @@ class Lookup:
             response = self._client.get(
                 url, headers=self._headers.raw(), timeout=_SECONDS, follow_redirects=False
             )
+        except library.HTTPStatusError as error:
+            response = refused_answer(error, library)
         except errors_of(library) as error:
             route = Route(url.netloc.decode("ascii"), None)
             raise without_frames(to_failure(error, library, route).error) from None

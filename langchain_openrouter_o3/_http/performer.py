@@ -19,7 +19,7 @@ import anyio
 import httpx
 
 from langchain_openrouter_o3._http.httpx_bodies import RequestBody, first_piece
-from langchain_openrouter_o3._http.shared_clients import SharedClient
+from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient, SharedClient
 from langchain_openrouter_o3._http.steps import Pause, Reply, Send, Sleep, TransportFailure
 from langchain_openrouter_o3._http.stream import AsyncHTTPStream, HTTPStream
 from langchain_openrouter_o3._http.time_limits import StepLimit, limited
@@ -28,7 +28,9 @@ from langchain_openrouter_o3._http.transport_errors import (
     Route,
     errors_of,
     library_of,
+    of_another_loop,
     proxy_refusal,
+    refused_answer,
     to_failure,
 )
 from langchain_openrouter_o3._http.watchdog import socket_of
@@ -72,7 +74,6 @@ class _Sending:
         self._client = client
         self._timeout = timeout
         self._library = library_of(client)
-        self.errors = errors_of(self._library)
         self._route = Route("", None)
         self._extensions: dict[str, Any] = {}
         self._refused: OpenRouterMalformedResponseError | None = None
@@ -124,9 +125,11 @@ class _Sending:
                 )
         return piece
 
-    def fail(self, error: Exception) -> TransportFailure:
-        """Translate an error of the client's."""
-        return to_failure(error, self._library, self._route)
+    def fail(self, error: Exception) -> TransportFailure | None:
+        """Translate an error of the client's; None for all others."""
+        if isinstance(error, errors_of(self._library)):
+            return to_failure(error, self._library, self._route)
+        return None
 
     def log_request(self, request: Request, result: StepResult | str, seconds: float) -> None:
         """Log what came of a request: an answer's head, a failure, or the name of an error."""
@@ -169,9 +172,9 @@ class _Outcome:
     ) -> bool:
         """Translate what the block raised."""
         is_failure = False
-        if isinstance(error, self._sending.errors):
+        if isinstance(error, Exception) and (failure := self._sending.fail(error)) is not None:
             is_failure = True
-            self.result = self._sending.fail(error)
+            self.result = failure
         if self._request is not None and logger.isEnabledFor(logging.DEBUG):
             result = self.result if kind is None or is_failure else kind.__name__
             seconds = time.monotonic() - self._started
@@ -257,9 +260,11 @@ class SyncPerformer(_Sending):
                 extensions: dict[str, Any] = {"timeout": self._phases(step.limit)}
                 if trace is not None:
                     extensions["trace"] = trace
-                self._response = self._client.send(
-                    self._build(step.request, extensions), stream=True, follow_redirects=False
-                )
+                built = self._build(step.request, extensions)
+                try:
+                    self._response = self._client.send(built, stream=True, follow_redirects=False)
+                except self._library.HTTPStatusError as error:
+                    self._response = refused_answer(error, self._library)
             self._pieces = self._response.iter_bytes()
             outcome.result = self._begin_reading(step.request, self._response)
         return outcome.result
@@ -354,9 +359,11 @@ class AsyncPerformer(_Sending):
         self._under_way.add(self)
         with _Outcome(self, step.request) as outcome:
             extensions = {"timeout": {**self._timeout}}
-            self._response = await self._client.send(
-                self._build(step.request, extensions), stream=True, follow_redirects=False
-            )
+            built = self._build(step.request, extensions)
+            try:
+                self._response = await self._client.send(built, stream=True, follow_redirects=False)
+            except self._library.HTTPStatusError as error:
+                self._response = refused_answer(error, self._library)
             self._pieces = self._response.aiter_bytes()
             self._is_reading = False
             outcome.result = self._begin_reading(step.request, self._response)
@@ -372,6 +379,12 @@ class AsyncPerformer(_Sending):
             else:
                 outcome.result = self._check(await anext(self._pieces, b""))
         return outcome.result
+
+    def fail(self, error: Exception) -> TransportFailure | None:
+        """Translate an error of the client's, also where a client of one's own met another loop."""
+        if isinstance(self._client, SharedAsyncClient):
+            return super().fail(error)
+        return super().fail(error) or of_another_loop(error)
 
     async def close(self) -> None:
         """Give the connection back, also when the task is being cancelled."""

@@ -96,7 +96,7 @@ def build_headers(
     return {**headers, **declared} | {name.lower(): value for name, value in extra.items()}
 
 
-def check_headers(headers: Mapping[str, Any], argument: str) -> None:
+def check_headers(headers: Mapping[Any, Any], argument: str) -> None:
     """Refuse headers that HTTP cannot carry, injected line breaks, and framing headers.
 
     A wrong length would make what is left of a request the beginning of somebody else's.
@@ -105,7 +105,7 @@ def check_headers(headers: Mapping[str, Any], argument: str) -> None:
         OpenRouterInputError: A name or value is not a header's; the value is not repeated.
     """
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise OpenRouterInputError(f"{argument}: {name!r} is not a header name.")
         if name.lower() in _FRAMING_HEADERS:
             raise OpenRouterInputError(

@@ -29,6 +29,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 600.0
 """o3-mini may think for minutes before its first byte, so reading is patient."""
 
+_LIBRARIES_SECONDS = 5.0
+
 MAX_SECONDS = 1e9
 """More than thirty years; sockets and locks take no time-out above 292."""
 
@@ -39,6 +41,17 @@ def default_timeout() -> httpx.Timeout:
     import httpx  # noqa: PLC0415 - see the module
 
     return httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+
+
+def clients_timeout(client: Any) -> Any:
+    """Return the time-out that a client of httpx or httpx2 was given.
+
+    None if there is no client, or it has its library's own time-out, which nobody chose.
+    """
+    timeout = getattr(client, "timeout", None)
+    if timeout is None or {*timeout.as_dict().values()} == {_LIBRARIES_SECONDS}:
+        return None
+    return timeout
 
 
 def check_timeout(value: Any) -> Any:

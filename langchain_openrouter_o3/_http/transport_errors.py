@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,18 @@ if TYPE_CHECKING:
 
 _CANNOT_CONNECT = "Cannot connect to {}: {}. Check base_url, the network and the proxy."
 _WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
+_CORE = (
+    "ConnectionNotAvailable",
+    "NetworkError",
+    "ProtocolError",
+    "ProxyError",
+    "TimeoutException",
+    "UnsupportedProtocol",
+)
+_BELOW = {"httpcore": _CORE, "httpcore2": _CORE, "h11": ("ProtocolError",)}
+"""Libraries below httpx: what they may raise, under the names that httpx itself has for it."""
+
+_OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
 
@@ -58,9 +71,35 @@ def errors_of(library: ModuleType) -> tuple[type[Exception], ...]:
     """Return the classes of errors that a client of this library may raise.
 
     `OSError` because httpcore lets errors of TLS pass on an event loop, `UnicodeError` because
-    resolvers refuse some host names by it.
+    resolvers refuse some host names by it. h11 and transports of one's own raise from below.
     """
-    return (library.HTTPError, library.InvalidURL, library.StreamError, OSError, UnicodeError)
+    below = (
+        getattr(sys.modules[name], kind)
+        for name, kinds in _BELOW.items()
+        if sys.modules.get(name) is not None
+        for kind in kinds
+    )
+    own = (library.HTTPError, library.InvalidURL, library.StreamError)
+    return (*own, OSError, UnicodeError, *below)
+
+
+def refused_answer(error: Any, library: Any) -> Any:
+    """Return the answer that a hook of the caller's client refused (`raise_for_status`).
+
+    Its body is empty if the hook has not read it.
+
+    Args:
+        error: An `HTTPStatusError`; it is raised again if the answer is a success.
+        library: httpx or httpx2, whose error it is.
+    """
+    answer = error.response
+    if answer.is_success:
+        raise error
+    try:
+        len(answer.content)
+    except library.ResponseNotRead:
+        answer = library.Response(answer.status_code, headers=answer.headers)
+    return answer
 
 
 def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure:
@@ -76,10 +115,11 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         used. Nothing is raised here, where the words of a broken header are.
     """
     without_frames(error)
+    kind = _kind_of(error, library)
     words = _words_of(error).removesuffix(".")
-    if isinstance(error, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
+    if issubclass(kind, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
         return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
-    if isinstance(error, library.LocalProtocolError):
+    if issubclass(kind, library.LocalProtocolError):
         # Its text may quote a header's value, so it is neither repeated nor chained.
         return TransportFailure(
             OpenRouterInputError(
@@ -87,18 +127,38 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
                 "be sent over HTTP."
             )
         )
-    unsent = isinstance(error, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
-    if isinstance(error, (library.TimeoutException, TimeoutError)):
-        phase = type(error).__name__.removesuffix("Timeout").lower()
+    unsent = issubclass(kind, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
+    if issubclass(kind, (library.TimeoutException, TimeoutError)):
+        phase = kind.__name__.removesuffix("Timeout").lower()
         # Only a mock raises the class that names no phase.
         said = f"({phase} time-out)" if phase in PHASES else f"({words})"
         text = f"Timed out {said} at {route}; set timeout= to wait longer."
         return _failure(OpenRouterTimeoutError(text), error, unsent=unsent)
-    if isinstance(error, library.DecodingError):
+    if issubclass(kind, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
     text = _CANNOT_CONNECT if unsent else _WAS_LOST
     return _failure(OpenRouterConnectionError(text.format(route, words)), error, unsent=unsent)
+
+
+def of_another_loop(error: Exception) -> TransportFailure | None:
+    """Translate what an event loop says of connections that are not its own; None for all else."""
+    if not isinstance(error, RuntimeError) or not _OTHER_LOOP.search(str(error)):
+        return None
+    told = OpenRouterInputError(
+        "http_async_client holds connections of another event loop, or of one that is closed. Use "
+        "one client for each loop, or none: the shared connections follow the loop."
+    )
+    return _failure(told, without_frames(error))
+
+
+def _kind_of(error: Exception, library: Any) -> type[BaseException]:
+    """Return the class of an error, or the client's library's that has the same name."""
+    kinds = type(error).__mro__
+    return next(
+        (getattr(library, each.__name__) for each in kinds if hasattr(library, each.__name__)),
+        type(error),
+    )
 
 
 def _words_of(error: BaseException) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, is_dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, is_dataclass
+from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any, get_origin
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter
@@ -78,6 +78,7 @@ class OutputSchema:
         is_dictionary: Whether a stream shows a dictionary while it grows, however little of it
             is there; instances appear once they are valid.
         strict: What the caller's own envelope or function says; None if nothing.
+        source: What it was read from.
     """
 
     name: str
@@ -87,6 +88,11 @@ class OutputSchema:
     output_type: Any
     is_dictionary: bool = False
     strict: bool | None = None
+    source: Any = field(default=None, repr=False)
+
+    def __reduce__(self) -> tuple[Callable[[Any], OutputSchema], tuple[Any]]:
+        """Pickle what it was read from, which can be read again."""
+        return build_output_schema, (self.source,)
 
     def make(self, text: str | bytes) -> Any:
         """Make the caller's object of JSON text.
@@ -299,35 +305,51 @@ def _read_format(value: dict[str, Any]) -> dict[str, Any]:
     return {"wire": wire, "problem": problem}
 
 
-@lru_cache(maxsize=256)  # a class is read once, however many calls are made of it
 def _read_class(schema: Any) -> OutputSchema:
     name = clean_name(schema.__name__)
     try:
-        # pydantic refuses typing.TypedDict before Python 3.12.
-        readable = rebuild_typed_dict(schema) if is_typeddict(schema) else schema
-        json_schema, validate = _take_class(schema, readable)
-    except (PydanticUserError, NameError, TypeError) as error:
+        readable, show, validate = _take_class(schema)
+        shown = show()  # each time: a class may tell another schema than before
+    except (PydanticUserError, NameError, TypeError, AttributeError) as error:
         raise OpenRouterInputError(f"schema {name!r}: {explain(error, schema)}") from error
-    read = read_schema(without_invented_words(json_schema), f"schema {name!r}")
-    is_dictionary = is_typeddict(schema)
     # pydantic warns of a class of its first version inside one of its second.
     is_old = issubclass(schema, BaseModelV1)
+    read = _read_shown(shown, f"schema {name!r}", is_old)
+    return OutputSchema(
+        name,
+        read.get("description"),
+        read,
+        validate,
+        Annotated[Any, _ShownSchema(read)] if is_old else readable,
+        is_typeddict(schema),
+        source=schema,
+    )
+
+
+@memoize_json
+def _read_shown(shown: Schema, what: str, is_old: bool) -> Schema:  # noqa: FBT001 - positions are memoized
+    read = read_schema(without_invented_words(shown), what)
     if not is_old:  # whose schemas do not show None either
         require_unseen_defaults(read)
-    output_type = Annotated[Any, _ShownSchema(read)] if is_old else readable
-    return OutputSchema(name, read.get("description"), read, validate, output_type, is_dictionary)
+    return read
 
 
-def _take_class(schema: type[Any], readable: Any) -> tuple[Schema, Callable[[str | bytes], Any]]:
-    """Return the JSON schema of a class, and what makes an object of JSON text."""
+@lru_cache(maxsize=256)  # an adapter takes long to build
+def _take_class(
+    schema: type[Any],
+) -> tuple[Any, Callable[[], Schema], Callable[[str | bytes], Any]]:
+    """Return what pydantic reads for a class, its JSON schema, and what makes an object of text."""
     if issubclass(schema, BaseModelV1):
-        return schema.schema(), lambda text: schema.parse_obj(decode(text))
+        return schema, schema.schema, lambda text: schema.parse_obj(decode(text))
     if issubclass(schema, BaseModel):
-        return _read_model(schema), schema.model_validate_json
+        return schema, partial(_read_model, schema), schema.model_validate_json
     if not is_dataclass(schema) and not is_typeddict(schema):
         raise _no_schema(schema)
+    # pydantic refuses typing.TypedDict before Python 3.12.
+    readable = rebuild_typed_dict(schema) if is_typeddict(schema) else schema
     adapter: TypeAdapter[Any] = TypeAdapter(readable)
-    return adapter.json_schema(schema_generator=_SchemaGenerator), adapter.validate_json
+    show = partial(adapter.json_schema, schema_generator=_SchemaGenerator)
+    return readable, show, adapter.validate_json
 
 
 def _read_model(schema: type[BaseModel]) -> Schema:
@@ -380,6 +402,7 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
         Annotated[dict[str, Any], _ShownSchema(read)],
         is_dictionary=True,
         strict=strict if isinstance(strict, bool) else None,
+        source=schema,
     )
 
 

@@ -104,6 +104,7 @@ def tool_choice_to_wire(
         if choice in server:
             return {"type": choice}
     if is_object(choice):
+        choice = _of_responses(choice)
         function = choice.get("function")
         name = function.get("name") if is_object(function) else None
         if choice.get("type") != "function" or name in bound:
@@ -170,7 +171,8 @@ def _to_openai(tool: Any) -> dict[str, Any]:
     try:
         if is_typeddict(tool):
             return _function_of(_read(tool), {"name": clean_name(tool.__name__)})
-        converted = convert_to_openai_tool(_of_mcp(tool) if is_object(tool) else tool)
+        given = _of_responses(_of_mcp(tool)) if is_object(tool) else tool
+        converted = convert_to_openai_tool(given)
         function = _function_in(converted, tool)
         if any(not node for _, node in walk(function.get("parameters"))):
             schema = _given_schema(tool)
@@ -181,6 +183,10 @@ def _to_openai(tool: Any) -> dict[str, Any]:
     except (KeyError, ValueError, TypeError, RecursionError, PydanticUserError) as error:
         raise OpenRouterInputError(
             f"tools: {_label(tool)} cannot be a tool: {explain(error, tool)}"
+        ) from error
+    except AttributeError as error:  # functools.partial and other objects that can be called
+        raise OpenRouterInputError(
+            f"tools: {_label(tool)} is no function ({error}); write one that calls it."
         ) from error
     return {**converted, "function": function}
 
@@ -193,6 +199,14 @@ def _of_mcp(tool: dict[str, Any]) -> dict[str, Any]:
         key: value for key, value in tool.items() if key in ("name", "description")
     }
     return {**described, "parameters": tool["inputSchema"]}
+
+
+def _of_responses(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a function, or a choice of one, of OpenAI's Responses API as chat completions do."""
+    if tool.get("type") != "function" or "function" in tool or "name" not in tool:
+        return tool
+    function = {key: value for key, value in tool.items() if key != "type"}
+    return {"type": "function", "function": function}
 
 
 def _function_in(converted: dict[str, Any], tool: Any) -> dict[str, Any]:

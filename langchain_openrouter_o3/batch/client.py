@@ -24,6 +24,7 @@ from langchain_openrouter_o3._http.transport_errors import (
     Route,
     errors_of,
     library_of,
+    refused_answer,
     to_failure,
 )
 from langchain_openrouter_o3.batch import wire
@@ -243,6 +244,8 @@ class BatchClient:
         )
         try:
             response = await self._perform(request)
+        except self._library.HTTPStatusError as error:
+            response = refused_answer(error, self._library)
         except errors_of(self._library) as error:
             failure = to_failure(error, self._library, Route(url.netloc.decode("ascii"), None))
             without_frames(failure.error)

@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.prompt_values import ChatPromptValue, PromptValue, StringPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSerializable
 from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableField
-from pydantic import ConfigDict
+from pydantic import ConfigDict, PrivateAttr
 from typing_extensions import override
 
 from langchain_openrouter_o3._arguments.call import build_call
@@ -27,7 +27,6 @@ from langchain_openrouter_o3._arguments.headers import (
 from langchain_openrouter_o3._arguments.parameters import (
     default_parameters,
     first_name,
-    later_wins,
     read_call,
     serializable_attributes,
 )
@@ -47,7 +46,7 @@ from langchain_openrouter_o3._wire.tokens import (
     encode_text,
 )
 from langchain_openrouter_o3._wire.tools import tool_choice_to_wire, tools_to_wire
-from langchain_openrouter_o3.chat_models.bound_model import Bindable, BoundModel
+from langchain_openrouter_o3.chat_models.bound_model import Bindable, BoundModel, keep_open
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
 
@@ -122,8 +121,9 @@ class ChatOpenRouterO3(Bindable, ModelFields):
 
     @override
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        # The key of LangChain's cache. Two tenants behind a gateway may differ in headers only.
-        key = super()._get_llm_string(stop=stop, **without_headers(kwargs))
+        # The key of LangChain's cache is what goes out: a class may change and keep its name. Two
+        # tenants behind a gateway may differ in headers only.
+        key = super()._get_llm_string(stop=stop, **read_call(without_headers(kwargs)))
         digest = headers_digest(self.default_headers, kwargs)
         return key if digest is None else f"{key}---headers:{digest}"
 
@@ -259,10 +259,13 @@ class ChatOpenRouterO3(Bindable, ModelFields):
 
     # --- Arguments, tools and structured output that are bound ---
 
+    _bind: Callable[..., BoundModel] | None = PrivateAttr(default=None)
+    """Binds to the binding that this model stands in for."""
+
     @override
     def bind(self, **kwargs: Any) -> BoundModel:
         """Bind arguments of a call; binding more keeps them, and a later one wins."""
-        return BoundModel(bound=self, kwargs=later_wins({}, kwargs), config={})
+        return (self._bind or super().bind)(**kwargs)
 
     @override
     def with_config(
@@ -276,21 +279,14 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         self, **kwargs: AnyConfigurableField
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
         """Let a call's configuration set fields; binding tools or a schema keeps that open."""
-        return self._keep_open(super().configurable_fields(**kwargs))
+        return keep_open(super().configurable_fields(**kwargs))
 
     @override
     def configurable_alternatives(
         self, which: ConfigurableField, **options: Any
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
         """Let a call's configuration choose among models; binding keeps the choice open."""
-        return self._keep_open(super().configurable_alternatives(which, **options))
-
-    def _keep_open(
-        self, configurable: RunnableSerializable[LanguageModelInput, AIMessage]
-    ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
-        from langchain_openrouter_o3.chat_models.bound_model import keep_open  # noqa: PLC0415 - rare
-
-        return keep_open(configurable)
+        return keep_open(super().configurable_alternatives(which, **options))
 
     @override
     def bind_tools(
@@ -387,27 +383,6 @@ class ChatOpenRouterO3(Bindable, ModelFields):
 
         Source: https://openrouter.ai/docs/features/structured-outputs
         """
-        return self._structured_output(
-            self.bind_tools,
-            schema,
-            method=method,
-            strict=strict,
-            include_raw=include_raw,
-            tools=tools,
-            **kwargs,
-        )
-
-    def _structured_output(  # noqa: PLR0913 - the arguments of `with_structured_output`
-        self,
-        bind_tools: Callable[..., Runnable[LanguageModelInput, AIMessage]],
-        schema: dict[str, Any] | type,
-        *,
-        method: Method = "json_schema",
-        strict: bool | None = None,
-        include_raw: bool = False,
-        tools: Sequence[Any] = (),
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
         from langchain_openrouter_o3._wire.output_schema import build_output_schema  # noqa: PLC0415 - not every use needs it
         from langchain_openrouter_o3.chat_models import structured_output  # noqa: PLC0415 - when it is needed
 
@@ -425,15 +400,19 @@ class ChatOpenRouterO3(Bindable, ModelFields):
         bound: dict[str, Any] = {**kwargs, "ls_structured_output_format": traced}
         problem = None
         if method == "function_calling":
+            # Another format, bound before or the model's own, would be a second schema.
+            bound["response_format"] = None
             tool, problem = target.tool(strict=strict)
-            llm = bind_tools([tool], tool_choice=target.name, **bound)
+            llm = self.bind_tools([tool], tool_choice=target.name, **bound)
         elif method == "json_schema":
-            form, problem = target.response_format(strict=strict, parsed_here=True)
-            bound["response_format"] = form
+            bound["response_format"], problem = target.response_format(
+                strict=strict, parsed_here=True
+            )
             beside = tools_to_wire(tools, strict=strict, prefer_strict=True)
-            llm = bind_tools(beside, **bound)
+            llm = self.bind_tools(beside, **bound)
         else:
-            llm = bind_tools([], response_format={"type": "json_object"}, **bound)
+            bound["response_format"] = {"type": "json_object"}
+            llm = self.bind_tools([], **bound)
         if problem:
             warn_not_strict(f"schema {target.name!r}", problem)
         return llm | parser

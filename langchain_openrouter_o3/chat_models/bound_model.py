@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -23,6 +24,7 @@ from langchain_core.runnables import (
     RunnableConfig,
     RunnableSerializable,
 )
+from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.configurable import (
     RunnableConfigurableAlternatives,
     RunnableConfigurableFields,
@@ -49,6 +51,7 @@ else:
     BaseTool = Any  # importing it takes time; whoever binds tools has done so
 
 T = TypeVar("T")
+_BINDINGS: tuple[type[Any], ...] = (RunnableBindingBase,)  # core's retries are such, too
 
 
 def _calling(name: str) -> Callable[..., Any]:
@@ -65,29 +68,30 @@ def _calling(name: str) -> Callable[..., Any]:
 
 
 class Bindable:
-    """Lets each `with_…` of a model give a binding of ours, which more binding does not forget."""
+    """Lets each way of a model to bind give a binding of ours, which binding more keeps."""
+
+    def bind(self, **kwargs: Any) -> BoundModel:
+        """Bind arguments of a call; binding more keeps them, and a later one wins."""
+        model: Any = self
+        return BoundModel(bound=model, kwargs=later_wins({}, kwargs), config={})
 
     def with_retry(self, **options: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Repeat a failed call; binding tools or a schema after that keeps it."""
-        return self._bare_binding().with_retry(**options)
+        return self.bind().with_retry(**options)
 
     def with_listeners(self, **listeners: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Call listeners around a run; binding tools or a schema after that keeps them."""
-        return self._bare_binding().with_listeners(**listeners)
+        return self.bind().with_listeners(**listeners)
 
     def with_alisteners(self, **listeners: Any) -> Runnable[LanguageModelInput, AIMessage]:
         """Await listeners around a run; binding tools or a schema after that keeps them."""
-        return self._bare_binding().with_alisteners(**listeners)
+        return self.bind().with_alisteners(**listeners)
 
     def with_types(
         self, *, input_type: Any = None, output_type: Any = None
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Tell the types of input and output; binding tools after that keeps them."""
-        return self._bare_binding().with_types(input_type=input_type, output_type=output_type)
-
-    def _bare_binding(self) -> BoundModel:
-        model: Any = self
-        return BoundModel(bound=model, kwargs={}, config={})
+        return self.bind().with_types(input_type=input_type, output_type=output_type)
 
 
 class BoundModel(Binding):
@@ -101,30 +105,25 @@ class BoundModel(Binding):
     def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | bool | dict[str, Any] | None = None,
-        strict: bool | None = None,
-        **kwargs: Any,
+        **options: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools beside what is bound; they replace tools that were bound before.
 
         Args:
             tools: See `ChatOpenRouterO3.bind_tools`; an empty list changes no tools.
-            tool_choice: See there.
-            strict: See there.
-            kwargs: Any other parameter of a call.
+            options: See there.
 
         Raises:
             OpenRouterInputError: A tool cannot be sent or `tool_choice` names none of them.
         """
-        before = self._tools()
-        later = self._chat_model.bind_tools(
-            tools or before, tool_choice=tool_choice, strict=strict, **kwargs
-        ).kwargs
+        before = tools_to_wire(self.kwargs.get("tools") or ())
         # The choice that came with the tools goes with them.
         gone = ("tool_choice",) if tools and before else ()
         kept = {name: value for name, value in self.kwargs.items() if name not in gone}
-        return self._with(later_wins(kept, later))
+        model = self._stand_in(self._with(kept).bind)
+        bound: Runnable[LanguageModelInput, AIMessage]
+        bound = model.bind_tools(tools or before, **options)
+        return bound
 
     @overload
     def with_structured_output(  # pyright: ignore[reportOverlappingOverload] - the first that fits
@@ -148,8 +147,9 @@ class BoundModel(Binding):
         Raises:
             OpenRouterInputError: The schema cannot be strict (the text names the path).
         """
-        build = self._chat_model._structured_output  # noqa: SLF001 - the two are one
-        structured: Runnable[LanguageModelInput, Any] = build(self._add_tools, schema, **options)
+        model = self._stand_in(self._add_tools)
+        structured: Runnable[LanguageModelInput, Any]
+        structured = model.with_structured_output(schema, **options)
         return structured
 
     @override
@@ -171,14 +171,14 @@ class BoundModel(Binding):
         self, **kwargs: AnyConfigurableField
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
         """Let a call's configuration set what is bound; binding more keeps that open."""
-        return self._keep_open(super().configurable_fields(**kwargs))
+        return keep_open(super().configurable_fields(**kwargs))
 
     @override
     def configurable_alternatives(
         self, which: ConfigurableField, **options: Any
     ) -> RunnableSerializable[LanguageModelInput, AIMessage]:
         """Let a call's configuration choose among models; binding keeps the choice open."""
-        return self._keep_open(super().configurable_alternatives(which, **options))
+        return keep_open(super().configurable_alternatives(which, **options))
 
     @classmethod
     @override
@@ -212,31 +212,35 @@ class BoundModel(Binding):
             )
         return super().__getstate__()
 
-    @property
-    def _chat_model(self) -> Any:
-        """The chat model, also below retries and choices that are open."""
-        bound: Any = self.bound
-        while not isinstance(bound, BaseChatModel):
-            bound = getattr(bound, "default", None) or bound.bound
-        return bound
+    @override
+    def __getattr__(self, name: str) -> Any:
+        # Core's retries hide what they are around; core's other wrappers do not.
+        below: Any = self.bound
+        while isinstance(below, _BINDINGS):
+            below = below.bound
+        return getattr(below, name) if below is not self.bound else super().__getattr__(name)
 
-    def _keep_open(self, configurable: Any) -> RunnableSerializable[LanguageModelInput, AIMessage]:
-        kept: RunnableSerializable[LanguageModelInput, AIMessage]
-        kept = self._chat_model._keep_open(configurable)  # noqa: SLF001 - the two are one
-        return kept
+    def _stand_in(self, bind: Callable[..., BoundModel]) -> Any:
+        """Copy the chat model; what is bound to the copy is bound here.
 
-    def _tools(self) -> list[dict[str, Any]]:
-        return tools_to_wire(self.kwargs.get("tools") or ())
+        The copy's own methods are those of its class, which may be anybody's.
+        """
+        below: Any = self.bound
+        while not isinstance(below, BaseChatModel):
+            below = below.bound if isinstance(below, _BINDINGS) else below.default
+        model: Any = copy(below)
+        model._bind = bind  # noqa: SLF001 - the two are one
+        return model
 
-    def _add_tools(self, tools: Sequence[Any], **arguments: Any) -> Self:
-        """Bind tools beside those that are bound; of two with one name the later one stays."""
-        later: dict[str, Any] = dict(self._chat_model.bind_tools(tools, **arguments).kwargs)
-        added = later.get("tools", [])
+    def _add_tools(self, **arguments: Any) -> Self:
+        """Bind tools beside those that are bound; of two that are one the later one stays."""
+        before = tools_to_wire(self.kwargs.get("tools") or ())
+        added = tools_to_wire(arguments.get("tools") or ())
         names = {tool_name(tool) for tool in added} - {None}
-        kept = [tool for tool in self._tools() if tool_name(tool) not in names]
-        if kept or added:
-            later["tools"] = [*kept, *added]
-        return self.bind(**later)
+        if before or added:
+            kept = [each for each in before if each not in added and tool_name(each) not in names]
+            arguments["tools"] = [*kept, *added]
+        return self.bind(**arguments)
 
     def _with(self, kwargs: Mapping[str, Any]) -> Self:
         return self.__class__(
@@ -301,11 +305,6 @@ class Chosen:
 
 class ConfigurableModel(Bindable, Chosen, Fields):
     """What `configurable_fields` of a chat model returns."""
-
-    @override
-    def bind(self, **kwargs: Any) -> BoundModel:
-        """Bind arguments of a call; the fields stay configurable."""
-        return BoundModel(bound=self, kwargs=kwargs, config={})
 
     def bind_tools(
         self, tools: Sequence[Any], **options: Any

@@ -330,7 +330,10 @@ def test_what_was_never_sent_is_sent_again_through_the_callers_own_client(
     emulator: Emulator, store: Path
 ) -> None:
     transport = Unreachable()
-    with httpx.Client(transport=transport) as client:
+    refused = iter([faults.status(503)])
+    emulator.disturb_batches(lambda each: next(refused, None) if each.method == "GET" else None)
+    hooks: Any = {"response": [httpx.Response.raise_for_status]}
+    with httpx.Client(transport=transport, event_hooks=hooks) as client:
         model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, http_client=client)
         job = submit_batch(people(model), rows_of(2), store=store)
         job.wait(poll=FAST)

@@ -1,4 +1,4 @@
-"""The gate that calls with one key and model share: alone, and in front of a server."""
+"""The gate that calls with one key, model and routing share: alone, and in front of a server."""
 
 from __future__ import annotations
 
@@ -288,14 +288,17 @@ def test_gates_are_apart_by_server_key_and_model_and_do_not_pile_up() -> None:
 # --- In front of a server ---
 
 
+@pytest.mark.parametrize(
+    "alike", [{}, {"provider": {"only": ["openai"]}, "default_headers": {"x-tenant": "a"}}]
+)
 def test_nobody_sends_before_a_named_time(
-    call: Callable[[ChatOpenRouterO3], AIMessage], emulator: Emulator
+    call: Callable[[ChatOpenRouterO3], AIMessage], emulator: Emulator, alike: Any
 ) -> None:
     emulator.play(faults.status(429, retry_after=7200))
-    first = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any")
+    alike = {"base_url": emulator.base_url, "api_key": "any", **alike}
     with pytest.raises(OpenRouterRateLimitError):
-        call(first)
-    other = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", max_tokens=100)
+        call(ChatOpenRouterO3(**alike))
+    other: Any = ChatOpenRouterO3(**alike, max_tokens=100).bind(extra_headers={"x-request": "7"})
     with pytest.raises(OpenRouterRateLimitError, match="nothing was sent") as caught:
         call(other)
     assert len(emulator.requests) == 1
@@ -309,7 +312,17 @@ def test_nobody_sends_before_a_named_time(
 
 
 @pytest.mark.parametrize(
-    "options", [{"api_key": "other"}, {"model": "openai/o3"}, {"rate_gate": False}]
+    "options",
+    [
+        {"api_key": "other"},
+        {"model": "openai/o3"},
+        {"models": ["openai/o4-mini"]},
+        {"provider": {"only": ["azure"]}},
+        {"extra_body": {"provider": {"order": ["azure"]}}},
+        {"service_tier": "flex"},
+        {"default_headers": {"x-tenant": "b"}},
+        {"rate_gate": False},
+    ],
 )
 def test_others_send(
     call: Callable[[ChatOpenRouterO3], AIMessage], emulator: Emulator, options: Any

@@ -104,6 +104,11 @@ def test_a_method_that_does_not_exist_is_refused(model: ChatOpenRouterO3) -> Non
         model.with_structured_output(Person, method="json")  # type: ignore[call-overload]
 
 
+def test_a_class_without_a_schema_is_refused(model: ChatOpenRouterO3) -> None:
+    with pytest.raises(OpenRouterInputError, match=r"subclass of `?BaseModel"):
+        model.with_structured_output(BaseModel)
+
+
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 @pytest.mark.parametrize("strict", [None, True, False])
 def test_every_method_and_strictness_can_be_built(

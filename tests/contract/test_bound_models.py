@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
+from langchain.agents.middleware import (
+    ClearToolUsesEdit,
+    ContextEditingMiddleware,
+    SummarizationMiddleware,
+)
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import ConfigurableField, RunnableBinding, RunnableLambda
 from langgraph.prebuilt import create_react_agent
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, Reasoning
 from langchain_openrouter_o3.emulator import Canned, Emulator, faults
@@ -340,23 +345,40 @@ def test_tools_of_structured_output_join_those_that_are_bound(
 ) -> None:
     web: dict[str, Any] = {"type": "openrouter:web_search"}
     bound: Any = model.bind_tools([get_weather, web])
-    bound.with_structured_output(Person, tools=[add]).invoke("Ada")
-    assert [tool.get("function", tool).get("name") for tool in sent(emulator)["tools"]] == [
-        "get_weather",
-        None,
-        "add",
-    ]
+    for tools, expected in (
+        ([add], ["get_weather", None, "add"]),
+        ([add, web], ["get_weather", "add", None]),
+    ):
+        bound.with_structured_output(Person, tools=tools).invoke("Ada")
+        names = [tool.get("function", tool).get("name") for tool in sent(emulator)["tools"]]
+        assert names == expected
     bound.bind(tools=[add, get_weather]).with_structured_output(
         Person, tools=[get_weather], strict=False
     ).invoke("Ada")
     assert names_of(sent(emulator)) == ["add", "get_weather"]
 
 
-def test_a_later_schema_replaces_a_bound_one(emulator: Emulator, model: ChatOpenRouterO3) -> None:
-    bound = model.bind(response_format={"type": "json_object"})
-    found: Any = bound.with_structured_output(Person).invoke("Ada Lovelace, born 1815")
-    assert found.born == 1815
-    assert sent(emulator)["response_format"]["json_schema"]["name"] == "Person"
+@pytest.mark.parametrize("place", ["bound", "constructor", "same call"])
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [("json_schema", "json_schema"), ("function_calling", None), ("json_mode", "json_object")],
+)
+def test_a_schema_replaces_every_other_format(
+    emulator: Emulator, place: str, method: Any, expected: str | None
+) -> None:
+    class Other(BaseModel):
+        other: str
+
+    early: dict[str, Any] = {"response_format": Other}
+    built: Any = {**early} if place == "constructor" else {}
+    model: Any = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, **built)
+    model = model.bind(**early) if place == "bound" else model
+    late = early if place == "same call" else {}
+    chain = model.with_structured_output(Person, method=method, include_raw=True, **late)
+    chain.invoke("Ada Lovelace, born 1815, as JSON")
+    assert sent(emulator).get("response_format", {}).get("type") == expected
+    assert "Other" not in json.dumps(sent(emulator))
+    assert ("tools" in sent(emulator)) == (method == "function_calling")
 
 
 def test_later_tools_replace_earlier_ones_and_their_choice(
@@ -387,7 +409,75 @@ def test_a_typo_is_refused_when_tools_are_bound_to_a_binding(model: ChatOpenRout
         model.bind(seed=4).with_structured_output(Person, sed=4)
 
 
-# --- The ways of LangChain around a binding ---
+# --- The ways of LangChain around a model ---
+
+
+AT_ONCE: Any = {"stop_after_attempt": 2, "wait_exponential_jitter": False}
+
+
+class House(ChatOpenRouterO3):
+    """A model with defaults and retries of its own where tools and schemas are bound."""
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        bound = super().bind_tools(tools, **{"strict": True, **options})
+        return bound.with_retry(**AT_ONCE)
+
+    def with_structured_output(self, schema: Any, **options: Any) -> Any:
+        return super().with_structured_output(schema, **{"method": "function_calling", **options})
+
+
+SEED = ConfigurableField(id="seed")
+AROUND: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda model: model,
+    "bind": lambda model: model.bind(seed=4),
+    "with_config": lambda model: model.with_config(tags=["a"]),
+    "with_retry": lambda model: model.with_retry(**AT_ONCE),
+    "retries twice": lambda model: model.bind(seed=4).with_retry(**AT_ONCE).with_retry(**AT_ONCE),
+    "with_types": lambda model: model.with_types(output_type=AIMessage),
+    "configurable_fields": lambda model: model.configurable_fields(seed=SEED),
+    "fields and retries": lambda model: model.configurable_fields(seed=SEED).with_retry(**AT_ONCE),
+    "fields of a binding": lambda model: model.bind().configurable_fields(kwargs=SEED).bind(),
+    "configurable_alternatives": lambda model: model.configurable_alternatives(SEED, other=model),
+}
+every_wrapper = pytest.mark.parametrize("wrap", AROUND.values(), ids=AROUND)
+
+
+@every_wrapper
+def test_the_methods_of_a_subclass_are_called_whatever_is_around_it(
+    emulator: Emulator, wrap: Callable[[Any], Any]
+) -> None:
+    model = House(base_url=emulator.base_url, api_key=SecretStr(KEY), max_retries=0)
+    wrapped = wrap(model).bind(user="u").bind_tools([get_weather], strict=None)
+    emulator.play(faults.status(503))
+    assert wrapped.with_structured_output(Person).invoke("Ada, born 1815").born == 1815
+    assert len(emulator.requests) == 2
+    assert sent(emulator)["user"] == "u"
+    strict = {
+        tool["function"]["name"]: "strict" in tool["function"] for tool in sent(emulator)["tools"]
+    }
+    assert strict == {"get_weather": False, "Person": True}
+    wrapped.bind_tools([add]).invoke("Hello")
+    assert (names_of(sent(emulator)), sent(emulator)["user"]) == (["add"], "u")
+    assert sent(emulator)["tools"][0]["function"]["strict"] is True
+
+
+@every_wrapper
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:langgraph")
+def test_a_model_is_one_to_middleware_whatever_is_around_it(
+    emulator: Emulator, model: ChatOpenRouterO3, wrap: Callable[[Any], Any]
+) -> None:
+    wrapped = wrap(model)
+    assert (wrapped.model_name, wrapped.profile) == (model.model_name, model.profile)
+    with pytest.raises(AttributeError, match="nothing_known"):
+        _ = wrapped.nothing_known
+    clear = ClearToolUsesEdit(trigger=1, keep=0)
+    guards: list[Any] = [
+        SummarizationMiddleware(wrapped, trigger=("tokens", 9000)),
+        ContextEditingMiddleware(edits=[clear], token_count_method="model"),
+    ]
+    agent: Any = create_agent(wrapped, [get_weather], middleware=guards)
+    agent.invoke({"messages": [("user", "Use get_weather for Paris")]})
+    assert "[cleared]" in str(sent(emulator)["messages"])
 
 
 class Starts(BaseCallbackHandler):

@@ -250,6 +250,7 @@ def test_default_headers_win_over_app_title_whatever_their_case(emulator: Emulat
         ({"extra_headers": {"": "x"}}, "is not a header name"),
         ({"extra_headers": {"a b": "x"}}, "is not a header name"),
         ({"extra_headers": {"é": "x"}}, "is not a header name"),
+        ({"extra_headers": {b"A": b"x"}}, "is not a header name"),
         ({"response_format": {"type": "json_object"}}, "json"),
         ({"extra_headers": {"A": "\n"}}, "extra_headers"),
         ({"extra_body": {"x": float("nan")}}, "JSON"),

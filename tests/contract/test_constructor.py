@@ -219,7 +219,15 @@ def test_blank_environment_variables_are_none(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_model_can_be_dumped_as_json() -> None:
-    assert json.loads(build().model_dump_json())["timeout"]["read"] == 600
+    class Person(BaseModel):
+        name: str
+
+    model = build(response_format=Person)
+    dumped = json.loads(model.model_dump_json())
+    assert dumped["timeout"]["read"] == 600
+    assert dumped["response_format"] == model._identifying_params["response_format"]
+    assert json.loads(build(**{**dumped, "api_key": KEY}).model_dump_json()) == dumped
+    assert model.model_dump()["response_format"] is Person
 
 
 def test_the_profile_belongs_to_the_model() -> None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import RunnableBinding
+from langchain_core.runnables import ConfigurableField, RunnableBinding
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
@@ -283,6 +283,7 @@ def test_an_option_in_extra_body_or_model_kwargs_is_refused_by_name(
         lambda: built(emulator).bind(**wrong),
         lambda: built(emulator).bind(seed=1).bind(**wrong),
         lambda: built(emulator).bind_tools([], **wrong),
+        lambda: built(emulator).configurable_fields(seed=ConfigurableField(id="s")).bind(**wrong),
     ):
         with pytest.raises(OpenRouterInputError) as refused:
             call()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import math
+import pickle
 import sys
 import typing
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, ClassVar, Literal, Optional
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -23,7 +24,15 @@ from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import Never, NotRequired, ReadOnly, Required, TypeAliasType, TypedDict
+from typing_extensions import (
+    Never,
+    NotRequired,
+    ReadOnly,
+    Required,
+    TypeAliasType,
+    TypedDict,
+    override,
+)
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -32,6 +41,7 @@ from langchain_openrouter_o3 import (
     OpenRouterRefusalError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
+from tests.conftest import KEY
 from tests.contract.test_structured_output import MODES, every_method
 from tests.helpers import wire
 
@@ -116,6 +126,8 @@ class Tree(TypedDict):
     children: NotRequired[list[Tree]]
 
 
+Forest = TypedDict("Forest", {"trees": list["Tree"]})  # noqa: UP013 - a text at run time
+
 PERSON: dict[str, Any] = {"name": "Ann", "age": None, "nick": None}
 
 
@@ -133,6 +145,7 @@ PERSON: dict[str, Any] = {"name": "Ann", "age": None, "nick": None}
             {"value": 1, "children": [{"value": 2, "children": None}]},
             {"value": 1, "children": [{"value": 2}]},
         ),
+        (Forest, {"trees": [{"value": 1, "children": None}]}, {"trees": [{"value": 1}]}),
     ],
 )
 def test_a_typed_dict_keeps_what_is_optional(
@@ -518,6 +531,49 @@ def test_half_an_object_is_an_error(
         play(emulator, half, method, getattr(schema, "__name__", "PlainModel"))
         with pytest.raises(OpenRouterOutputError, match="does not fit"):
             run(model.with_structured_output(schema, method=method), PROMPT)
+
+
+@every_method
+@pytest.mark.parametrize("schema", KINDS.values(), ids=KINDS)
+def test_a_chain_can_be_pickled(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    schema: Any,
+    method: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    chain = model.with_structured_output(schema, method=method)
+    name = getattr(schema, "__name__", "PlainModel")
+    play(emulator, {"name": "Ann", "born": 1}, method, name)
+    found = pickle.loads(pickle.dumps(chain)).invoke(PROMPT)
+    play(emulator, {"name": "Ann", "born": 1}, method, name)
+    assert found == chain.invoke(PROMPT)
+
+
+class Tagged(BaseModel):
+    """Its values are known only when the program runs."""
+
+    tag: str
+    tags: ClassVar[list[str]] = ["red"]
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:
+        shown = handler(core_schema)
+        handler.resolve_ref_schema(shown)["properties"]["tag"]["enum"] = [*cls.tags]
+        return shown
+
+
+def test_a_class_is_shown_as_it_is_now(
+    emulator: Emulator, model: ChatOpenRouterO3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for tags in (["red"], ["red", "blue"]):
+        monkeypatch.setattr(Tagged, "tags", tags)
+        model.with_structured_output(Tagged).invoke(PROMPT)
+        assert sent_schema(emulator)["properties"]["tag"]["enum"] == tags
+        model.bind(response_format=Tagged).invoke(PROMPT)
+        assert sent_schema(emulator)["properties"]["tag"]["enum"] == tags
 
 
 def test_a_wrong_value_within_makes_no_other_object(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from langchain_core.load import dumpd, dumps, load
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterAuthenticationError
 from langchain_openrouter_o3.emulator import Emulator
@@ -64,6 +65,42 @@ def test_different_parameters_are_different_cache_entries() -> None:
         for arguments in ({}, {"seed": 1}, {"seed": 2}, {"reasoning": {"effort": "low"}}, RICH)
     }
     assert len(strings) == 5
+
+
+def _class(parameter: str) -> Any:
+    return create_model("look_up", **{parameter: (str, ...)})  # type: ignore[call-overload] # a name
+
+
+def _function(parameter: str) -> Any:
+    def look_up_city(city: str) -> str:
+        """Look something up."""
+        return city
+
+    def look_up_town(town: str) -> str:
+        """Look something up."""
+        return town
+
+    function = look_up_city if parameter == "city" else look_up_town
+    function.__name__ = "look_up"
+    return function
+
+
+@pytest.mark.parametrize(
+    ("argument", "make"),
+    [
+        ("response_format", _class),
+        ("tools", lambda parameter: [_class(parameter)]),
+        ("tools", lambda parameter: [_function(parameter)]),
+    ],
+    ids=["schema", "class as tool", "function as tool"],
+)
+def test_the_cache_is_asked_for_what_goes_out_not_for_its_name_or_address(
+    argument: str, make: Callable[[str], Any]
+) -> None:
+    model = ChatOpenRouterO3(api_key=KEY)
+    calls = [{argument: make(parameter)} for parameter in ("city", "town", "city")]
+    city, town, again = (model._get_llm_string(**call) for call in calls)
+    assert city == again != town
 
 
 def test_no_written_form_shows_the_key() -> None:

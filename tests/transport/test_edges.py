@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 import certifi
+import h11
 import httpcore
 import httpx
 import pytest
@@ -107,6 +108,10 @@ def test_an_answer_that_grows_without_end_is_refused(
     [
         (httpx.ReadError(""), OpenRouterConnectionError, "ReadError"),
         (UnicodeError("label too long"), OpenRouterInputError, "base_url is not usable"),
+        (httpcore.ReadTimeout("Slow"), OpenRouterTimeoutError, "read time-out"),
+        (httpcore.ConnectError("No"), OpenRouterConnectionError, "Cannot connect to .*: No"),
+        (httpcore.ConnectionNotAvailable(), OpenRouterConnectionError, "ConnectionNotAvailable"),
+        (h11.LocalProtocolError("Key"), OpenRouterInputError, "A header"),
     ],
 )
 def test_an_error_of_ones_own_transport_is_told(

@@ -1,9 +1,11 @@
-"""Clients of httpx2, as a caller makes them, and their errors."""
+"""A caller's own clients, of httpx2 and some of httpx, and their errors."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
+import gzip
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+from langchain_core.runnables import ConfigurableField
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import (
@@ -26,6 +29,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
+from langchain_openrouter_o3._http.time_limits import MAX_SECONDS
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
@@ -40,17 +44,23 @@ pytestmark = [
 
 @contextlib.contextmanager
 def model_with_clients(
-    base_url: str = "http://mock.invalid/api/v1", *, client: Any = None, **arguments: Any
+    base_url: str = "http://mock.invalid/api/v1",
+    *,
+    client: Any = None,
+    library: Any = httpx2,
+    kind: type[ChatOpenRouterO3] = ChatOpenRouterO3,
+    **arguments: Any,
 ) -> Iterator[ChatOpenRouterO3]:
-    """Build a model with clients of httpx2, which keep no connection beyond its event loop."""
+    """Build a model with clients of its own, which keep no connection beyond their event loop."""
     options: dict[str, Any] = {
-        "limits": httpx2.Limits(max_keepalive_connections=0),
+        "limits": library.Limits(max_keepalive_connections=0),
+        "timeout": 10,
         **(client or {}),
     }
-    arguments = {"max_retries": 0, "timeout": 10, **arguments}
-    with httpx2.Client(**options) as blocking:
-        other: Any = httpx2.AsyncClient(**options)
-        yield ChatOpenRouterO3(
+    arguments = {"max_retries": 0, **arguments}
+    with library.Client(**options) as blocking:
+        other: Any = library.AsyncClient(**options)
+        yield kind(
             base_url=base_url,
             api_key=KEY,
             http_client=blocking,
@@ -122,6 +132,46 @@ def test_time_outs_of_either_library_go_with_clients_of_either(
     with model_with_clients(emulator.base_url, timeout=timeout) as model:
         assert MODES[mode](model).text
         assert model.invoke("Hello", timeout=timeout).text
+
+
+class Hasty(ChatOpenRouterO3):
+    """Names a time-out as the default of its class."""
+
+    timeout: Any = 8
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("clients", "arguments", "bound", "read"),
+    [
+        ({"timeout": 3}, {}, {}, 3),
+        ({"timeout": None}, {}, {}, None),
+        ({"timeout": 5}, {}, {}, 600),  # the library's own, which nobody chose
+        ({"timeout": 3}, {"timeout": 7}, {}, 7),
+        ({"timeout": 3}, {"timeout": httpx.Timeout(600, connect=10)}, {}, 600),
+        ({"timeout": 3}, {"kind": Hasty}, {}, 8),
+        ({"timeout": 3}, {}, {"timeout": 9}, 9),
+    ],
+)
+def test_a_client_s_own_time_out_holds_where_none_is_named(  # noqa: PLR0913, PLR0917 - parameters
+    clients: Any, arguments: Any, bound: Any, read: float | None, library: Any, mode: str
+) -> None:
+    seen: list[Any] = []
+
+    def answer(request: Any) -> Any:
+        seen.append(request.extensions["timeout"]["read"])
+        return library.Response(200, content=wire.sse(wire.chunk("Hello"), *wire.ending()))
+
+    client = {"transport": library.MockTransport(answer), **clients}
+    with model_with_clients(library=library, client=client, **arguments) as model:
+        seconds = ConfigurableField("seconds")
+        for each in (model, copy.deepcopy(model), model.configurable_fields(seed=seconds)):
+            asked: Any = each.bind(**bound)
+            assert MODES[mode](asked).text == "Hello"
+    without_limit = {None, MAX_SECONDS}  # the second where a step's limit comes upon it
+    assert set(seen) <= ({read} if read is not None else without_limit)
+    assert len(seen) == 3
 
 
 @every_mode
@@ -315,13 +365,95 @@ def test_an_error_status_keeps_its_class(emulator: Emulator, mode: str) -> None:
     assert "Slow down" in str(error)
 
 
+async def araise(response: Any) -> None:
+    response.raise_for_status()
+
+
 @every_mode
-@pytest.mark.parametrize("name", ["x-secret", "bad name"])
-def test_a_header_that_cannot_be_sent_is_refused_without_its_value(name: str, mode: str) -> None:
-    with RawServer(lambda peer: peer.read_request()) as server:
-        error = failure(mode, server.base_url, client={"headers": {name: "s3cret\n"}})
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("read", [0, 1], ids=["unread", "read"])
+@pytest.mark.parametrize("status", [401, 429, 302, 407])
+def test_a_hook_that_raises_for_a_status_leaves_the_error_its_class(
+    emulator: Emulator, status: int, read: int, library: Any, mode: str
+) -> None:
+    headers = {"retry-after": "300", "location": "/", "content-encoding": "gzip"}
+    answer = Canned(status, headers, gzip.compress(wire.to_json(wire.error(status, "Slow down"))))
+    kind = library.Response
+    hooks = [kind.aread, araise] if mode.startswith("a") else [kind.read, kind.raise_for_status]
+    told: list[Any] = []
+    for each in ([], hooks[1 - read :]):
+        emulator.play(answer)
+        client = {"event_hooks": {"response": each}}
+        told.append(
+            failure(mode, emulator.base_url, client=client, library=library, rate_gate=False)
+        )
+    plain, refused = (
+        (type(error), error.status_code, error.is_retryable, error.retry_after) for error in told
+    )
+    assert refused == plain
+    assert str(told[0]) == str(told[1]) or not read
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_hook_that_raises_for_a_success_is_told(library: Any) -> None:
+    def refuse(response: Any) -> None:
+        raise library.HTTPStatusError("Not today", request=response.request, response=response)
+
+    transport = library.MockTransport(lambda _: library.Response(200))
+    client = {"transport": transport, "event_hooks": {"response": [refuse]}}
+    assert "Not today" in str(failure("invoke", "http://a.invalid", client=client, library=library))
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-secret", "s3cret\n"), ("bad name", "s3cret"), ("content-length", "3")],
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(
+    name: str, value: str, library: Any, mode: str
+) -> None:
+    with RawServer(lambda peer: peer.read_head()) as server:
+        client = {"headers": {name: value}}
+        error = failure(mode, server.base_url, client=client, library=library)
     assert type(error) is OpenRouterInputError
     assert "s3cret" not in repr(error)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_whose_connections_are_another_loop_s_is_told(
+    emulator: Emulator, library: Any
+) -> None:
+    client = library.AsyncClient()
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, http_async_client=client)
+    loops = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first, second = (loop.run_until_complete for loop in loops)
+    assert first(model.ainvoke("echo x")).text == "x"
+    with pytest.raises(
+        OpenRouterInputError, match=r"http_async_client .* one client for each loop"
+    ):
+        second(model.ainvoke("echo x"))
+    assert second(model.ainvoke("echo x")).text == "x"
+    second(client.aclose())
+    first(asyncio.sleep(0))  # its connection is closed there
+    for loop in loops:
+        loop.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"), [("Event loop is closed", OpenRouterInputError), ("Hello", RuntimeError)]
+)
+@pytest.mark.parametrize("mode", ["ainvoke", "astream"])
+def test_only_what_a_loop_says_is_translated(words: str, kind: type[Exception], mode: str) -> None:
+    def fail(_: Any) -> Any:
+        raise RuntimeError(words)
+
+    with (
+        model_with_clients(client={"transport": httpx2.MockTransport(fail)}) as model,
+        pytest.raises(kind) as caught,
+    ):
+        MODES[mode](model)
+    assert words in (str(caught.value), str(caught.value.__cause__))
 
 
 @every_mode

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -52,6 +53,7 @@ BARE = {"type": "function", "function": {"name": "ping"}}
         ({"title": "Point", "type": "object", "properties": {"x": {"type": "integer"}}}, "Point"),
         ({"name": "f", "description": "d", "parameters": {"type": "object"}}, "f"),
         ({"name": "f", "parameters": {"type": "object", "properties": None}}, "f"),
+        ({"type": "function", "name": "f", "parameters": {"type": "object"}}, "f"),  # Responses API
     ],
 )
 def test_anything_that_langchain_calls_a_tool_becomes_a_function(made: Any, name: str) -> None:
@@ -120,6 +122,7 @@ def test_the_callers_dictionaries_are_not_changed() -> None:
         {"type": "function", "function": {"name": "f", "parameters": "text"}},
         lambda x: x,
         calls_back,
+        functools.partial(calls_back, abs),
     ],
 )
 def test_what_cannot_be_a_tool_is_refused(made: Any) -> None:
@@ -155,6 +158,7 @@ BOUND = [BARE, SEARCH]
         ("ping", {"type": "function", "function": {"name": "ping"}}),
         ("openrouter:web_search", {"type": "openrouter:web_search"}),
         (BARE, BARE),
+        ({"type": "function", "name": "ping"}, BARE),
         ({"type": "openrouter:web_search"}, {"type": "openrouter:web_search"}),
     ],
 )

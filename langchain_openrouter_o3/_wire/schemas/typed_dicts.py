@@ -116,7 +116,7 @@ class _Rebuilder:
         named = rebuilt if marker is None else Annotated[rebuilt, marker]
         self._rebuilt[typed_dict] = named  # before its fields: it may hold itself
         if marker is not None:
-            marker.kind = self._rewrite(extra_items)
+            marker.kind = self._rewrite(extra_items, typed_dict)
         self._fill(rebuilt, typed_dict, closed=closed)
         return named
 
@@ -124,7 +124,7 @@ class _Rebuilder:
         hints = get_type_hints(typed_dict, include_extras=True)
         words = _read_docstring(typed_dict, hints)
         keys = {
-            name: self._key(hint, name in typed_dict.__required_keys__, words.of_keys.get(name))
+            name: self._key(typed_dict, name, hint, words.of_keys.get(name))
             for name, hint in hints.items()
         }
         rebuilt.__annotations__ = keys
@@ -138,8 +138,9 @@ class _Rebuilder:
             typed_dict, "__pydantic_config__", ConfigDict(extra="forbid" if closed else "allow")
         )
 
-    def _key(self, hint: Any, required: bool, description: str | None) -> Any:  # noqa: FBT001 - always by position
+    def _key(self, owner: type[Any], name: str, hint: Any, description: str | None) -> Any:
         """Return the annotation of a key, wrapped in Required or NotRequired."""
+        required = name in owner.__required_keys__
         metadata: tuple[Any, ...] = ()
         while (origin := get_origin(hint)) in (Annotated, Required, NotRequired):
             if origin is Annotated:
@@ -151,19 +152,21 @@ class _Rebuilder:
         default, metadata, own = _read_metadata(metadata)
         extra = {"default": default} if default not in (..., None) else None
         field = Field(description=description or own, json_schema_extra=extra)
-        annotated = _annotate(self._rewrite(hint), (*metadata, field))
+        annotated = _annotate(self._rewrite(hint, owner), (*metadata, field))
         return Required[annotated] if required and default is ... else NotRequired[annotated]
 
-    def _rewrite(self, hint: Any) -> Any:
-        """Put rebuilt TypedDicts in the place of those within an annotation."""
+    def _rewrite(self, hint: Any, owner: type[Any]) -> Any:
+        """Put rebuilt TypedDicts in the place of those within an annotation of one."""
+        if isinstance(hint, str):  # as in list["Name"], which is left so before Python 3.11
+            hint = _resolve(hint, owner)
         if is_typeddict(hint):
             return self.rebuild(hint)
         origin, arguments = get_origin(hint), get_args(hint)
         if origin in (None, Literal):
             return hint
         if origin is Annotated:
-            return _annotate(self._rewrite(hint.__origin__), hint.__metadata__)
-        rewritten = tuple(map(self._rewrite, arguments))
+            return _annotate(self._rewrite(hint.__origin__, owner), hint.__metadata__)
+        rewritten = tuple(self._rewrite(each, owner) for each in arguments)
         if rewritten == arguments:
             return hint
         generic: Any = Union if origin is UnionType else origin
@@ -182,12 +185,17 @@ def _read_extras(typed_dict: type[Any]) -> tuple[bool, Any]:
         inherited = [_read_extras(base) for base in bases if is_typeddict(base)]
         said = (each for each in inherited if each != (False, NoExtraItems))
         return next(said, (False, NoExtraItems))
-    holder = type("Holder", (), {"__annotations__": {"extra": extra_items}})
-    holder.__module__ = typed_dict.__module__
-    kind: Any = get_type_hints(holder, include_extras=True)["extra"]
+    kind = _resolve(extra_items, typed_dict)
     if get_origin(kind) is ReadOnly:
         (kind,) = get_args(kind)
     return (True, NoExtraItems) if kind in (Never, NoReturn) else (bool(closed), kind)
+
+
+def _resolve(hint: Any, typed_dict: type[Any]) -> Any:
+    """Evaluate an annotation where a TypedDict is written."""
+    holder = type("Holder", (), {"__annotations__": {"hint": hint}})
+    holder.__module__ = typed_dict.__module__
+    return get_type_hints(holder, include_extras=True)["hint"]
 
 
 def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
