@@ -10,7 +10,6 @@ from langchain_openrouter_o3._arguments.checks import (
     check_parameters,
     check_retries,
     check_stop,
-    usable_base_url,
     warn_of_hours,
     warn_withheld,
 )
@@ -138,13 +137,13 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     arguments = read_call({**kwargs, "stop": stop} if stop is not None else kwargs)
     body, slug = _build_body(model, messages, arguments, stream=stream)
     headers = request_headers(model, arguments, own, stream=stream)
-    base_url = usable_base_url(model.base_url)
+    base_url = model.base_url
     retries = arguments.get("max_retries")
     request = Request(f"{base_url}{COMPLETIONS_PATH}", headers, encode_body(body), slug)
     return Call(
         request=request,
         policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
-        stop=tuple(check_stop(arguments.get("stop")) or check_stop(model.stop) or ()),
+        stop=tuple(check_stop(arguments.get("stop")) or model.stop or ()),
         timeout=_timeout(model, kwargs, own),
         limits=_check_limits(model, kwargs),
         base_url=base_url,

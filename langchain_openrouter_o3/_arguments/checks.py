@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from langchain_openrouter_o3._arguments.settings import ServiceTier
-from langchain_openrouter_o3._http.time_limits import plain_timeout
+from langchain_openrouter_o3._http.time_limits import check_limit, check_timeout, plain_timeout
 from langchain_openrouter_o3._json import is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_caller
@@ -48,14 +48,20 @@ def base_url_from_environment() -> str:
     return os.environ.get("OPENROUTER_API_BASE", "").strip() or DEFAULT_BASE_URL
 
 
-def check_api_key(key: SecretStr | None) -> SecretStr | None:
+def check_api_key(key: Any) -> SecretStr | None:
     """Strip a key and refuse one that no header can carry, without repeating it.
 
     Raises:
-        ValueError: It is empty, or has white space or other than printable ASCII inside.
+        ValueError: It is no `SecretStr`, is empty, or has white space or other than printable
+            ASCII inside.
     """
     if key is None:
         return None
+    if not isinstance(key, SecretStr):  # the constructor has made one of a text
+        raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError
+            f"api_key is a text or a SecretStr, not {type(key).__name__}; assign "
+            "pydantic.SecretStr(…), which is shown nowhere"
+        )
     value = key.get_secret_value().strip()
     if not value or not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError(
@@ -90,32 +96,6 @@ def check_base_url(url: str) -> str:
     if parts.query or parts.fragment:
         raise ValueError("base_url must not have a query or fragment")
     return url.strip().rstrip("/").removesuffix(COMPLETIONS_PATH).rstrip("/")
-
-
-def usable_base_url(value: Any) -> str:
-    """Return a base URL that may have been assigned unchecked; see `check_base_url`.
-
-    Raises:
-        OpenRouterInputError: It is not a URL.
-    """
-    try:
-        return check_base_url(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise OpenRouterInputError(str(error)) from None
-
-
-def usable_key(value: Any) -> str | None:
-    """Return the text of a key that may have been assigned unchecked.
-
-    Raises:
-        OpenRouterInputError: It is no `SecretStr`; its value is not repeated.
-    """
-    if value is None or isinstance(value, SecretStr):
-        return None if value is None else value.get_secret_value()
-    raise OpenRouterInputError(
-        f"api_key must be a SecretStr, not {type(value).__name__}; build a new model, or assign "
-        "pydantic.SecretStr(…), which is shown nowhere."
-    )
 
 
 def check_client(value: Any, field: str) -> Any:
@@ -175,6 +155,20 @@ def check_retries(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise OpenRouterInputError(f"max_retries={value!r} is not a number of attempts from 0.")
     return value
+
+
+def check_phases(value: Any) -> Any:
+    """Check a time-out (see `check_timeout`), and warn of hours."""
+    timeout = check_timeout(value)
+    warn_of_hours("timeout", timeout)
+    return timeout
+
+
+def check_seconds(value: Any, name: str) -> float | None:
+    """Check a time limit (see `check_limit`), and warn of hours."""
+    limit = check_limit(value, name)
+    warn_of_hours(name, limit)
+    return limit
 
 
 def warn_of_hours(name: str, value: Any) -> None:
@@ -269,8 +263,6 @@ def check_parameters(parameters: Mapping[str, Any], facts: ModelFacts | None) ->
         OpenRouterInputError: A parameter's value cannot be accepted by the model.
     """
     limit = parameters.get("max_tokens")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise OpenRouterInputError(f"max_tokens={limit!r} is not a whole number of tokens.")
     if facts is not None and limit is not None and limit < facts.min_max_tokens:
         raise OpenRouterInputError(
             f"max_tokens={limit} is below {facts.min_max_tokens}, the least that OpenRouter "

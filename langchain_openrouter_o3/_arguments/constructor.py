@@ -15,6 +15,7 @@ from langchain_openrouter_o3.profiles import EFFORTS, is_builtin_profile, model_
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 
@@ -47,21 +48,39 @@ def canonical_names(
     return canonical
 
 
-def read_constructor(data: Any, fields: Collection[str], aliases: Mapping[str, str]) -> Any:
+def read_constructor(data: Any, fields: Mapping[str, FieldInfo], aliases: Mapping[str, str]) -> Any:
     """Bring a constructor's arguments under their first names and hide the key.
+
+    Args:
+        data: The arguments.
+        fields: Of the class, whose subclasses may give theirs an alias as pydantic does.
+        aliases: Other names of this package's own fields.
 
     Raises:
         OpenRouterInputError: A name is unknown, or one argument came twice.
     """
     if not is_object(data):
         return data  # an instance, or something that pydantic refuses itself
-    values = canonical_names(data, fields, aliases, {})
+    known = data.keys() <= fields.keys()
+    given = {} if known else {**aliases, **_own_aliases(fields)}
+    values = canonical_names(data, fields, given, {})
     if isinstance(values.get("api_key"), str):
         values["api_key"] = SecretStr(values["api_key"])
     for name in ("api_key", "base_url"):
         if name in values and values[name] is None:
             del values[name]  # None means "not given": the environment or the default decides
     return values
+
+
+def _own_aliases(fields: Mapping[str, FieldInfo]) -> dict[str, str]:
+    """Return the aliases that a subclass gives its fields, with the name of each field."""
+    return {
+        alias: name
+        for name, field in fields.items()
+        if field.validation_alias is not None
+        for alias in getattr(field.validation_alias, "choices", (field.validation_alias,))
+        if isinstance(alias, str)
+    }
 
 
 def slug_of(data: Any, default: str) -> Any:
@@ -91,11 +110,17 @@ def without_inputs(title: str, error: ValidationError, slug: Any = None) -> Vali
     return ValidationError.from_exception_data(title, details, hide_input=True)
 
 
-def refusal_text(name: str, error: ValidationError) -> str:
-    """Say in one line what is wrong with an argument, without repeating it."""
+def refusal_text(name: str, error: ValidationError, efforts: Sequence[str] | None = EFFORTS) -> str:
+    """Say in one line what is wrong with an argument, without repeating it.
+
+    Args:
+        name: Of the argument.
+        error: What is wrong with it.
+        efforts: Those of the model, which are offered for one that does not exist.
+    """
     items = error.errors(include_url=False, include_context=False, include_input=False)
     places = (".".join(map(str, item["loc"])) for item in items)
-    texts = (_text_of(item, EFFORTS, name) for item in items)
+    texts = (_text_of(item, efforts, name) for item in items)
     return "; ".join(
         f"{name}.{place}: {text}" if place else f"{name}: {text}"
         for place, text in zip(places, texts, strict=True)

@@ -20,7 +20,10 @@ def response_format_to_wire(value: Any, *, warn: bool = True) -> dict[str, Any]:
     """
     from langchain_openrouter_o3._wire import output_schema  # noqa: PLC0415 - not every call needs it
 
-    return output_schema.response_format_to_wire(value, warn=warn)
+    try:
+        return output_schema.response_format_to_wire(value, warn=warn)
+    except OpenRouterInputError as error:
+        raise OpenRouterInputError(f"response_format: {error}") from None
 
 
 def response_format_without_warning(value: Any) -> dict[str, Any]:
@@ -28,14 +31,9 @@ def response_format_without_warning(value: Any) -> dict[str, Any]:
     return response_format_to_wire(value, warn=False)
 
 
-def reasoning_to_wire(value: Any) -> dict[str, Any]:
-    """Write the reasoning map; a field that was assigned to may hold a dictionary."""
-    return Reasoning.model_validate(value).to_wire()
-
-
-def provider_to_wire(value: Any) -> dict[str, Any]:
-    """Write the provider preferences; a field that was assigned to may hold a dictionary."""
-    return ProviderPreferences.model_validate(value).to_wire()
+def setting_to_wire(value: Reasoning | ProviderPreferences) -> dict[str, Any]:
+    """Write one of OpenRouter's own settings."""
+    return value.to_wire()
 
 
 def categories_to_text(value: list[str]) -> str:

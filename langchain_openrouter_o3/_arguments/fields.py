@@ -3,8 +3,8 @@
 # Without `from __future__ import annotations`: pydantic would have to evaluate each one twice.
 
 import os
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Collection, Iterator
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langchain_core.language_models import BaseChatModel, ModelProfile
@@ -16,10 +16,9 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     SecretStr,
+    TypeAdapter,
     ValidationError,
-    ValidationInfo,
     field_serializer,
-    field_validator,
     model_validator,
 )
 from typing_extensions import Self, override
@@ -39,12 +38,7 @@ from langchain_openrouter_o3._arguments.life_cycle import SharedConnections
 from langchain_openrouter_o3._arguments.settings import ProviderPreferences, Reasoning, ServiceTier
 from langchain_openrouter_o3._http.exchange import REAL_SOURCES, Sources
 from langchain_openrouter_o3._http.request_headers import check_headers
-from langchain_openrouter_o3._http.time_limits import (
-    check_limit,
-    check_timeout,
-    default_timeout,
-    plain_timeout,
-)
+from langchain_openrouter_o3._http.time_limits import default_timeout, plain_timeout
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3._wire.tools import tools_to_wire
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -66,6 +60,7 @@ class ModelFields(BaseChatModel, SharedConnections):
 
     model_config = ConfigDict(
         extra="forbid",
+        validate_by_name=True,  # `_first_names` has brought all under their names
         hide_input_in_errors=True,
         arbitrary_types_allowed=True,
         protected_namespaces=(),
@@ -83,6 +78,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = Field(default="openai/o3-mini", min_length=1)
     api_key: Annotated[
         SecretStr | None,
+        BeforeValidator(checks.check_api_key),
         Header(
             "OpenRouter's key.",
             aliases=("openrouter_api_key",),
@@ -94,6 +90,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = Field(default_factory=checks.key_from_environment, validate_default=True)
     base_url: Annotated[
         str,
+        AfterValidator(checks.check_base_url),
         Local(
             "Where OpenRouter is.",
             aliases=("openrouter_api_base",),
@@ -103,6 +100,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = Field(default_factory=checks.base_url_from_environment, validate_default=True)
     timeout: Annotated[
         float | Timeout | None,
+        BeforeValidator(checks.check_phases),
         Local(
             "Seconds that each phase of a request may take, an `httpx.Timeout`, or None for no "
             "limit. By default that of your own HTTP client, or 10 s to connect and 600 s to read."
@@ -110,12 +108,14 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = Field(default_factory=default_timeout)
     idle_timeout: Annotated[
         float | None,
+        BeforeValidator(partial(checks.check_seconds, name="idle_timeout")),
         Local(
             "Longest wait for data, in seconds; keep-alive comments are no data. None: no limit."
         ),
     ] = None
     total_timeout: Annotated[
         float | None,
+        BeforeValidator(partial(checks.check_seconds, name="total_timeout")),
         Local("Longest duration of a call with its retries, in seconds. None: no limit."),
     ] = None
     max_retries: Annotated[
@@ -131,6 +131,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = True
     http_client: Annotated[
         Client | None,
+        BeforeValidator(partial(checks.check_client, field="http_client")),
         Local(
             "Your own `httpx.Client` (proxy, TLS, transport); this package never closes it.",
             per_call=False,
@@ -138,6 +139,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = Field(default=None, exclude=True)
     http_async_client: Annotated[
         AsyncClient | None,
+        BeforeValidator(partial(checks.check_client, field="http_async_client")),
         Local("Your own `httpx.AsyncClient`; this package never closes it.", per_call=False),
     ] = Field(default=None, exclude=True)
 
@@ -147,7 +149,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         Reasoning | None,
         Body(
             "The reasoning map: effort, max_tokens, exclude, enabled, summary.",
-            to_wire=conversions.reasoning_to_wire,
+            to_wire=conversions.setting_to_wire,
         ),
     ] = None
     reasoning_effort: Annotated[
@@ -178,13 +180,16 @@ class ModelFields(BaseChatModel, SharedConnections):
     ] = None
     stop: Annotated[
         list[str] | None,
+        BeforeValidator(checks.check_stop),
         Local(
             "The text ends before the first of these; the client enforces it.",
             aliases=("stop_sequences",),
         ),
     ] = None
     n: Annotated[
-        int | None, Local("Number of answers; OpenRouter gives one, so only 1 is accepted.")
+        int | None,
+        AfterValidator(checks.check_n),
+        Local("Number of answers; OpenRouter gives one, so only 1 is accepted."),
     ] = None
     modalities: Annotated[
         list[Literal["text", "image", "audio"]] | None,
@@ -248,7 +253,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         Body(
             "Which providers may serve the request.",
             aliases=("openrouter_provider",),
-            to_wire=conversions.provider_to_wire,
+            to_wire=conversions.setting_to_wire,
         ),
     ] = None
     preset: Annotated[
@@ -403,48 +408,55 @@ class ModelFields(BaseChatModel, SharedConnections):
 
     # --- Validation ---
 
-    @field_validator("api_key")
-    @classmethod
-    def _usable_key(cls, key: SecretStr | None) -> SecretStr | None:
-        return checks.check_api_key(key)
-
-    @field_validator("base_url")
-    @classmethod
-    def _usable_base_url(cls, url: str) -> str:
-        return checks.check_base_url(url)
-
-    @field_validator("http_client", "http_async_client", mode="before")
-    @classmethod
-    def _right_kind_of_client(cls, value: Any, info: ValidationInfo) -> Any:
-        return checks.check_client(value, str(info.field_name))
-
-    @field_validator("timeout", mode="before")
-    @classmethod
-    def _seconds(cls, value: Any) -> Any:
-        timeout = check_timeout(value)
-        checks.warn_of_hours("timeout", timeout)
-        return timeout
-
-    @field_validator("idle_timeout", "total_timeout", mode="before")
-    @classmethod
-    def _limit(cls, value: Any, info: ValidationInfo) -> Any:
-        name = str(info.field_name)
-        limit = check_limit(value, name)
-        checks.warn_of_hours(name, limit)
-        return limit
-
-    @field_validator("stop", mode="before")
-    @classmethod
-    def _stop_list(cls, value: Any) -> Any:
-        return checks.check_stop(value)
-
-    @field_validator("n")
-    @classmethod
-    def _one_answer(cls, value: int | None) -> int | None:
-        return checks.check_n(value)
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        # A model that another pydantic class takes is checked already.
+        if not (self.__pydantic_private__ or {}).get("_checked"):
+            self._check_together(ModelFields.model_fields)
+        return self
+
+    def check_assigned(self) -> None:
+        """Check what was assigned since the last time, as the constructor does.
+
+        What came by `model_copy` and `model_construct`, which do not check either, is checked
+        alike. Where nothing is new, this takes a call about a microsecond.
+
+        Raises:
+            OpenRouterInputError: A value cannot work; the text names the field.
+        """
+        # Not by its name: pydantic takes longer to find a private attribute than this to compare.
+        # Not in a variable: a traceback would show the headers.
+        if self.__dict__ == (self.__pydantic_private__ or {}).get("_checked"):
+            return
+        names = [name for name in ModelFields.model_fields if self._is_new(name)]
+        problems = [problem for name in names if (problem := self._check_field(name))]
+        if problems:
+            raise OpenRouterInputError("; ".join(problems))
+        try:
+            self._check_together(names)
+        except OpenRouterInputError as error:
+            raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
+        self._checked = dict(self.__dict__)
+
+    def _is_new(self, name: str) -> bool:
+        is_same = name in self._checked and self.__dict__[name] is self._checked[name]
+        return not is_same and name != "verbose"  # LangChain takes anything there
+
+    def _check_field(self, name: str) -> str | None:
+        """Bring a field into its form; return what is wrong if that fails."""
+        facts = model_facts(str(self.model))
+        try:
+            vars(self)[name] = validator_of(name).validate_python(vars(self)[name])
+        except ValidationError as error:
+            return constructor.refusal_text(name, error, facts and facts.efforts)
+        return None
+
+    def _check_together(self, names: Collection[str]) -> None:
+        """Check what pydantic does not, in fields that hold values of their types.
+
+        Args:
+            names: Of the fields that are new; what there is to warn of, is said of them alone.
+        """
         defaults = {
             "reasoning": self.reasoning.to_wire() if self.reasoning else None,
             "reasoning_effort": self.reasoning_effort,
@@ -456,11 +468,10 @@ class ModelFields(BaseChatModel, SharedConnections):
         for name in HEADER_FIELDS:
             if (value := getattr(self, name)) is not None:
                 check_headers(ARGUMENTS[name].headers(value), name)
-        if self.response_format is not None:
+        if self.response_format is not None and "response_format" in names:
             conversions.response_format_to_wire(self.response_format)
         self._renew_profile()
-        self._warn_withheld()
-        return self
+        self._warn_withheld(WITHHELD if "model" in names else WITHHELD.intersection(names))
 
     @override
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -475,9 +486,8 @@ class ModelFields(BaseChatModel, SharedConnections):
         if not own and is_builtin_profile(self.profile):
             self.profile = langchain_profile(self.model)
 
-    def _warn_withheld(self) -> None:
-        given = WITHHELD & self.model_fields_set
-        names = sorted(name for name in given if getattr(self, name) is not None)
+    def _warn_withheld(self, new: Collection[str]) -> None:
+        names = sorted(name for name in new if getattr(self, name) is not None)
         if names and model_facts(self.model) is not None:
             checks.warn_withheld(self.model, names)
 
@@ -499,12 +509,15 @@ class ModelFields(BaseChatModel, SharedConnections):
     @classmethod
     def _first_names(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler(constructor.read_constructor(data, cls.model_fields, ALIASES))
+            model = handler(constructor.read_constructor(data, cls.model_fields, ALIASES))
         except ValidationError as error:
             slug = constructor.slug_of(data, cls.model_fields["model"].default)
             raise constructor.without_inputs(cls.__name__, error, slug) from None
         except OpenRouterInputError as error:
             raise constructor.refused(cls.__name__, str(error)) from None
+        if model is not data:
+            model._checked = dict(model.__dict__)  # noqa: SLF001 - its own class
+        return model
 
     @field_serializer("response_format", when_used="json-unless-none")
     def _wire_format(self, value: Any) -> dict[str, Any]:
@@ -570,3 +583,13 @@ Providers refuse or ignore them, depending on the route, so they are withheld op
 
 HIDDEN_FIELDS = frozenset({"model", *(name for name, each in ARGUMENTS.items() if each.secret)})
 """Fields that a representation does not show among the others."""
+
+
+@cache
+def validator_of(name: str) -> Any:
+    """Build pydantic's validator of a field, when one is first needed beside the constructor's."""
+    field = ModelFields.model_fields[name]
+    declared = (field.annotation, name, *field.metadata)
+    annotated: Any = Annotated
+    kind = TypeAdapter(annotated[declared], config=ConfigDict(arbitrary_types_allowed=True))
+    return kind.validator

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import TypeIs
 
-from langchain_openrouter_o3._arguments.checks import usable_key
 from langchain_openrouter_o3._arguments.fields import ARGUMENTS, HEADER_FIELDS
 from langchain_openrouter_o3._arguments.foreign_names import is_no_body_key
 from langchain_openrouter_o3._arguments.parameters import first_name
@@ -109,22 +108,20 @@ def _callers_headers(model: ModelFields, extra: Any) -> dict[str, Any]:
             "extra_headers is a dictionary of headers; those of a model that was written down are "
             "not written, bind them again."
         )
-    own_headers: Any = model.default_headers or {}
-    if not _is_mapping(own_headers):
-        raise OpenRouterInputError("default_headers is a dictionary of headers.")
-    callers: dict[str, Any] = {**own_headers, **(extra or {})}
-    check_headers(callers, "extra_headers")
-    return callers
+    own_headers = model.default_headers or {}
+    check_headers(own_headers, "default_headers")
+    check_headers(extra or {}, "extra_headers")
+    return {**own_headers, **(extra or {})}
 
 
 def _key(model: ModelFields, callers: Mapping[str, str], own: object | None) -> str | None:
-    key = usable_key(model.api_key)
+    key = model.api_key
     if key is None and own is None and not _carries_credentials(callers):
         raise OpenRouterAuthenticationError(
             "No API key: set OPENROUTER_API_KEY or pass api_key=. Keys are made at "
             "https://openrouter.ai/keys."
         )
-    return key
+    return None if key is None else key.get_secret_value()
 
 
 def _declared_headers(model: ModelFields, arguments: Mapping[str, Any]) -> dict[str, str]:

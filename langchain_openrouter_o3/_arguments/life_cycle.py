@@ -21,6 +21,8 @@ class SharedConnections(BaseModel):
     default_headers: dict[str, str] | None
 
     _pools: PoolReference = PrivateAttr(default_factory=PoolReference)
+    # The values of all fields as they were checked last.
+    _checked: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def close(self) -> None:
         """Give back the shared connections that no other model uses.
@@ -101,3 +103,4 @@ class SharedConnections(BaseModel):
         super().__setstate__(state)
         self.model_post_init(None)
         self.api_key = check_api_key(key_from_environment())
+        self._checked = dict(self.__dict__)

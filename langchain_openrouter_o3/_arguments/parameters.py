@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from langchain_openrouter_o3._arguments.checks import check_n
 from langchain_openrouter_o3._arguments.constructor import canonical_names, refusal_text
@@ -20,6 +19,7 @@ from langchain_openrouter_o3._arguments.fields import (
     BODY_FIELDS,
     WITHHELD,
     ModelFields,
+    validator_of,
 )
 from langchain_openrouter_o3._arguments.foreign_names import check_bodies
 from langchain_openrouter_o3._http.request_headers import check_headers
@@ -84,7 +84,7 @@ def _read_value(name: str, value: Any) -> Any:
 
 def _check_value(name: str, value: Any) -> Any:
     try:
-        checked = _validator(name).validate_python(value)
+        checked = validator_of(name).validate_python(value)
     except ValidationError as error:
         raise OpenRouterInputError(refusal_text(name, error)) from None
     if isinstance(value, str) and not isinstance(checked, str):
@@ -92,14 +92,6 @@ def _check_value(name: str, value: Any) -> Any:
             f"{name}: a text came where a whole number, a number, True or False belongs."
         )
     return checked
-
-
-@cache
-def _validator(name: str) -> Any:
-    """Build pydantic's validator of a field's type, when a call first brings that field."""
-    field = ModelFields.model_fields[name]
-    declared: Any = Annotated[(field.annotation, field)]
-    return TypeAdapter(declared).validator
 
 
 def arguments_of(place: Place, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,21 +104,17 @@ def arguments_of(place: Place, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def default_parameters(model: ModelFields) -> dict[str, Any]:
-    """Collect the body parameters that are set on a model, as they go out."""
-    _check_slug(model.model)
+    """Collect the body parameters that are set on a model, as they go out.
+
+    Raises:
+        OpenRouterInputError: What was assigned to the model cannot work.
+    """
+    model.check_assigned()
     return {
-        name: _field_value(name, value)
+        name: ARGUMENTS[name].field_value(value)
         for name in BODY_FIELDS
         if (value := getattr(model, name)) is not None
     }
-
-
-def _field_value(name: str, value: Any) -> Any:
-    """Write a field for the body; it may have been assigned unchecked."""
-    try:
-        return ARGUMENTS[name].field_value(value)
-    except ValidationError as error:
-        raise OpenRouterInputError(refusal_text(name, error)) from None
 
 
 def _check_slug(slug: Any) -> None:

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import anyio.to_thread
 from typing_extensions import Self
 
-from langchain_openrouter_o3._arguments.checks import usable_base_url
 from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._arguments.headers import request_headers
 from langchain_openrouter_o3._http.body import BodyDecoder
@@ -93,8 +92,10 @@ class Account:
 
         Raises:
             OpenRouterAuthenticationError: There is no key.
+            OpenRouterInputError: What was assigned to the model cannot work.
         """
-        self.base_url = usable_base_url(model.base_url)
+        model.check_assigned()
+        self.base_url = model.base_url
         own = model.http_client or model.http_async_client  # which may carry credentials
         self.headers = headers or request_headers(model, bound or {}, own, stream=False)
         self.timeout = to_timeout(model.timeout).as_dict()

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import BaseModel, ValidationError
+from langchain_core.runnables import ConfigurableField
+from pydantic import AliasChoices, AliasPath, BaseModel, Field, SecretStr, ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, ProviderPreferences, Reasoning
 from tests.conftest import KEY
@@ -53,6 +54,36 @@ def test_environment_variables_set_api_key_base_url_app_url_and_app_title(
 def test_aliases_set_the_same_field(alias: str, field: str, value: Any) -> None:
     assert getattr(build(**{alias: value}), field) == value
     assert getattr(build(**{field: value}), field) == value
+
+
+class Weather(ChatOpenRouterO3):
+    station: str | None = Field(default=None, alias="ws")
+    place: str | None = Field(
+        default=None, validation_alias=AliasChoices("town", AliasPath("a", 1), "city")
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("ws", "station"),
+        ("station", "station"),
+        ("town", "place"),
+        ("city", "place"),
+        ("place", "place"),
+        ("max_completion_tokens", "max_tokens"),
+    ],
+)
+def test_fields_of_a_subclass_are_set_under_all_their_names(name: str, field: str) -> None:
+    arguments: Any = {"api_key": KEY, name: "50"}
+    model: Any = Weather(**arguments)
+    assert str(getattr(model, field)) == "50"
+    open_model = model.configurable_fields(**{field: ConfigurableField(id="it")})
+    assert str(getattr(open_model, field)) == "50"
+    chosen, _ = open_model.prepare({"configurable": {"it": "60"}})
+    assert str(getattr(chosen, field)) == "60"
+    with pytest.raises(ValidationError, match="'station' was given twice"):
+        Weather(**{**arguments, "ws": "x", "station": "y"})
 
 
 def test_the_keys_alias_and_the_providers_alias() -> None:
@@ -137,6 +168,18 @@ def test_temperature_and_all_that_the_model_lacks_is_named_in_one_warning() -> N
         build(temperature=0, top_p=0.5)
     assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_a_default_of_a_subclass_that_the_model_lacks_is_named_once() -> None:
+    class Cool(ChatOpenRouterO3):
+        temperature: float | None = 0.3
+
+    class Holder(BaseModel):
+        model: Cool
+
+    with pytest.warns(UserWarning, match="temperature") as caught:
+        Holder(model=Cool(api_key=SecretStr(KEY)))
+    assert len(caught) == 1
 
 
 def test_an_unknown_slug_is_warned_of_nothing() -> None:

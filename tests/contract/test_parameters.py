@@ -241,6 +241,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"app_title": "a\nb"}, "app_title"),
     ({"app_url": "https://☃.example"}, "app_url"),
     ({"provider": {"odrer": ["OpenAI"]}}, "odrer"),
+    ({"model": ""}, "model"),
 ]
 
 
@@ -251,7 +252,11 @@ def test_what_cannot_be_is_refused_alike_everywhere(
     with pytest.raises(ValidationError, match=match):
         built(emulator, **arguments)
     model = built(emulator)
-    for refused in (model.bind(**arguments).invoke, lambda _: model.invoke("Hello", **arguments)):
+    for refused in (
+        model.bind(**arguments).invoke,
+        model.model_copy(update=arguments).invoke,
+        lambda _: model.invoke("Hello", **arguments),
+    ):
         with pytest.raises(OpenRouterInputError, match=match):
             refused("Hello")
     assert emulator.requests == []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 
@@ -112,7 +116,15 @@ def test_an_effort_of_a_call_offers_three(emulator: Emulator, arguments: Any, mo
         ("extra_body", 5),
         ("default_headers", 5),
         ("default_headers", {"a b": "c"}),
+        ("default_headers", {"A": 1}),
         ("response_format", 5),
+        ("http_client", httpx.AsyncClient()),
+        ("http_async_client", httpx.Client()),
+        ("app_categories", [1]),
+        ("app_title", {"a": object()}),
+        ("app_url", "a\nb"),
+        ("tags", 5),
+        ("callbacks", [5]),
     ],
 )
 def test_what_was_assigned_and_cannot_work_is_a_typed_error(
@@ -122,8 +134,60 @@ def test_what_was_assigned_and_cannot_work_is_a_typed_error(
     setattr(model, name, value)
     with pytest.raises(OpenRouterInputError) as caught:
         MODES[mode](model)
+    assert name in str(caught.value)
     assert KEY not in str(caught.value)
     assert not emulator.requests
+
+
+def assigned(model: ChatOpenRouterO3, values: dict[str, Any]) -> ChatOpenRouterO3:
+    for name, value in values.items():
+        setattr(model, name, value)
+    return model
+
+
+UNCHECKED: dict[str, Callable[[ChatOpenRouterO3, dict[str, Any]], ChatOpenRouterO3]] = {
+    "assigned": assigned,
+    "copied": lambda model, values: model.model_copy(update=values),
+    "copied deeply": lambda model, values: model.model_copy(update=values, deep=True),
+    "constructed": lambda model, values: type(model).model_construct(
+        **{"base_url": model.base_url, "api_key": model.api_key, **values}
+    ),
+}
+
+
+@pytest.mark.parametrize("way", UNCHECKED)
+def test_what_was_never_checked_is_checked_by_the_next_call(emulator: Emulator, way: str) -> None:
+    values = {"base_url": None, "tags": 5, "seed": "x", "verbose": None}
+    wrong = UNCHECKED[way](build_at_rest(emulator), values)
+    for _ in range(2):
+        with pytest.raises(OpenRouterInputError, match=r"tags: .*; base_url: .*; seed: ") as told:
+            wrong.invoke("Hello")
+        assert "verbose" not in str(told.value)
+    other = {"model": "openai/gpt-5", "reasoning_effort": "hi"}
+    with pytest.raises(OpenRouterInputError, match="minimal"):
+        UNCHECKED[way](build_at_rest(emulator), other).invoke("Hello")
+    assert not emulator.requests
+
+
+@pytest.mark.parametrize("way", UNCHECKED)
+def test_what_was_never_checked_gets_its_form_and_one_warning(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    values = {"model": "openai/o4-mini", "stop": "END", "seed": "5", "temperature": 0.3}
+    model = UNCHECKED[way](build_at_rest(emulator), values)
+    with pytest.warns(UserWarning, match="o4-mini does not support temperature") as caught:
+        model.invoke("Hello")
+    assert len(caught) == 1
+    assert model.stop == ["END"]
+    assert model.profile is None or model.profile.get("name") == "o4-mini"
+    monkeypatch.setenv("OPENROUTER_API_KEY", KEY)
+    for each in (model, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        each.user = "sheep"
+        each.invoke("Hello")
+        body = emulator.requests[-1].body
+        assert body is not None
+        assert body.keys() == {"model", "messages", "seed", "user"}
+        assert body["seed"] == 5
 
 
 @pytest.mark.parametrize("missing", ["uvicorn", "starlette"])

@@ -228,3 +228,14 @@ def test_a_proxy_that_cannot_be_used_is_refused_without_its_password(
     with pytest.raises(OpenRouterInputError, match="ALL_PROXY") as caught:
         MODES[mode](build(URL))
     assert_hidden(caught.value, caplog)
+
+
+@pytest.mark.parametrize("wrong", [1, "a\nb"])
+def test_headers_that_were_assigned_and_cannot_be_sent_are_hidden(
+    caplog: pytest.LogCaptureFixture, wrong: Any
+) -> None:
+    model = build(URL)
+    model.default_headers = {**(model.default_headers or {}), "X-Wrong": wrong}
+    with pytest.raises(OpenRouterInputError, match=r"default_headers.*X-Wrong") as caught:
+        model.invoke("Hello")
+    assert_hidden(caught.value, caplog)
