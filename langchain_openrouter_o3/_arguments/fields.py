@@ -5,6 +5,7 @@
 import os
 from collections.abc import Collection, Iterator
 from functools import cache, partial
+from operator import is_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from langchain_core.language_models import BaseChatModel, ModelProfile
@@ -426,7 +427,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         """
         # Not by its name: pydantic takes longer to find a private attribute than this to compare.
         # Not in a variable: a traceback would show the headers.
-        if self.__dict__ == (self.__pydantic_private__ or {}).get("_checked"):
+        if _are_same(self.__dict__, (self.__pydantic_private__ or {}).get("_checked", {})):
             return
         names = [name for name in ModelFields.model_fields if self._is_new(name)]
         problems = [problem for name in names if (problem := self._check_field(name))]
@@ -583,6 +584,11 @@ Providers refuse or ignore them, depending on the route, so they are withheld op
 
 HIDDEN_FIELDS = frozenset({"model", *(name for name, each in ARGUMENTS.items() if each.secret)})
 """Fields that a representation does not show among the others."""
+
+
+def _are_same(these: dict[str, Any], those: dict[str, Any]) -> bool:
+    """Whether two dictionaries hold the same objects; equality may be anything (of arrays)."""
+    return len(these) == len(those) and all(map(is_, these.values(), those.values()))
 
 
 @cache

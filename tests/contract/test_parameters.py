@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from pydantic import ValidationError
+from typing_extensions import override
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, ProviderPreferences
 from langchain_openrouter_o3._arguments import signature
@@ -282,6 +283,23 @@ def test_langchains_metadata_stay_its_own(emulator: Emulator) -> None:
     body = emulator.requests[-1].body
     assert body is not None
     assert body["metadata"] == {"team": "sheep"}
+
+
+class Vector:
+    """As numpy's arrays: nothing is equal to it, or unequal."""
+
+    __hash__ = None  # type: ignore[assignment] # as theirs
+
+    @override
+    def __eq__(self, other: object) -> Any:
+        raise ValueError("ambiguous")
+
+
+def test_langchains_metadata_may_hold_anything(emulator: Emulator) -> None:
+    model = built(emulator)
+    for _ in range(2):
+        model.metadata = {"vector": Vector()}
+        assert model.invoke("Hello").text
 
 
 def test_what_is_assigned_to_a_field_is_sent(emulator: Emulator) -> None:
