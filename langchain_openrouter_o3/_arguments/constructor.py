@@ -119,11 +119,10 @@ def refusal_text(name: str, error: ValidationError, efforts: Sequence[str] | Non
         efforts: Those of the model, which are offered for one that does not exist.
     """
     items = error.errors(include_url=False, include_context=False, include_input=False)
-    places = (".".join(map(str, item["loc"])) for item in items)
-    texts = (_text_of(item, efforts, name) for item in items)
+    texts = (_text_of(item, efforts, name).removeprefix("Value error, ") for item in items)
     return "; ".join(
-        f"{name}.{place}: {text}" if place else f"{name}: {text}"
-        for place, text in zip(places, texts, strict=True)
+        text if text.startswith(name) else f"{'.'.join(map(str, (name, *item['loc'])))}: {text}"
+        for item, text in zip(items, texts, strict=True)
     )
 
 
