@@ -25,10 +25,13 @@ from langchain_openrouter_o3 import (
     OpenRouterError,
     OpenRouterIdleTimeoutError,
     OpenRouterInputError,
+    OpenRouterNotFoundError,
     OpenRouterRateLimitError,
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
 )
+from langchain_openrouter_o3._http.lookup import Lookup
+from langchain_openrouter_o3._http.request_headers import RequestHeaders
 from langchain_openrouter_o3._http.time_limits import MAX_SECONDS
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
@@ -392,6 +395,15 @@ def test_a_hook_that_raises_for_a_status_leaves_the_error_its_class(
     )
     assert refused == plain
     assert str(told[0]) == str(told[1]) or not read
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_lookup_tells_the_status_that_a_hook_raises_for(emulator: Emulator, library: Any) -> None:
+    hooks = {"response": [library.Response.raise_for_status]}
+    with library.Client(event_hooks=hooks) as client:
+        lookup = Lookup(emulator.base_url, RequestHeaders({}), client)
+        with pytest.raises(OpenRouterNotFoundError):
+            lookup.get("/generation", {"id": "gen-nobody"})
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

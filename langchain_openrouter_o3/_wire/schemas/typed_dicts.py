@@ -9,6 +9,7 @@ Source: https://docs.langchain.com/oss/python/langchain/models#structured-output
 from __future__ import annotations
 
 import inspect
+import sys
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
@@ -157,7 +158,7 @@ class _Rebuilder:
 
     def _rewrite(self, hint: Any, owner: type[Any]) -> Any:
         """Put rebuilt TypedDicts in the place of those within an annotation of one."""
-        if isinstance(hint, str):  # as in list["Name"], which is left so before Python 3.11
+        if sys.version_info < (3, 11) and isinstance(hint, str):  # as in list["Name"]
             hint = _resolve(hint, owner)
         if is_typeddict(hint):
             return self.rebuild(hint)
