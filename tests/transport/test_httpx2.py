@@ -21,11 +21,11 @@ from pydantic import ValidationError
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
+    OpenRouterAuthenticationError,
     OpenRouterConnectionError,
     OpenRouterError,
     OpenRouterIdleTimeoutError,
     OpenRouterInputError,
-    OpenRouterNotFoundError,
     OpenRouterRateLimitError,
     OpenRouterTimeoutError,
     OpenRouterTotalTimeoutError,
@@ -402,7 +402,7 @@ def test_a_lookup_tells_the_status_that_a_hook_raises_for(emulator: Emulator, li
     hooks = {"response": [library.Response.raise_for_status]}
     with library.Client(event_hooks=hooks) as client:
         lookup = Lookup(emulator.base_url, RequestHeaders({}), client)
-        with pytest.raises(OpenRouterNotFoundError):
+        with pytest.raises(OpenRouterAuthenticationError):
             lookup.get("/generation", {"id": "gen-nobody"})
 
 
