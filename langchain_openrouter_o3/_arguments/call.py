@@ -143,7 +143,7 @@ def build_call(  # noqa: PLR0913 - a hook's arguments and where they come from
     return Call(
         request=request,
         policy=RetryPolicy(check_retries(model.max_retries if retries is None else retries)),
-        stop=tuple(check_stop(arguments.get("stop")) or model.stop or ()),
+        stop=tuple(check_stop(arguments.get("stop")) or check_stop(model.stop) or ()),
         timeout=_timeout(model, kwargs, own),
         limits=_check_limits(model, kwargs),
         base_url=base_url,
@@ -199,7 +199,8 @@ def _gate(
     who = request.headers.get("authorization")
     where = [body[name] for name in _ROUTING if name in body]
     if where or model.default_headers:
-        who = repr((who, where, model.default_headers))
+        headers = model.default_headers or {}
+        who = repr((who, where, sorted((name.lower(), headers[name]) for name in headers)))
     return GATES.of(base_url, who, request.model)
 
 

@@ -59,8 +59,8 @@ def check_api_key(key: Any) -> SecretStr | None:
         return None
     if not isinstance(key, SecretStr):  # the constructor has made one of a text
         raise ValueError(  # noqa: TRY004 - pydantic reports only ValueError
-            f"api_key is a text or a SecretStr, not {type(key).__name__}; assign "
-            "pydantic.SecretStr(…), which is shown nowhere"
+            f"api_key: a {type(key).__name__} was assigned; assign a pydantic.SecretStr(…), which "
+            "is shown nowhere"
         )
     value = key.get_secret_value().strip()
     if not value or not value.isascii() or not value.isprintable() or " " in value:

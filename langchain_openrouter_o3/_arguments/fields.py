@@ -3,7 +3,7 @@
 # Without `from __future__ import annotations`: pydantic would have to evaluate each one twice.
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache, partial
 from operator import is_
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -412,7 +412,7 @@ class ModelFields(BaseChatModel, SharedConnections):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         # A model that another pydantic class takes is checked already.
-        if not (self.__pydantic_private__ or {}).get("_checked"):
+        if not (self.__pydantic_private__ or {}).get("_fields_checked"):
             self._check_together(ModelFields.model_fields)
         return self
 
@@ -427,7 +427,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         """
         # Not by its name: pydantic takes longer to find a private attribute than this to compare.
         # Not in a variable: a traceback would show the headers.
-        if _are_same(self.__dict__, (self.__pydantic_private__ or {}).get("_checked", {})):
+        if _are_same(self.__dict__, (self.__pydantic_private__ or {}).get("_fields_checked", {})):
             return
         names = [name for name in ModelFields.model_fields if self._is_new(name)]
         problems = [problem for name in names if (problem := self._check_field(name))]
@@ -437,19 +437,26 @@ class ModelFields(BaseChatModel, SharedConnections):
             self._check_together(names)
         except OpenRouterInputError as error:
             raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
-        self._checked = dict(self.__dict__)
+        vars(self).pop("_serialized", None)  # core's, of the values before
+        self._fields_checked = dict(self.__dict__)
 
     def _is_new(self, name: str) -> bool:
-        is_same = name in self._checked and self.__dict__[name] is self._checked[name]
+        is_same = name in self._fields_checked and self.__dict__[name] is self._fields_checked[name]
         return not is_same and name != "verbose"  # LangChain takes anything there
 
     def _check_field(self, name: str) -> str | None:
-        """Bring a field into its form; return what is wrong if that fails."""
-        facts = model_facts(str(self.model))
+        """Bring a field into its form; return what is wrong if that fails.
+
+        The caller's own object stays where it has that form: it may be changed later.
+        """
+        given = vars(self)[name]
         try:
-            vars(self)[name] = validator_of(name).validate_python(vars(self)[name])
+            formed = validator_of(name).validate_python(given)
         except ValidationError as error:
+            facts = model_facts(str(self.model))
             return constructor.refusal_text(name, error, facts and facts.efforts)
+        if type(formed) is not type(given) or (name in ARGUMENTS and formed != given):
+            vars(self)[name] = formed
         return None
 
     def _check_together(self, names: Collection[str]) -> None:
@@ -517,7 +524,7 @@ class ModelFields(BaseChatModel, SharedConnections):
         except OpenRouterInputError as error:
             raise constructor.refused(cls.__name__, str(error)) from None
         if model is not data:
-            model._checked = dict(model.__dict__)  # noqa: SLF001 - its own class
+            model._fields_checked = dict(model.__dict__)  # noqa: SLF001 - its own class
         return model
 
     @field_serializer("response_format", when_used="json-unless-none")
@@ -586,7 +593,7 @@ HIDDEN_FIELDS = frozenset({"model", *(name for name, each in ARGUMENTS.items() i
 """Fields that a representation does not show among the others."""
 
 
-def _are_same(these: dict[str, Any], those: dict[str, Any]) -> bool:
+def _are_same(these: Mapping[str, Any], those: Mapping[str, Any]) -> bool:
     """Whether two dictionaries hold the same objects; equality may be anything (of arrays)."""
     return len(these) == len(those) and all(map(is_, these.values(), those.values()))
 

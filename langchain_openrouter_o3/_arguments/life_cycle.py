@@ -22,7 +22,7 @@ class SharedConnections(BaseModel):
 
     _pools: PoolReference = PrivateAttr(default_factory=PoolReference)
     # The values of all fields as they were checked last.
-    _checked: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _fields_checked: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def close(self) -> None:
         """Give back the shared connections that no other model uses.
@@ -103,4 +103,4 @@ class SharedConnections(BaseModel):
         super().__setstate__(state)
         self.model_post_init(None)
         self.api_key = check_api_key(key_from_environment())
-        self._checked = dict(self.__dict__)
+        self._fields_checked = dict(self.__dict__)

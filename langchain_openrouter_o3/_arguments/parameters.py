@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from langchain_openrouter_o3._arguments.constructor import canonical_names, refu
 from langchain_openrouter_o3._arguments.conversions import (
     SHORT_SPELLINGS,
     merge_reasoning,
+    response_format_without_warning,
     without_overridden,
 )
 from langchain_openrouter_o3._arguments.fields import (
@@ -67,6 +69,18 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     if arguments.get("tool_choice") is not None and arguments.get("tools"):
         arguments["tool_choice"] = tool_choice_to_wire(arguments["tool_choice"], arguments["tools"])
     return {**arguments, **cores}
+
+
+def as_sent(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call's arguments as they go out, for a key of a cache; the call itself warns.
+
+    What can be read once only is left as it is: it is different in each call.
+    """
+    once = {name for name in kwargs if isinstance(kwargs[name], Iterator)}
+    read = {name: value for name, value in kwargs.items() if name not in once}
+    if read.get("response_format") is not None:
+        read["response_format"] = response_format_without_warning(read["response_format"])
+    return {**read_call(read), **{name: kwargs[name] for name in once}}
 
 
 def _read_value(name: str, value: Any) -> Any:

@@ -154,11 +154,13 @@ def of_another_loop(error: Exception) -> TransportFailure | None:
 
 def _kind_of(error: Exception, library: Any) -> type[BaseException]:
     """Return the class of an error, or the client's library's that has the same name."""
-    kinds = type(error).__mro__
-    return next(
-        (getattr(library, each.__name__) for each in kinds if hasattr(library, each.__name__)),
-        type(error),
+    names = (
+        each.__name__
+        for each in type(error).__mro__
+        if each.__module__.partition(".")[0] in (library.__name__, *_BELOW)
     )
+    found = (getattr(library, name) for name in names if hasattr(library, name))
+    return next(found, type(error))
 
 
 def _words_of(error: BaseException) -> str:

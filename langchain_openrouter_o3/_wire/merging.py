@@ -24,6 +24,9 @@ _INDEX = "index"
 _SAID_AGAIN = frozenset(
     {"format", "id", "model", "model_name", "name", "object", "role", "status", "type"}
 )
+_PIECES = frozenset({"data", "transcript"})
+"""Texts within objects that come in pieces: those of audio. Others are said again."""
+
 _EXACT = 2**53
 """Below this, every integer is a float, too."""
 
@@ -71,7 +74,7 @@ def join_values(values: list[Any], name: str = "", depth: int = 0) -> Any:
     if len(values) == 1 or name in _SAID_AGAIN or depth > MAX_DEPTH:
         return last
     if isinstance(last, str):
-        return "".join(_last_run(values, is_text))
+        return last if depth and name not in _PIECES else "".join(_last_run(values, is_text))
     if is_array(last):
         return list(chain.from_iterable(_last_run(values, is_array)))
     if is_object(last):

@@ -35,7 +35,7 @@ from langchain_openrouter_o3.errors import (
 )
 from langchain_openrouter_o3.errors.failure import says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
-from langchain_openrouter_o3.errors.redaction import redact
+from langchain_openrouter_o3.errors.redaction import redact_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -215,7 +215,7 @@ class ResponseAccumulator:
         seen = {key: value for key, value in seen.items() if key not in _ENVELOPE}
         seen = {**self._accounts, **seen}
         # Elsewhere a gateway may repeat the headers of the request.
-        strange = redact({key: value for key, value in seen.items() if key not in _FACTS})
+        strange = redact_keys({key: value for key, value in seen.items() if key not in _FACTS})
         facts = {key: value for key, value in seen.items() if key in _FACTS}
         metadata = {
             **_renamed({**facts, **strange}),

@@ -43,6 +43,15 @@ LEGACY_INDEX = "function_call"
 _FLAT = frozenset({"name", "arguments", "input"})
 _ITEM = frozenset({"index", "id", "type", "function", "custom", "name"})
 
+_BESIDE = frozenset(
+    {
+        *("annotations", "call_id", "description", "extra_content", "namespace", "object", "rank"),
+        *("provider_specific_fields", "response_item_id", "signature", "status", "strict"),
+        *("thought_signature", "thoughtSignature", "title"),
+    }
+)
+"""Keys of other servers that hold no arguments."""
+
 # Whatever state a cut leaves the JSON in (inside a string or after a backslash, inside an array
 # or an object), one of these closes it so wrongly that parse_partial_json gives up.
 _UNPARSEABLE_ENDS = ("]", "}", '"]', '"}', '""]', '""}')
@@ -153,7 +162,7 @@ class ToolCalls:
         if other_name:  # the rest of a name, or another call: nobody knows which tool was meant
             self._parser.keep("tool_calls", item)
         call.is_readable = call.is_readable and piece.is_readable and not other_name
-        call.has_extras = call.has_extras or bool(piece.extras)
+        call.has_extras = call.has_extras or not piece.extras.keys() <= _BESIDE
         arguments = call.arguments.feed(piece.content)
         new_id = self._adopt_id(call, piece)
         new_name = piece.name if piece.name and not call.name else None

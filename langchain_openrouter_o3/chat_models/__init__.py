@@ -25,6 +25,7 @@ from langchain_openrouter_o3._arguments.headers import (
     without_headers,
 )
 from langchain_openrouter_o3._arguments.parameters import (
+    as_sent,
     default_parameters,
     first_name,
     read_call,
@@ -123,7 +124,7 @@ class ChatOpenRouterO3(Bindable, ModelFields):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         # The key of LangChain's cache is what goes out: a class may change and keep its name. Two
         # tenants behind a gateway may differ in headers only.
-        key = super()._get_llm_string(stop=stop, **read_call(without_headers(kwargs)))
+        key = super()._get_llm_string(stop=stop, **as_sent(without_headers(kwargs)))
         digest = headers_digest(self.default_headers, kwargs)
         return key if digest is None else f"{key}---headers:{digest}"
 
@@ -259,13 +260,13 @@ class ChatOpenRouterO3(Bindable, ModelFields):
 
     # --- Arguments, tools and structured output that are bound ---
 
-    _bind: Callable[..., BoundModel] | None = PrivateAttr(default=None)
+    _bind_instead: Callable[..., BoundModel] | None = PrivateAttr(default=None)
     """Binds to the binding that this model stands in for."""
 
     @override
     def bind(self, **kwargs: Any) -> BoundModel:
         """Bind arguments of a call; binding more keeps them, and a later one wins."""
-        return (self._bind or super().bind)(**kwargs)
+        return (self._bind_instead or super().bind)(**kwargs)
 
     @override
     def with_config(

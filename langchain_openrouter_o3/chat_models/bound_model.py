@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from copy import copy
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
@@ -94,6 +95,27 @@ class Bindable:
         return self.bind().with_types(input_type=input_type, output_type=output_type)
 
 
+_UNDER_WAY: ContextVar[frozenset[tuple[Any, str]]] = ContextVar(
+    "openrouter_binding", default=frozenset()
+)
+"""Methods of subclasses that run now; those that bind first and go on from there come back here."""
+
+
+def _call_own(name: str, model: Any, first: Any, options: dict[str, Any]) -> Any:
+    """Call the method of a model's own class, or where that has led back here, of ours."""
+    from langchain_openrouter_o3.chat_models import ChatOpenRouterO3  # noqa: PLC0415 - it imports this module
+
+    base: Any = ChatOpenRouterO3
+    own: Any = model.__class__
+    under_way = _UNDER_WAY.get()
+    owner = base if (own, name) in under_way else own
+    token = _UNDER_WAY.set(under_way | {(own, name)})
+    try:
+        return getattr(owner, name)(model, first, **options)
+    finally:
+        _UNDER_WAY.reset(token)
+
+
 class BoundModel(Binding):
     """What `bind`, `bind_tools` and each `with_…` of a chat model return."""
 
@@ -122,7 +144,7 @@ class BoundModel(Binding):
         kept = {name: value for name, value in self.kwargs.items() if name not in gone}
         model = self._stand_in(self._with(kept).bind)
         bound: Runnable[LanguageModelInput, AIMessage]
-        bound = model.bind_tools(tools or before, **options)
+        bound = _call_own("bind_tools", model, tools or before, options)
         return bound
 
     @overload
@@ -149,7 +171,7 @@ class BoundModel(Binding):
         """
         model = self._stand_in(self._add_tools)
         structured: Runnable[LanguageModelInput, Any]
-        structured = model.with_structured_output(schema, **options)
+        structured = _call_own("with_structured_output", model, schema, options)
         return structured
 
     @override
@@ -229,7 +251,7 @@ class BoundModel(Binding):
         while not isinstance(below, BaseChatModel):
             below = below.bound if isinstance(below, _BINDINGS) else below.default
         model: Any = copy(below)
-        model._bind = bind  # noqa: SLF001 - the two are one
+        model._bind_instead = bind  # noqa: SLF001 - the two are one
         return model
 
     def _add_tools(self, **arguments: Any) -> Self:

@@ -22,11 +22,13 @@ ELLIPSIS = "…"
 _MIN_BEGINNING = 8
 # Compiled by `re` at the first error, so that importing the package stays fast.
 # No part looks ahead over what another one begins with: a hostile text would take a day.
-_ID_OR_KEY = (
+_KEY = (
     r"(?P<key>\b(?:sk-|gsk_|hf_|ghp_|github_pat_|xai-|nvapi-|pplx-|fw_|r8_|AIza|AKIA|eyJ)"
     r"[\w*-]*(?:(?:\.+|…)[\w*-]+)*)"
-    r"|\bproj_[A-Za-z0-9]{6,}\b"
     r"|\b(?i:bearer)\s+(?=[^\s\"']*[0-9]|[A-Za-z._]{20})[^\s\"']+"
+)
+_ID_OR_KEY = (
+    rf"{_KEY}|\bproj_[A-Za-z0-9]{{6,}}\b"
     # OpenAI's ids, which are no words such as user-provided
     r"|\b(?:user|org|organization|proj|project)[-_]"
     r"(?:(?=[A-Za-z]*[0-9A-Z])[A-Za-z0-9]{6,}|[a-z]{16,})(?:-[A-Za-z0-9]+)*\b"
@@ -35,11 +37,10 @@ _ID_OR_KEY = (
 _MASKED_OR_LONG = r"[0-9*…]|\.\.|[A-Za-z0-9]{20}"
 _SHORTEST_KEY = 20
 # Spellings are compared by `plain_key`.
-_PRIVATE_KEYS = frozenset(
+_KEY_NAMES = frozenset({"apikey", "authorization"})
+_PRIVATE_NAMES = _KEY_NAMES | frozenset(
     {
         "accountid",
-        "apikey",
-        "authorization",
         "openaiorganization",
         "openaiproject",
         "organization",
@@ -57,20 +58,29 @@ def plain_key(key: str) -> str:
     return key.replace("_", "").replace("-", "").replace(" ", "").lower()
 
 
-def redact(value: Any, depth: int = 0) -> Any:
+def redact(value: Any) -> Any:
     """Return JSON-like data without user ids, organisation ids and keys, at any depth."""
+    return _without(value, _ID_OR_KEY, _PRIVATE_NAMES)
+
+
+def redact_keys(value: Any) -> Any:
+    """Return JSON-like data without keys; ids are an ordinary part of an answer."""
+    return _without(value, _KEY, _KEY_NAMES)
+
+
+def _without(value: Any, pattern: str, names: frozenset[str], depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
         return "…"  # a hostile body must not exhaust the stack
     if isinstance(value, str):
-        return re.sub(_ID_OR_KEY, _redacted, value)
+        return re.sub(pattern, _redacted, value)
     if is_object(value):
         return {
-            redact(key): redact(item, depth + 1)
+            re.sub(pattern, _redacted, key): _without(item, pattern, names, depth + 1)
             for key, item in value.items()
-            if plain_key(key) not in _PRIVATE_KEYS
+            if plain_key(key) not in names
         }
     if is_array(value):
-        return [redact(item, depth + 1) for item in value]
+        return [_without(item, pattern, names, depth + 1) for item in value]
     return without_infinity(value)
 
 

@@ -289,7 +289,8 @@ def test_gates_are_apart_by_server_key_and_model_and_do_not_pile_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "alike", [{}, {"provider": {"only": ["openai"]}, "default_headers": {"x-tenant": "a"}}]
+    "alike",
+    [{}, {"provider": {"only": ["openai"]}, "default_headers": {"x-tenant": "a", "X-Team": "b"}}],
 )
 def test_nobody_sends_before_a_named_time(
     call: Callable[[ChatOpenRouterO3], AIMessage], emulator: Emulator, alike: Any
@@ -298,6 +299,8 @@ def test_nobody_sends_before_a_named_time(
     alike = {"base_url": emulator.base_url, "api_key": "any", **alike}
     with pytest.raises(OpenRouterRateLimitError):
         call(ChatOpenRouterO3(**alike))
+    headers = alike.get("default_headers", {})  # neither their order nor their case means anything
+    alike["default_headers"] = {name.upper(): headers[name] for name in reversed(headers)}
     other: Any = ChatOpenRouterO3(**alike, max_tokens=100).bind(extra_headers={"x-request": "7"})
     with pytest.raises(OpenRouterRateLimitError, match="nothing was sent") as caught:
         call(other)

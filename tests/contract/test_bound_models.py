@@ -426,6 +426,25 @@ class House(ChatOpenRouterO3):
         return super().with_structured_output(schema, **{"method": "function_calling", **options})
 
 
+class Seeded(ChatOpenRouterO3):
+    """A model whose methods bind first, and go on from there."""
+
+    def bind_tools(self, tools: Any, **options: Any) -> Any:
+        retried: Any = self.with_retry(**AT_ONCE)
+        return retried.bind_tools(tools, **options)
+
+    def with_structured_output(self, schema: Any, **options: Any) -> Any:
+        return self.bind(seed=4).with_structured_output(schema, **options)
+
+
+def test_a_subclass_may_bind_before_it_goes_on(emulator: Emulator) -> None:
+    model = Seeded(base_url=emulator.base_url, api_key=SecretStr(KEY), max_retries=0)
+    for chain in (model, model.bind(user="u"), model.bind_tools([get_weather])):
+        emulator.play(faults.status(503))
+        assert chain.with_structured_output(Person).invoke("Ada, born 1815").born == 1815
+        assert sent(emulator)["seed"] == 4
+
+
 SEED = ConfigurableField(id="seed")
 AROUND: dict[str, Callable[[Any], Any]] = {
     "nothing": lambda model: model,

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.load import dumpd, dumps, load
 from pydantic import BaseModel, create_model
 
@@ -101,6 +102,20 @@ def test_the_cache_is_asked_for_what_goes_out_not_for_its_name_or_address(
     calls = [{argument: make(parameter)} for parameter in ("city", "town", "city")]
     city, town, again = (model._get_llm_string(**call) for call in calls)
     assert city == again != town
+
+
+def test_a_cache_hears_of_what_was_assigned_and_uses_nothing_up(
+    emulator: Emulator, recwarn: pytest.WarningsRecorder
+) -> None:
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, cache=InMemoryCache())
+    model.invoke("Hello", tools=iter([_class("city")]))
+    assert "tools" in (emulator.requests[-1].body or {})
+    for seed in (1, 2):
+        model.seed = seed
+        model.invoke("Hello")
+    assert len(emulator.requests) == 3
+    model.invoke("Hello", response_format=create_model("Open", of=(dict[str, str], ...)))
+    assert len(recwarn) == 1
 
 
 def test_no_written_form_shows_the_key() -> None:

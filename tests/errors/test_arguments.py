@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 from pydantic import ValidationError
 
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
@@ -143,6 +144,23 @@ def assigned(model: ChatOpenRouterO3, values: dict[str, Any]) -> ChatOpenRouterO
     for name, value in values.items():
         setattr(model, name, value)
     return model
+
+
+def test_what_was_assigned_stays_the_callers_own(emulator: Emulator) -> None:
+    model = build_at_rest(emulator)
+    model.default_headers = headers = {"x-token": "1"}
+    heard: list[Any] = []
+    model.callbacks = heard
+    model.stop = ["END"]
+    model.invoke("Hello")
+    headers["x-token"] = "2"
+    heard.append(told := UsageMetadataCallbackHandler())
+    model.invoke("Hello")
+    assert emulator.requests[-1].headers["x-token"] == "2"
+    assert told.usage_metadata
+    model.stop.append("")
+    with pytest.raises(OpenRouterInputError, match="stop takes"):
+        model.invoke("Hello")
 
 
 UNCHECKED: dict[str, Callable[[ChatOpenRouterO3, dict[str, Any]], ChatOpenRouterO3]] = {

@@ -112,6 +112,12 @@ def test_an_answer_that_grows_without_end_is_refused(
         (httpcore.ConnectError("No"), OpenRouterConnectionError, "Cannot connect to .*: No"),
         (httpcore.ConnectionNotAvailable(), OpenRouterConnectionError, "ConnectionNotAvailable"),
         (h11.LocalProtocolError("Key"), OpenRouterInputError, "A header"),
+        # Of another library, as `requests` in a hook: nothing tells that the request was not sent.
+        (
+            type("ConnectTimeout", (OSError,), {})("metrics"),
+            OpenRouterConnectionError,
+            "may be",
+        ),
     ],
 )
 def test_an_error_of_ones_own_transport_is_told(

@@ -108,10 +108,12 @@ def test_unknown_fields_are_kept_under_names_that_mean_nothing_to_langchain() ->
 def test_the_metadata_hold_no_header_that_a_gateway_echoes_and_no_false_attempts() -> None:
     echo = {"headers": {"Authorization": "Bearer mine-0123456789", "x": ["sk-or-v1-0123456789"]}}
     counts = usage(attempts=99, response_cache={"status": "hit"}, note=echo)
-    event = {**chunk("x"), "debug": echo, "openrouter_metadata": {"x": 1}}
+    found = ["https://e.org/user-12345678/posts", {"organization": "WHO", "project_id": "p"}]
+    event = {**chunk("x"), "debug": echo, "openrouter_metadata": {"x": 1}, "search_results": found}
     for message in both(event, *ending("stop", counts)):
         metadata = message.response_metadata
         assert metadata["debug"] == metadata["note"] == {"headers": {"x": ["[redacted]"]}}
+        assert metadata["search_results"] == found  # ids are no secrets in an answer
         assert metadata["openrouter_attempts"] == 99
         assert metadata.keys().isdisjoint({"attempts", "response_cache"})
 
@@ -131,6 +133,7 @@ def deep(levels: int, value: str) -> Any:
             {"id": "a", "data": "AABB", "n": 2},
         ),
         ("audio", [{"x": 1}, {"a": [1]}, "b", {"a": [1]}, {"a": [2]}], {"a": [1, 2]}),
+        ("safety", [{"hate": {"severity": "safe"}}] * 2, {"hate": {"severity": "safe"}}),
         ("audio", [deep(100, "1"), deep(100, "2")], deep(100, "2")),
     ],
 )

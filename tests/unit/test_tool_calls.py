@@ -142,6 +142,14 @@ def test_what_stands_beside_the_arguments_of_a_call_is_kept_and_the_call_runs() 
         assert message.response_metadata["tool_calls"] == {"index": 0, **signature}
 
 
+def test_what_cannot_be_arguments_takes_no_trust_from_a_call_without_any() -> None:
+    call = {**tool_call("f", ""), "extra_content": {"google": {"thought_signature": "c2ln"}}}
+    for reason in ("tool_calls", "FinishReason.STOP", "done"):
+        data = sse(tool_chunk(call), *ending(reason))
+        for message in (read_message(data), add_up(read_chunks(data))):
+            assert [made["args"] for made in message.tool_calls] == [{}]
+
+
 def test_a_closing_message_brings_the_arguments_that_the_deltas_did_not() -> None:
     last = chunk("", finish="tool_calls")
     last["choices"][0]["message"] = {"content": None, "tool_calls": [tool_call("f", '{"a":1}')]}
