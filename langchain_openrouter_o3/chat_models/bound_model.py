@@ -103,12 +103,10 @@ _UNDER_WAY: ContextVar[frozenset[tuple[Any, str]]] = ContextVar(
 
 def _call_own(name: str, model: Any, first: Any, options: dict[str, Any]) -> Any:
     """Call the method of a model's own class, or where that has led back here, of ours."""
-    from langchain_openrouter_o3.chat_models import ChatOpenRouterO3  # noqa: PLC0415 - it imports this module
-
-    base: Any = ChatOpenRouterO3
     own: Any = model.__class__
+    *_, ours = (each for each in own.__mro__ if issubclass(each, Bindable) and name in vars(each))
     under_way = _UNDER_WAY.get()
-    owner = base if (own, name) in under_way else own
+    owner = ours if (own, name) in under_way else own
     token = _UNDER_WAY.set(under_way | {(own, name)})
     try:
         return getattr(owner, name)(model, first, **options)
