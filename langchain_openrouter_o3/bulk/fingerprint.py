@@ -19,6 +19,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, PydanticUserError, SecretStr
 from pydantic.v1 import BaseModel as BaseModelV1
 
+from langchain_openrouter_o3._arguments.fields import ModelFields
 from langchain_openrouter_o3._json import encode
 from langchain_openrouter_o3.bulk.values import name_of
 
@@ -197,6 +198,8 @@ def _state(value: Any) -> dict[str, Any]:
 
 
 def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, ModelFields):
+        value.check_assigned()  # the next call would bring what was assigned into another form
     if isinstance(value, BaseModel):
         known = type(value).__pydantic_fields__
         return {name: item for name, item in value.__dict__.items() if name in known}

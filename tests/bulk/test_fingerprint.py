@@ -97,6 +97,15 @@ def test_a_changed_part_is_named(changed: Any, path: str) -> None:
     assert [text.partition(":")[0] for text in differences(before, now)] == [path]
 
 
+def test_what_was_assigned_is_the_same_part_before_and_after_a_call() -> None:
+    model = ChatOpenRouterO3(api_key="any").model_copy(update={"provider": {"only": ["openai"]}})
+    before = read_chain(model).parts
+    model.asdict()  # which checks it, as every call does
+    assert before == read_chain(model).parts
+    built = ChatOpenRouterO3(api_key="any", provider={"only": ["openai"]})
+    assert before == read_chain(built).parts
+
+
 def test_a_changed_function_is_named() -> None:
     one: Any = RunnableLambda(lambda value: value + 1)
     two: Any = RunnableLambda(lambda value: value + 2)
