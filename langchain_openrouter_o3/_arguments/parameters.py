@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -74,13 +75,14 @@ def read_call(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def as_sent(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call's arguments as they go out, for a key of a cache; the call itself warns.
 
-    What can be read once only is left as it is: it is different in each call.
+    What can be read once only is not read here; a mark of its own, which never comes again, stands
+    for it. The address in its `repr` would come again.
     """
     once = {name for name in kwargs if isinstance(kwargs[name], Iterator)}
     read = {name: value for name, value in kwargs.items() if name not in once}
     if read.get("response_format") is not None:
         read["response_format"] = response_format_without_warning(read["response_format"])
-    return {**read_call(read), **{name: kwargs[name] for name in once}}
+    return {**read_call(read), **{name: uuid4().hex for name in once}}
 
 
 def _read_value(name: str, value: Any) -> Any:

@@ -108,12 +108,13 @@ def test_a_cache_hears_of_what_was_assigned_and_uses_nothing_up(
     emulator: Emulator, recwarn: pytest.WarningsRecorder
 ) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, cache=InMemoryCache())
-    model.invoke("Hello", tools=iter([_class("city")]))
-    assert "tools" in (emulator.requests[-1].body or {})
+    for parameter in ("city", "town"):  # the second iterator takes the first one's address
+        model.invoke("Hello", tools=iter([_class(parameter)]))
+        assert parameter in str((emulator.requests[-1].body or {})["tools"])
     for seed in (1, 2):
         model.seed = seed
         model.invoke("Hello")
-    assert len(emulator.requests) == 3
+    assert len(emulator.requests) == 4
     model.invoke("Hello", response_format=create_model("Open", of=(dict[str, str], ...)))
     assert len(recwarn) == 1
 
