@@ -297,10 +297,7 @@ def _read_format(value: dict[str, Any]) -> dict[str, Any]:
     kind = value.get("type")
     if isinstance(kind, str) and kind not in _KINDS_READ:
         return {"wire": dict(value), "problem": None}
-    try:
-        read = _read_dictionary(value)
-    except OpenRouterInputError as error:
-        raise OpenRouterInputError(f"response_format: {error}") from None
+    read = _read_dictionary(value)
     wire, problem = read.response_format(strict=None, parsed_here=False)
     return {"wire": wire, "problem": problem}
 
