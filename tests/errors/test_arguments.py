@@ -44,9 +44,7 @@ def test_a_schema_of_no_object_is_refused_for_that(schema: Any, *, strict: bool 
 def test_a_response_format_of_no_object_is_refused_for_that(
     emulator: Emulator, schema: Any
 ) -> None:
-    once = (
-        r"^(?!.*response_format.*response_format).*response_format: schema.* an (obj|Open)"
-    )
+    once = r"^(?!.*response_format.*response_format).*response_format: schema.* an (obj|Open)"
     with build_at_rest(emulator) as model, pytest.raises(OpenRouterInputError, match=once):
         model.invoke("Hello", response_format=schema)
     with pytest.raises(ValidationError, match=f"(?s){once.removeprefix('^')}"):
