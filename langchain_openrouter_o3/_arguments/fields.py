@@ -429,7 +429,10 @@ class ModelFields(BaseChatModel, SharedConnections):
         # Not in a variable: a traceback would show the headers.
         if _are_same(self.__dict__, (self.__pydantic_private__ or {}).get("_fields_checked", {})):
             return
-        names = [name for name in ModelFields.model_fields if self._is_new(name)]
+        # Of a list: another thread's call may set `_serialized` meanwhile.
+        new = [name for name in list(self.__dict__) if self._is_new(name)]
+        # LangChain takes anything as `verbose`.
+        names = [name for name in new if name in ModelFields.model_fields and name != "verbose"]
         problems = [problem for name in names if (problem := self._check_field(name))]
         if problems:
             raise OpenRouterInputError("; ".join(problems))
@@ -437,12 +440,13 @@ class ModelFields(BaseChatModel, SharedConnections):
             self._check_together(names)
         except OpenRouterInputError as error:
             raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
-        vars(self).pop("_serialized", None)  # core's, of the values before
+        if new != ["_serialized"]:  # core's, of the values before; where it alone is new, of these
+            vars(self).pop("_serialized", None)
         self._fields_checked = dict(self.__dict__)
 
     def _is_new(self, name: str) -> bool:
-        is_same = name in self._fields_checked and self.__dict__[name] is self._fields_checked[name]
-        return not is_same and name != "verbose"  # LangChain takes anything there
+        checked = self._fields_checked
+        return name not in checked or self.__dict__[name] is not checked[name]
 
     def _check_field(self, name: str) -> str | None:
         """Bring a field into its form; return what is wrong if that fails.

@@ -119,6 +119,20 @@ def test_a_cache_hears_of_what_was_assigned_and_uses_nothing_up(
     assert len(recwarn) == 1
 
 
+def test_the_written_form_that_tracers_get_is_made_anew_only_after_an_assignment(
+    emulator: Emulator,
+) -> None:
+    """Below Python 3.12 a lock is held meanwhile, for which a child forked then waits for ever."""
+    model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, seed=1)
+    model.invoke("Hello")
+    first = model._serialized
+    model.invoke("Hello")
+    assert model._serialized is first
+    model.seed = 2
+    model.invoke("Hello")
+    assert (first["kwargs"]["seed"], model._serialized["kwargs"]["seed"]) == (1, 2)
+
+
 def test_no_written_form_shows_the_key() -> None:
     model = ChatOpenRouterO3(api_key=KEY, **RICH)
     forms = (dumps(model), repr(model), str(model), repr(model.asdict()), repr(model._serialized))
