@@ -102,8 +102,8 @@ class BodyDecoder:
                 raise _malformed(str(error)) from error
             yield from self._parse(events)  # lazily: what precedes a broken event is read first
 
-    def finish(self) -> list[dict[str, Any]]:
-        """Take the end of the body and give the payloads that it completes.
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """Take the end of the body and give the payloads that it completes, one by one.
 
         Raises:
             OpenRouterMalformedResponseError: The body is empty or no answer.
@@ -114,9 +114,10 @@ class BodyDecoder:
         if self.framing == "page":
             raise self._no_page()
         if self.framing == "json":
-            return [_parse_object(self._bytes.strip())]
+            yield _parse_object(self._bytes.strip())
+            return
         try:
-            return list(self._parse(self._events.flush()))
+            yield from self._parse(self._events.flush())
         except OpenRouterMalformedResponseError as error:
             raise EOFError from error
 

@@ -294,10 +294,9 @@ def _read_answer(
                 yield from _drain(sources)
             return
     try:
-        rest = decoder.finish()
+        yield from _read_payloads(reader, decoder.finish(), decoder, deadlines, progress)
     except EOFError:
         raise reader.truncated_error("in the middle of an event") from None
-    yield from _read_payloads(reader, rest, decoder, deadlines, progress)
     yield from _deliver(reader.finish(done=decoder.done), progress)
 
 
@@ -310,7 +309,7 @@ def _read_payloads(
 ) -> Generator[Step[T], StepResult, None]:
     """Read what a piece completes and deliver it at once; what precedes a failure, too."""
     items: list[T] = []
-    failure: OpenRouterError | None = None
+    failure: OpenRouterError | EOFError | None = None
     try:
         for payload in payloads:
             deadlines.note_data()
@@ -321,7 +320,7 @@ def _read_payloads(
                 items = []
             if reader.closed:
                 break
-    except OpenRouterError as error:
+    except (OpenRouterError, EOFError) as error:
         failure = error
     yield from _deliver(items, progress)
     if failure is not None:

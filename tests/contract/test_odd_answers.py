@@ -251,6 +251,15 @@ def test_what_follows_a_finished_answer_does_not_undo_it(emulator: Emulator, jun
             assert message.text == "Hi"
 
 
+def test_a_finish_that_lacks_its_blank_line_is_read_before_what_is_cut(emulator: Emulator) -> None:
+    finish, _ = wire.ending()
+    begun = wire.sse(wire.chunk("Hi"), finish, done=False).rstrip()
+    answer = Canned(headers=STREAM, pieces=begun + b'\n{"id": "gen-')
+    for message in receive(emulator, answer):
+        assert message.text == "Hi"
+        assert message.response_metadata["finish_reason"] == "stop"
+
+
 @pytest.mark.parametrize(
     "nothing", [b"data: null\n\n", b"data: []\n\n", b"event: ping\ndata: ping\n\n"]
 )

@@ -179,7 +179,7 @@ def test_white_space_may_last_but_not_in_one_line() -> None:
     for _ in range(100):
         assert list(decoder.feed(b" " * 1_000 + b"\n")) == []
     assert list(decoder.feed(b" {}")) == []
-    assert decoder.finish() == [{}]
+    assert list(decoder.finish()) == [{}]
     endless = BodyDecoder()
     with pytest.raises(OpenRouterMalformedResponseError, match="white space in a line"):
         list(endless.feed(b" " * 100_000))
