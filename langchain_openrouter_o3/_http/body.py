@@ -16,7 +16,7 @@ from langchain_openrouter_o3._http.sse import (
     NamedEvent,
     SSEDecoder,
 )
-from langchain_openrouter_o3._json import decode_leniently, is_object
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.pages import describe_page, without_pages
 from langchain_openrouter_o3.errors.redaction import ELLIPSIS, redact
@@ -184,6 +184,8 @@ def _parse_object(data: bytes | bytearray, position: int | None = None) -> dict[
         raise _malformed(
             f"{where} is not JSON ({type(error).__name__}): {_excerpt(data)}"
         ) from error
+    if is_array(value) and value and all(is_object(each) and each.get("error") for each in value):
+        return {"error": value}  # as Gemini's endpoint writes errors
     if not is_object(value):
         raise _malformed(f"{where} is not a JSON object: {_excerpt(data)}")
     return value
@@ -200,7 +202,7 @@ def _decode_error_event(data: bytes) -> Any:
 
 def _recognise(head: bytearray) -> Framing:
     start = bytes(head).removeprefix(_BOM).lstrip()[:8]
-    if start.startswith(b"{"):
+    if start.startswith((b"{", b"[{")):
         return "json"
     if start.startswith(b"<"):
         return "page"

@@ -282,6 +282,7 @@ def _read_answer(
     """Read an answer up to its end: `[DONE]`, a stop sequence, or the end of the body."""
     while piece := (yield from _ask(deadlines, Receive)):
         if isinstance(piece, TransportFailure):
+            _read_rest(reader, decoder)
             raise piece.error
         assert isinstance(piece, bytes)  # noqa: S101 - the drivers' contract
         held = 0 if deadlines.unlimited else decoder.held
@@ -298,6 +299,19 @@ def _read_answer(
     except EOFError:
         raise reader.truncated_error("in the middle of an event") from None
     yield from _deliver(reader.finish(done=decoder.done), progress)
+
+
+def _read_rest(reader: Reader[T], decoder: BodyDecoder) -> None:
+    """Read what had come before the connection broke, for the partial message of the error.
+
+    Raises:
+        OpenRouterError: What had come is an error, which tells more than a lost connection.
+    """
+    try:
+        for payload in decoder.finish():
+            reader.feed(payload, decoder.framing)
+    except (OpenRouterMalformedResponseError, EOFError):
+        return  # a part of a body, or of an event, tells nothing
 
 
 def _read_payloads(

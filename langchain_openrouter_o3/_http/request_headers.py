@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.errors import OpenRouterInputError
+from langchain_openrouter_o3.errors.redaction import conceal, redact_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from langchain_openrouter_o3.errors import OpenRouterError
 
@@ -61,9 +62,22 @@ class RequestHeaders:
 
     def conceal_in(self, error: OpenRouterError) -> None:
         """Take the key, and every value that is not known as harmless, out of an error."""
+        for secret in self._secrets():
+            error.conceal(secret)
+
+    def redact(self, data: Any) -> Any:
+        """Return JSON-like data, which a gateway has added, without keys and these values."""
+        data = redact_keys(data)
+        for secret in self._secrets():
+            data = conceal(data, secret)
+        return data
+
+    def _secrets(self) -> Iterator[str]:
+        """Give every value that is not known as harmless, and its credentials without a scheme."""
         for name, value in self._values.items():
             if name not in self._harmless:
-                error.conceal(value.removeprefix("Bearer "))
+                yield value
+                yield value.partition(" ")[2].strip()
 
     def __repr__(self) -> str:
         """Tell the names alone."""

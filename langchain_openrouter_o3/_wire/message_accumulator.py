@@ -16,8 +16,11 @@ from langchain_openrouter_o3._wire.tool_calls import (
     LEGACY_INDEX,
     ToolCalls,
 )
+from langchain_openrouter_o3.errors.redaction import redact_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.messages.ai import UsageMetadata
     from langchain_core.messages.tool import ToolCallChunk
 
@@ -75,13 +78,20 @@ class MessageAccumulator:
         reasoning: The readable reasoning.
     """
 
-    def __init__(self, parser: LenientParser, stop: StopScanner) -> None:
+    def __init__(
+        self,
+        parser: LenientParser,
+        stop: StopScanner,
+        redacted: Callable[[Any], Any] = redact_keys,
+    ) -> None:
         """Start before the first delta.
 
         Args:
             parser: Keeps what cannot be read.
             stop: The scanner for the caller's stop sequences.
+            redacted: Takes secrets out of unknown fields.
         """
+        self._redacted = redacted
         self.text = TextPieces(stop)
         self.reasoning = TextPieces()
         self._parser = parser
@@ -197,7 +207,9 @@ class MessageAccumulator:
         In a stream they ride on the last chunk alone: langchain-core merges lists by `index`
         and would fuse a summary with the ciphertext beside it.
         """
-        kwargs = {key: join_values(values, key) for key, values in self._extras.items()}
+        kwargs = {
+            key: self._redacted(join_values(values, key)) for key, values in self._extras.items()
+        }
         if self._refusal:
             kwargs["refusal"] = str(self._refusal)
         if self._details.present:

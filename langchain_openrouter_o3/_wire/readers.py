@@ -17,10 +17,10 @@ from langchain_openrouter_o3._wire.finish_reasons import is_error
 from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER, ResponseAccumulator
 from langchain_openrouter_o3._wire.usage import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
-from langchain_openrouter_o3.errors.redaction import redact
+from langchain_openrouter_o3.errors.redaction import redact, redact_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage
     from langchain_core.messages.tool import ToolCallChunk
@@ -32,15 +32,23 @@ if TYPE_CHECKING:
 class ResponseReader:
     """What both readers share: feeding the answer, its end, and its failures."""
 
-    def __init__(self, headers: Mapping[str, str], stop: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        headers: Mapping[str, str],
+        stop: Sequence[str] = (),
+        redacted: Callable[[Any], Any] = redact_keys,
+    ) -> None:
         """Start an answer.
 
         Args:
             headers: Response headers, lower-case names.
             stop: Sequences before which the text ends.
+            redacted: Takes secrets out of what a gateway has added to the answer.
         """
         cache = read_response_cache(headers)
-        self.answer = ResponseAccumulator(stop, headers.get("x-generation-id"), cache, headers)
+        self.answer = ResponseAccumulator(
+            stop, headers.get("x-generation-id"), cache, headers, redacted
+        )
         self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
     @property
@@ -87,7 +95,8 @@ class ResponseReader:
         """
         is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
         if not is_finished and not is_error(self.answer.finish_reason):
-            raise self.truncated_error("before the model had finished (no finish reason)")
+            cut = self.truncated_error("before the model had finished (no finish reason)")
+            raise self.answer.explain_end() or cut
         self.answer.check()
 
     def note_framing(self, framing: str) -> bool:

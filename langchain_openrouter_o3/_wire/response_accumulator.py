@@ -31,14 +31,15 @@ from langchain_openrouter_o3._wire.usage import usage_from_wire
 from langchain_openrouter_o3.errors import (
     OpenRouterAPIError,
     OpenRouterEmptyResponseError,
+    OpenRouterError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.errors.failure import says_failure, says_something, show
+from langchain_openrouter_o3.errors.failure import has_words, says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import redact_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage
     from langchain_core.messages.ai import UsageMetadata
@@ -54,7 +55,6 @@ _FACTS = frozenset(
         "id",
         "is_byok",
         "model",
-        "openrouter_metadata",
         "provider",
         "service_tier",
         "system_fingerprint",
@@ -84,6 +84,7 @@ class ResponseAccumulator:
         generation_id: str | None = None,
         response_cache: dict[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        redacted: Callable[[Any], Any] = redact_keys,
     ) -> None:
         """Start before the first payload.
 
@@ -92,6 +93,7 @@ class ResponseAccumulator:
             generation_id: The id from the response header, if it was there.
             response_cache: What the headers tell of OpenRouter's cache of answers.
             headers: Of the response, lower-case names, for the error that its body may be.
+            redacted: Takes secrets out of what a gateway has added to the answer.
         """
         self.stop = StopScanner(stop)
         self.repetitions: dict[str, float] = {}
@@ -101,14 +103,16 @@ class ResponseAccumulator:
         self._identity = generation_id
         self._response_cache = response_cache or None
         self._headers = headers
+        self._redacted = redacted
         self._identified = False
         self._choice: int | None = None  # the index of the choice that is read
         self._speaks_in_messages = False
-        self._message = MessageAccumulator(self._parser, self.stop)
+        self._message = MessageAccumulator(self._parser, self.stop, redacted)
         self._logprobs: list[Any] = []
         self._usage: UsageMetadata | None = None
         self._accounts: dict[str, Any] = {}
         self._envelope: dict[str, Any] = {}  # the top-level keys of all payloads, the last wins
+        self._words: dict[str, Any] | None = None  # of a chunk without a choice
         self._of_choice: dict[str, Any] = {}  # unknown keys of the choice
 
     @property
@@ -136,6 +140,8 @@ class ResponseAccumulator:
         """
         said = _find_error(payload, whole=whole)
         if said is None:
+            if "choices" in payload and not payload["choices"] and has_words(payload):
+                self._words = payload
             return self._absorb(payload, whole=whole)
         error = error_from_payload(said, headers=self._headers)
         try:
@@ -143,6 +149,11 @@ class ResponseAccumulator:
         except OpenRouterMalformedResponseError as malformed:
             raise error from malformed
         raise error
+
+    def explain_end(self) -> OpenRouterError | None:
+        """Return the error of what a chunk without a choice said, if the answer ended there."""
+        words = self._words
+        return None if words is None else error_from_payload(words, headers=self._headers)
 
     def close(self) -> Delta:
         """Take the end of the answer and return what had been held back."""
@@ -166,7 +177,10 @@ class ResponseAccumulator:
         # Hidden reasoning is billed, so an answer of which nothing is shown may be one. What
         # OpenRouter's cache holds was billed before.
         was_cut = is_truncated(self.finish_reason, native) or is_filtered(self.finish_reason)
-        worked = was_cut if self._usage is None else self._usage["output_tokens"] > 0
+        if self._usage is None:  # what was paid for, no count tells
+            worked = was_cut or _is_positive(self._accounts.get("cost"))
+        else:
+            worked = self._usage["output_tokens"] > 0
         is_hit = (self._response_cache or {}).get("status") == "hit"
         if is_failure(native) or not (worked or is_hit):
             raise OpenRouterEmptyResponseError(
@@ -215,14 +229,15 @@ class ResponseAccumulator:
         seen = {key: value for key, value in seen.items() if key not in _ENVELOPE}
         seen = {**self._accounts, **seen}
         # Elsewhere a gateway may repeat the headers of the request.
-        strange = redact_keys({key: value for key, value in seen.items() if key not in _FACTS})
+        strange = {key: value for key, value in seen.items() if key not in _FACTS}
+        strange = self._redacted(strange) if strange else {}
         facts = {key: value for key, value in seen.items() if key in _FACTS}
         metadata = {
             **_renamed({**facts, **strange}),
             **known,
             **self.repetitions,
         }
-        unread = _renamed(self._parser.unread())
+        unread = _renamed(self._redacted(self._parser.unread()))
         metadata |= {f"openrouter_{key}" if key in metadata else key: unread[key] for key in unread}
         if not isinstance(metadata.get("model_name", ""), str):
             metadata["openrouter_model"] = metadata.pop("model_name")
@@ -238,7 +253,7 @@ class ResponseAccumulator:
 
     def has_anything(self) -> bool:
         """Whether anything has come at all, also what cannot be read."""
-        return self.has_content() or bool(self._parser.unread())
+        return self.has_content() or bool(self._parser.unread() or self._usage or self._accounts)
 
     def _identify(self, identity: Any) -> None:
         """Take the first id that comes and keep it: chunks already carry it."""
@@ -253,9 +268,10 @@ class ResponseAccumulator:
     def _absorb(self, payload: dict[str, Any], *, whole: bool) -> Delta:
         if not self._identified:
             self._identify(payload.get("id"))
-        # Null means absent. That it is rare here lets most payloads through at the speed of C.
-        whole_payload = None not in payload.values()
-        self._envelope.update(payload if whole_payload else _without_nulls(payload))
+        # That nothing is null or blank in most payloads lets them through at the speed of C.
+        values = payload.values()
+        is_plain = None not in values and "" not in values and 0 not in values
+        self._envelope.update(payload if is_plain else _telling(payload, self._envelope))
         choice = self._read_choice(payload, whole=whole)
         delta = Delta("", "", [])
         if choice:
@@ -296,8 +312,9 @@ class ResponseAccumulator:
             self._parser.keep("usage", counts)
             return
         usage, accounts = usage_from_wire(counts)
-        self._usage = usage or self._usage
-        self._accounts |= accounts
+        if usage is not None and (self._usage is None or usage["total_tokens"] > 0):
+            self._usage = usage
+        self._accounts |= _telling(accounts, self._accounts)
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
         if (finish := choice.get("finish_reason")) is not None:
@@ -357,6 +374,26 @@ def _malformed(what: str) -> OpenRouterMalformedResponseError:
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
     return {metadata_name(key): value for key, value in fields.items()}
+
+
+def _telling(new: dict[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out nulls, which mean absent, and blanks where something better is known.
+
+    Azure's content filter ends a stream with a chunk of its own, whose model is "" and created 0.
+    """
+    return {
+        key: value
+        for key, value in new.items()
+        if value is not None and not (_is_blank(value) and known.get(key))
+    }
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and value > 0
+
+
+def _is_blank(value: Any) -> bool:
+    return type(value) in (str, int, float) and not value
 
 
 def _without_nulls(mapping: dict[str, Any]) -> dict[str, Any]:

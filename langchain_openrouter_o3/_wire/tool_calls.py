@@ -124,7 +124,8 @@ class ToolCalls:
             self.note_unplaced()
         chunks: dict[int, ToolCallChunk] = {}
         self._is_streamed = self._is_streamed or not whole
-        for item in self._parser.items(items, "tool_calls"):
+        items = self._parser.items(items, "tool_calls")
+        for item in _without_repeated(items) if whole else items:
             call = None if whole else self._continued(item)
             if call is None:
                 chunk = self._feed_item(item, whole=whole)
@@ -386,6 +387,15 @@ def _written(value: Any) -> str:
 
 def _chunk(call: _Call, arguments: str, identity: str | None, name: str | None) -> ToolCallChunk:
     return core_tool.tool_call_chunk(name=name, args=arguments, id=identity, index=call.position)
+
+
+def _without_repeated(items: list[Any]) -> list[Any]:
+    """Leave out whole calls that repeat an earlier one, id and all: each was made once."""
+    kept: list[Any] = []
+    for item in items:
+        if not (is_object(item) and item.get("id") and item in kept):
+            kept.append(item)
+    return kept
 
 
 def _join(chunks: dict[int, ToolCallChunk], chunk: ToolCallChunk) -> None:

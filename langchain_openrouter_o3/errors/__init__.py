@@ -89,7 +89,6 @@ _FACTS = (
     "attempts",
     "seconds_waited",
 )
-MIN_SECRET_CHARS = 12
 
 
 class ErrorResponse(NamedTuple):
@@ -192,16 +191,15 @@ class OpenRouterError(LangChainException):
     def conceal(self, secret: str) -> None:
         """Take a secret out of the text, of all facts and causes; a gateway may echo the key.
 
-        Stand-ins such as "test" are left: they are no secrets, and stand inside other words.
+        The partial message was read without it.
         """
-        if len(secret) >= MIN_SECRET_CHARS:
-            for name in _FACTS:
-                if name != "partial":
-                    setattr(self, name, conceal(getattr(self, name), secret))
-            each: BaseException | None = self
-            while each is not None:
-                each.args = tuple(conceal(argument, secret) for argument in each.args)
-                each = each.__cause__
+        for name in _FACTS:
+            if name != "partial":
+                setattr(self, name, conceal(getattr(self, name), secret))
+        each: BaseException | None = self
+        while each is not None:
+            each.args = tuple(conceal(argument, secret) for argument in each.args)
+            each = each.__cause__
 
     def copy_facts_from(self, other: OpenRouterError) -> None:
         """Know what another error knows: the facts of the failure that led to this one."""

@@ -28,7 +28,9 @@ NO_MESSAGE = "OpenRouter reported an error without a message"
 
 _GENERIC = "Provider returned error"
 _ABSENT = frozenset({"", "null", "none", "undefined"})
-_NOTHING = _ABSENT | {"[object object]"}
+_SUCCESS = frozenset({"0", "200", "ok", "success", "succeeded", "successful"})
+"""Some gateways write an error into every answer, also into one that worked."""
+_NOTHING = _ABSENT | _SUCCESS | {"[object object]"}
 
 # In the order in which a person reads them. Spellings are compared by `plain_key`.
 _MESSAGE_KEYS = (
@@ -49,10 +51,11 @@ _MESSAGE_KEYS = (
     "err",
     "failurereason",
     "statusmessage",
+    "statusmsg",
     "providererror",
     "upstreamerror",
 )
-_WRAPPERS = ("response", "data", "result", "body")
+_WRAPPERS = ("response", "data", "result", "body", "baseresp")
 """Hold an error as others hold an answer; a text there is no words, unless it is JSON."""
 
 _WORD_KEYS = ("title", "error", "errors", *_MESSAGE_KEYS, "metadata", "raw")
@@ -201,7 +204,9 @@ def says_something(error: Any, depth: int = 0) -> bool:
     if is_object(error) or is_array(error):
         items = error.values() if is_object(error) else error
         return any(says_something(item, depth + 1) for item in items)
-    return error.strip().lower() not in _ABSENT if isinstance(error, str) else bool(error)
+    if isinstance(error, str):
+        return error.strip().lower() not in _ABSENT | _SUCCESS
+    return bool(error) and error != 200  # noqa: PLR2004 - HTTP's own number
 
 
 def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
@@ -227,8 +232,30 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
         for inner in map(keyed.get, _WRAPPERS)
     ):
         return True
-    told = {key: keyed.get(key) for key in ("errors", "title", *_MESSAGE_KEYS)}
+    is_chunk = not whole and ("choices" in payload or payload.get("usage") is not None)
+    return has_words(payload) and (not is_chunk or has_failing_code(payload))
+
+
+def has_words(payload: Mapping[str, Any]) -> bool:
+    """Whether there are words at the top of a payload, or in MiniMax's `base_resp`."""
+    keyed = _plain_keys(payload)
+    told = {key: keyed.get(key) for key in ("errors", "title", "baseresp", *_MESSAGE_KEYS)}
     return bool(_Reading(told).sentences)
+
+
+def has_failing_code(payload: Mapping[str, Any]) -> bool:
+    """Whether a code at the top of a payload, or in MiniMax's `base_resp`, is that of a failure."""
+    keyed = _plain_keys(payload)
+    places = (keyed, _plain_keys(_first_object([keyed.get("baseresp")])))
+    names = ("code", "errorcode", "status", "statuscode", "httpstatus")
+    return any(map(_is_failing, _codes(place.get(name) for place in places for name in names)))
+
+
+def _is_failing(code: int | str) -> bool:
+    word = str(code).strip().lower()
+    if re.fullmatch(r"-?[0-9]{1,9}", word):
+        return int(word) != 0 and not 200 <= int(word) < 300  # noqa: PLR2004 - HTTP's own numbers
+    return plain_key(word) in _STATUS_OF_WORD or re.search("error|fail", word) is not None
 
 
 def read_failure(payload: Any) -> Failure:

@@ -132,6 +132,12 @@ _QUOTED = (
     r"(['\"`])(?!(?:inputs?|prompt|messages|max_\w+)\2)[\w.:/-]+\2"
 )
 
+# A service that is down has said nothing about the input, or the key.
+_NOT_DOWN = (
+    r"(?!\W(?:service|server|backend|api|system|endpoint|provider)\b"
+    r".{0,30}(?:unavailable|down|fail|tim(?:ed|e).?out|overload|unreachable|error))"
+)
+
 # Patterns of errors are compiled (by `re`, once) when there is one: an import must stay fast.
 # The first that fits counts. Where the status says more than words can, it decides alone.
 _WORDINGS = (
@@ -147,7 +153,7 @@ _WORDINGS = (
         r"\bcontent_filter\b|\bcontent_policy_violation\b|responsibleaipolicyviolation"
         r"|content management policy|content (?:filtering )?policy|safety system"
         r"|violat\w+ (?:\w+ )?(?:usage|content|safety) (?:guideline|polic)"
-        r"|\bmoderation\b|\bflagged\b",
+        rf"|\bmoderation\b{_NOT_DOWN}|\bflagged\b",
         _BLOCKED,
         _MODERATION,
     ),
@@ -158,7 +164,8 @@ _WORDINGS = (
         _CREDITS,
     ),
     Wording(
-        r"rate.?limit|too many requests|please wait|\b(?:try again|retry) (?:in|after) \d",
+        r"(?<![a-z])rate.?limit|too many requests|please wait"
+        r"|\b(?:try again|retry) (?:in|after) \d",
         _UNNUMBERED,
         _RATE_LIMIT,
     ),
@@ -183,8 +190,12 @@ _WORDINGS = (
         _CREDITS,
     ),
     Wording(
-        r"(?:invalid|incorrect|missing|no|expired).{0,20}(?:api.?key|auth|token\b)|unauthori[sz]ed"
-        r"|authentication",
+        # A model has tokens, too: "returned no token for 30 s".
+        r"\b(?:invalid|incorrect|missing|no|expired)\b.{0,20}"
+        r"(?:api.?key|\bauth(?!or(?:s|ed)?\b)|\b(?:access|bearer|security|session).?tokens?\b)"
+        r"|\b(?:invalid|incorrect|missing|no|expired) token"
+        r"(?:\Z|[.!,;]| \(| (?:was )?(?:given|provided|sent))"
+        rf"|unauthori[sz]ed|authentication\b{_NOT_DOWN}",
         _UNNUMBERED,
         Meaning(OpenRouterAuthenticationError, 401),
     ),

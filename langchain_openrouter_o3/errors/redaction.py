@@ -9,9 +9,12 @@ request behind; class, text and chain stay.
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_openrouter_o3._json import is_array, is_object, without_infinity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 64
 """Levels that are read; a hostile body must not exhaust the stack."""
@@ -20,6 +23,7 @@ ELLIPSIS = "…"
 """Where a long text was clipped."""
 
 _MIN_BEGINNING = 8
+_MIN_SECRET = 12
 # Compiled by `re` at the first error, so that importing the package stays fast.
 # No part looks ahead over what another one begins with: a hostile text would take a day.
 _KEY = (
@@ -65,22 +69,28 @@ def redact(value: Any) -> Any:
 
 def redact_keys(value: Any) -> Any:
     """Return JSON-like data without keys; ids are an ordinary part of an answer."""
-    return _without(value, _KEY, _KEY_NAMES)
+    return _without(value, _KEY, _KEY_NAMES, deeper=lambda rest: rest)
 
 
-def _without(value: Any, pattern: str, names: frozenset[str], depth: int = 0) -> Any:
+def _without(
+    value: Any,
+    pattern: str,
+    names: frozenset[str],
+    depth: int = 0,
+    deeper: Callable[[Any], Any] = lambda _: ELLIPSIS,
+) -> Any:
     if depth > MAX_DEPTH:
-        return "…"  # a hostile body must not exhaust the stack
+        return deeper(value)  # a hostile body must not exhaust the stack
     if isinstance(value, str):
         return re.sub(pattern, _redacted, value)
     if is_object(value):
         return {
-            re.sub(pattern, _redacted, key): _without(item, pattern, names, depth + 1)
+            re.sub(pattern, _redacted, key): _without(item, pattern, names, depth + 1, deeper)
             for key, item in value.items()
             if plain_key(key) not in names
         }
     if is_array(value):
-        return [_without(item, pattern, names, depth + 1) for item in value]
+        return [_without(item, pattern, names, depth + 1, deeper) for item in value]
     return without_infinity(value)
 
 
@@ -99,7 +109,12 @@ def _is_key(token: str) -> bool:
 
 
 def conceal(value: Any, secret: str, depth: int = 0) -> Any:
-    """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it."""
+    """Return JSON-like data in which a secret is nowhere written, however a gateway echoes it.
+
+    Stand-ins such as "test" are left: they are no secrets, and stand inside other words.
+    """
+    if len(secret) < _MIN_SECRET:
+        return value
     if isinstance(value, str):
         return _without_beginning(value.replace(secret, "[redacted]"), secret)
     if is_object(value) and depth < MAX_DEPTH:

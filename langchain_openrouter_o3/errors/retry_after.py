@@ -29,10 +29,14 @@ _PART = (
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
 )
 _PARTS = rf"(?:{_PART}[\s,]*(?:and\s+)?)+"
+_ABOUT = r"(?:[\s:~(-]+(?:at|least|most|about|around|approximately|roughly|another|a|an))*[\s:~(-]+"
+# What is asked for, and not how long something took: "available for 90 s", "waited 20 s".
 _IN_WORDS = (
-    r"\b(?:again|retry|retrying|wait|resets?|available)\b"
-    r"(?:[\s:-]+(?!per\b|every\b|each\b|of\b|than\b)[a-z]+){0,5}[\s:~-]+"
-    rf"({_PARTS})"
+    r"\b(?:(?:again|retry)(?:\s+(?:again|later|the|this|that|your|request|call))*[\s,(-]+(?:in|after)"
+    r"|(?:resets?|retrying|available(?:\s+again)?)\s+in"
+    r"|wait(?:\s+for)?)\b"
+    rf"{_ABOUT}({_PARTS})"
+    r"(?!\s*(?:(?:was|were|is|has|have|had|been|already)\s+)*(?:exceeded|elapsed|expired|passed|over|limit|time))"
 )
 
 
@@ -53,21 +57,15 @@ def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
         Seconds, never negative; None when the headers do not say, or say nonsense.
     """
     milliseconds = _longest(_number, headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return sensible(milliseconds / 1000)
-    return _longest(lambda value: _retry_after(value, now), headers.get("retry-after"))
-
-
-def _retry_after(value: str, now: float) -> float | None:
-    if _number(value) is not None:
-        return _reset_of(value, now)  # seconds, or a date in seconds: a duration of years is none
-    duration = _duration(value)  # no HTTP, but somebody's
-    return _until(parsedate_to_datetime, value, now) if duration is None else duration
+    exact = None if milliseconds is None else sensible(milliseconds / 1000)
+    asked = _longest(lambda value: _seconds_until(value, now), headers.get("retry-after"))
+    return first_wait([exact, asked])
 
 
 def _longest(read: Callable[[str], float | None], value: str | None) -> float | None:
     """Read a header, which comes twice where a proxy adds its own: `20, 20`."""
-    items = dict.fromkeys(re.split(_COMMA, value.strip()) if value is not None else ())
+    value = None if value is None else value.strip("\"' \t")
+    items = dict.fromkeys(re.split(_COMMA, value) if value is not None else ())
     whole = _duration(value) if value is not None and len(items) > 1 else None  # 1h, 5m
     waits = map(read, items) if whole is None else [whole]
     return max((wait for wait in waits if wait is not None), default=None)
@@ -91,15 +89,16 @@ def reset_seconds(headers: Mapping[str, str], now: float) -> float | None:
             if _longest(_number, headers.get(f"x-ratelimit-remaining-{kind}")) == 0
         ),
     ]
-    ends = (_longest(lambda value: _reset_of(value, now), headers.get(name)) for name in named)
+    ends = (_longest(lambda value: _seconds_until(value, now), headers.get(name)) for name in named)
     return max((end for end in ends if end is not None), default=None)
 
 
-def _reset_of(value: str, now: float) -> float | None:
+def _seconds_until(value: str, now: float) -> float | None:
+    """Read seconds, a moment as a number, a duration, or a date: HTTP's, or ISO's."""
     number = _number(value)
     if number is None:
-        duration = _duration(value)
-        return duration if duration is not None else _until(_iso_date, value, now)
+        dates = (_until(read, value, now) for read in (parsedate_to_datetime, _iso_date))
+        return next((wait for wait in (_duration(value), *dates) if wait is not None), None)
     if number >= _FIRST_DATE_MS:  # OpenRouter writes milliseconds
         number /= 1000
     return sensible(number - now if number >= _FIRST_DATE else number)
@@ -108,7 +107,7 @@ def _reset_of(value: str, now: float) -> float | None:
 def wait_in_words(text: str) -> float | None:
     """Find "try again in 1m2.5s", "retry after 2 minutes" and the like."""
     found = re.search(_IN_WORDS, text, re.IGNORECASE)
-    return _duration(found.group(1)) if found else None
+    return _sum_of_parts(found.group(1)) if found else None
 
 
 def wait_of_value(value: Any) -> float | None:
@@ -126,8 +125,10 @@ def sensible(seconds: float) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    if not re.fullmatch(_PARTS, text.strip(), re.IGNORECASE):
-        return None
+    return _sum_of_parts(text) if re.fullmatch(_PARTS, text.strip(), re.IGNORECASE) else None
+
+
+def _sum_of_parts(text: str) -> float | None:
     parts = re.findall(_PART, text, re.IGNORECASE)
     return sensible(sum(float(number) * _seconds_of(unit.lower()) for number, unit in parts))
 

@@ -18,7 +18,7 @@ from langchain_openrouter_o3 import (
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import odd_fields, wire
-from tests.helpers.factories import STREAM
+from tests.helpers.factories import STREAM, failure
 from tests.helpers.modes import MODES, comparable, every_mode
 from tests.helpers.scripted import add_up, read_chunks, read_message
 
@@ -199,6 +199,33 @@ def test_a_body_in_which_nothing_comes_is_repeated(emulator: Emulator, mode: str
     assert MODES[mode](model).text == "Hi"
 
 
+@pytest.mark.parametrize("count", ["40", None])
+def test_an_empty_answer_that_was_paid_for_is_not_bought_again(
+    emulator: Emulator, count: str | None
+) -> None:
+    usage = {**wire.usage(), "completion_tokens": count}
+    for message in receive(emulator, Canned(pieces=wire.to_json(wire.body(None, counts=usage)))):
+        assert (message.text, message.usage_metadata) == ("", None)
+        assert message.response_metadata["cost"] > 0
+
+
+@every_mode
+def test_the_error_of_an_empty_answer_tells_what_it_took(emulator: Emulator, mode: str) -> None:
+    answer = Canned(pieces=wire.to_json(wire.body(None, counts=wire.usage(20, 0))))
+    error = failure(emulator, mode, answer)
+    assert error.partial is not None
+    assert error.partial.usage_metadata is not None
+    assert error.partial.usage_metadata["input_tokens"] == 20
+
+
+def test_a_whole_call_that_comes_twice_is_made_once(emulator: Emulator) -> None:
+    call = {"id": "call_1", "index": 0, "function": {"name": "f", "arguments": "{}"}}
+    other = {**call, "id": "call_2"}
+    body = wire.body(None, finish="tool_calls", tool_calls=[call, call, other])
+    for message in receive(emulator, Canned(pieces=wire.to_json(body))):
+        assert [each["id"] for each in message.tool_calls] == ["call_1", "call_2"]
+
+
 @pytest.mark.parametrize("word", ["null", "None", ""])
 def test_the_word_null_is_no_finish_reason(emulator: Emulator, word: str) -> None:
     model = ChatOpenRouterO3(base_url=emulator.base_url, api_key=KEY, max_retries=0)
@@ -249,6 +276,55 @@ def test_what_follows_a_finished_answer_does_not_undo_it(emulator: Emulator, jun
         answer = Canned(headers=STREAM, pieces=begun + junk + rest)
         for message in receive(emulator, answer):
             assert message.text == "Hi"
+
+
+SUCCESSES: list[dict[str, Any]] = [
+    {"code": 0, "message": "Success"},
+    {"code": 200, "msg": "ok"},
+    {"error": {"code": 0, "message": "success"}},
+    {"base_resp": {"status_code": 0, "status_msg": "success"}},
+    {"base_resp": {"status_code": 0, "status_msg": ""}},
+]
+
+
+@pytest.mark.parametrize("success", SUCCESSES)
+def test_a_success_that_is_called_one_is_no_failure(
+    emulator: Emulator, success: dict[str, Any]
+) -> None:
+    usage = {**wire.envelope(choices=[]), "usage": wire.usage(), **success}
+    finish, last = wire.ending()
+    answers = [
+        stream_of(wire.chunk("Hi"), finish, usage),
+        stream_of(wire.chunk("Hi"), finish, last, success),
+        Canned(pieces=wire.to_json({**wire.body("Hi"), **success})),
+    ]
+    for answer in answers:
+        for message in receive(emulator, answer):
+            assert message.text == "Hi"
+
+
+@pytest.mark.parametrize("words", [{"title": "Hm"}, {"message": "Enqueued"}, {"cause": "x"}])
+def test_words_beside_the_usage_or_the_place_of_choices_cost_no_answer(
+    emulator: Emulator, words: dict[str, Any]
+) -> None:
+    for beside in ({"choices": []}, {"usage": wire.usage()}):
+        for message in receive(
+            emulator, stream_of({**beside, **words}, wire.chunk("Hi"), *wire.ending())
+        ):
+            assert message.text == "Hi"
+
+
+def test_a_blank_value_takes_nothing_away(emulator: Emulator) -> None:
+    """Azure's content filter ends a stream with a chunk of its own."""
+    blank = {"id": "", "model": "", "created": 0, "choices": [], "usage": None}
+    zero = {**wire.envelope(choices=[]), "usage": {**wire.usage(0, 0, reasoning=0), "cost": 0}}
+    for tail in (blank, zero):
+        for message in receive(emulator, stream_of(wire.chunk("Hi"), *wire.ending(), tail)):
+            assert message.response_metadata["model_name"] == wire.envelope()["model"]
+            assert message.response_metadata["created"] > 0
+            assert message.response_metadata["cost"] > 0
+            assert message.usage_metadata is not None
+            assert message.usage_metadata["total_tokens"] > 0
 
 
 def test_a_finish_that_lacks_its_blank_line_is_read_before_what_is_cut(emulator: Emulator) -> None:

@@ -278,6 +278,37 @@ def test_a_status_may_be_written_as_any_kind_of_number(
     assert error.code == code
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Provider did not return a first token in 30 s", OpenRouterAPIError),
+        ("Upstream produced no token for 60 seconds", OpenRouterAPIError),
+        ("Cannot decode token 128009", OpenRouterAPIError),
+        ("Unknown token id 5", OpenRouterAPIError),
+        ("The stream belongs to another author", OpenRouterAPIError),
+        ("Separate limits apply here", OpenRouterAPIError),
+        ("Moderation service unavailable", OpenRouterAPIError),
+        ("The authentication service is overloaded", OpenRouterAPIError),
+        ("Blocked by the moderation service", OpenRouterModerationError),
+        ("No auth credentials found", OpenRouterAuthenticationError),
+        ("No cookie auth credentials found", OpenRouterAuthenticationError),
+        ("Invalid API key", OpenRouterAuthenticationError),
+        ("Missing Authentication header", OpenRouterAuthenticationError),
+        ("Expired access token", OpenRouterAuthenticationError),
+        ("invalid token (request id: 5)", OpenRouterAuthenticationError),
+        ("No token provided", OpenRouterAuthenticationError),
+        ("Authentication failed", OpenRouterAuthenticationError),
+        ("x_rate_limit_exceeded", OpenRouterRateLimitError),
+    ],
+)
+def test_words_are_not_found_within_other_words(
+    emulator: Emulator, words: str, kind: type[OpenRouterError]
+) -> None:
+    error = failure(emulator, "invoke", error_answer(200, {"error": {"message": words}}))
+    assert type(error) is kind
+    assert error.is_retryable == kind.is_retryable
+
+
 def test_a_code_says_more_than_words(emulator: Emulator) -> None:
     payload = wire.error(400, "The maximum context length was flagged")
     payload["error"]["code"] = "content_filter"

@@ -144,6 +144,42 @@ def test_a_200_without_choices_is_what_its_words_and_codes_mean(
     assert (type(error), error.status_code) == (kind, status)
 
 
+@every_mode
+@pytest.mark.parametrize("framing", ["body", "event"])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ([{"error": {"code": 429, "message": WORDS, "details": [{"retryDelay": "90s"}]}}], 429),
+        ({"choices": None, "base_resp": {"status_code": 1008, "status_msg": WORDS}}, None),
+    ],
+    ids=["Gemini's list", "MiniMax"],
+)
+def test_an_error_is_read_in_a_body_and_in_an_event_alike(
+    emulator: Emulator, body: Any, status: int | None, framing: str, mode: str
+) -> None:
+    event = Canned(headers=STREAM, pieces=wire.sse(body))
+    error = failure(emulator, mode, error_answer(200, body) if framing == "body" else event)
+    assert WORDS in str(error)
+    assert (error.status_code, error.retry_after) == (status, 90 if status else None)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("chunk", "status"),
+    [
+        ({"code": 402, "message": WORDS}, 402),
+        ({"base_resp": {"status_code": 1008, "status_msg": WORDS}}, None),
+        ({"message": WORDS}, None),
+    ],
+)
+def test_the_words_of_a_chunk_explain_why_there_is_no_answer(
+    emulator: Emulator, chunk: Any, status: int | None, mode: str
+) -> None:
+    pieces = wire.sse({**wire.envelope(choices=[]), **chunk}, done=False)
+    error = failure(emulator, mode, Canned(headers=STREAM, pieces=pieces))
+    assert (WORDS in str(error), error.status_code) == (True, status)
+
+
 EVENTS = {
     "event: error": b'event: error\ndata: {"code": 429, "message": "%s"}\n\n',
     "event: error, CRLF": b'event: error\r\ndata: {"code": 429, "message": "%s"}\r\n\r\n',

@@ -12,6 +12,7 @@ import pytest
 
 from langchain_openrouter_o3 import (
     OpenRouterConnectionError,
+    OpenRouterCreditsError,
     OpenRouterError,
     OpenRouterStreamCutError,
     OpenRouterTimeoutError,
@@ -114,6 +115,33 @@ def test_a_connection_lost_in_the_body_is_named(body: str, ending: str, mode: st
     with RawServer(writing(LOST_BODIES[body], ending)) as server:
         error = failure(server.base_url, mode)
     assert_says(error, OpenRouterConnectionError, "lost", server.origin.removeprefix("http://"))
+
+
+WHOLE_JSON = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@every_mode
+@pytest.mark.parametrize(
+    ("body", "partial"),
+    [(JSON, "Hello"), (JSON[:-5], None), (b"<html>", None), (b"", None)],
+    ids=["whole", "half", "a page", "nothing"],
+)
+def test_a_body_that_came_whole_before_its_connection_was_lost_is_the_partial_message(
+    body: bytes, partial: str | None, mode: str
+) -> None:
+    data = WHOLE_JSON + (chunk_of(body) if body else b"")
+    with RawServer(writing(data, "close")) as server:
+        error = failure(server.base_url, mode)
+    assert_says(error, OpenRouterConnectionError, "lost", server.origin.removeprefix("http://"))
+    assert (error.partial.text if error.partial else None) == partial
+
+
+@every_mode
+def test_an_error_that_came_whole_tells_more_than_its_lost_connection(mode: str) -> None:
+    data = WHOLE_JSON + chunk_of(wire.to_json(wire.error(402, "No credits")))
+    with RawServer(writing(data, "close")) as server:
+        error = failure(server.base_url, mode)
+    assert_says(error, OpenRouterCreditsError, "No credits")
 
 
 @every_mode

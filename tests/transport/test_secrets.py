@@ -19,6 +19,7 @@ from langchain_core.load import dumpd, dumps
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterError
 from langchain_openrouter_o3.emulator import Emulator, faults
 from tests.helpers import wire
+from tests.helpers.factories import error_answer
 from tests.helpers.modes import MODES, every_mode
 from tests.helpers.raw_server import Handler, Peer, RawServer, chunk_of, response, stream_head
 from tests.helpers.secrets import (
@@ -225,6 +226,54 @@ def test_no_echo_shows_a_secret(echo: str, mode: str, caplog: pytest.LogCaptureF
     with ECHOES[echo]() as model, pytest.raises(OpenRouterError) as caught:
         MODES[mode](model)
     assert_hidden(caught.value, caplog)
+
+
+def echoing() -> wire.Json:
+    """A whole answer, with what it was sent in everything that a gateway may add."""
+    call = {"id": "call_1", "function": {"name": "f", "arguments": "{}"}, "debug": ECHO}
+    answer = wire.body(None, refusal={"sent": ECHO}, tool_calls=[call], sent={"headers": [ECHO]})
+    answer["choices"][0]["sent"] = ECHO
+    return {**answer, "sent": ECHO, "openrouter_metadata": {"headers": ECHO}}
+
+
+def half_of(answer: wire.Json) -> bytes:
+    """Write a whole answer as the chunk of a stream that then fails."""
+    message = answer["choices"][0].pop("message")
+    message["tool_calls"][0]["index"] = 0
+    answer["choices"][0] |= {"delta": message, "finish_reason": None}
+    return response(wire.sse(answer, wire.error(502)), STREAM)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_gateway_adds_to_an_answer_shows_no_secret(mode: str) -> None:
+    with answered(response(wire.to_json(echoing())))() as model:
+        message = MODES[mode](model)
+    assert "sent" in message.response_metadata
+    assert "sent" in message.additional_kwargs
+    assert shown(f"{message!r} {dumps(message)} {pickle.dumps(message)!r}") == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_a_gateway_adds_to_a_failing_answer_shows_no_secret(
+    mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answered(half_of(echoing()))() as model, pytest.raises(OpenRouterError) as caught:
+        MODES[mode](model)
+    assert caught.value.partial is not None
+    assert "sent" in caught.value.partial.additional_kwargs
+    assert_hidden(caught.value, caplog)
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Token", "bearer", "BEARER", "Bearer"])
+def test_an_echo_of_the_credentials_without_their_scheme_shows_no_secret(
+    emulator: Emulator, scheme: str
+) -> None:
+    headers = {"Authorization": f"{scheme} {PORTKEY}"}
+    model = build(emulator.base_url, default_headers=headers)
+    emulator.play(error_answer(401, {"error": {"message": f"{PORTKEY} is unknown"}}))
+    with pytest.raises(OpenRouterError) as caught:
+        model.invoke("Hello")
+    assert shown(f"{caught.value!r} {caught.value.body} {pickle.dumps(caught.value)!r}") == []
 
 
 URL = "http://openrouter.invalid/api/v1"

@@ -96,7 +96,7 @@ def _names_an_error(whole: bytes) -> bool:
 
 def _read_plainly(whole: bytes) -> Payloads:
     start = (whole[3:] if whole[:3] == _BOM else whole).lstrip(_SPACE)
-    if start[:1] == b"{":
+    if start[:1] == b"{" or start[:2] == b"[{":
         value = _object(whole)
         return ([], "malformed") if value is None else ([value], "ended")
     if not _STARTS.match(start):
@@ -123,4 +123,10 @@ def _object(data: bytes) -> dict[str, Any] | None:
         value = json.loads(data.decode("utf-8-sig"), parse_constant=infinity)
     except (ValueError, RecursionError):
         return None
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(v, dict) and v.get("error") for v in value)
+    ):
+        return {"error": value}
     return _without_name(value) if isinstance(value, dict) else None
