@@ -35,6 +35,7 @@ from langchain_openrouter_o3._http.transport_errors import (
 )
 from langchain_openrouter_o3._http.watchdog import socket_of
 from langchain_openrouter_o3.errors import (
+    OpenRouterConnectionError,
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
@@ -272,6 +273,10 @@ class SyncPerformer(_Sending):
     def _receive(self, step: Receive) -> StepResult:
         if self._refused is not None:
             return TransportFailure(self._refused)
+        if self._response is None:
+            return TransportFailure(
+                OpenRouterConnectionError("The stream was closed, as the program ends; ask again.")
+            )
         with _Outcome(self) as outcome:
             stream = _stream_of(self._response)
             if step.limit is None or isinstance(stream, HTTPStream):

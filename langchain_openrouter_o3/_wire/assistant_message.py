@@ -62,7 +62,7 @@ def assistant_to_wire(
     refusal = extra.get("refusal") or refusal
     wire: dict[str, Any] = {}
     if content or not (calls or refusal):
-        wire["content"] = content
+        wire["content"] = content or ""  # some servers refuse []
     if calls:
         wire["tool_calls"] = calls
     if refusal:
@@ -113,6 +113,8 @@ def _block_text(block: dict[str, Any], kind: str, context: MessageContext) -> st
 
 def _reasoning(extra: dict[str, Any], thoughts: str, context: MessageContext) -> dict[str, Any]:
     text = extra.get("reasoning_content") or thoughts
+    if not text and isinstance(extra.get("reasoning"), str):  # of OpenRouter's own dictionary
+        text = extra["reasoning"]
     details = extra.get("reasoning_details")
     wire: dict[str, Any] = {}
     if is_array(details):

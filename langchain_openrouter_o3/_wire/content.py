@@ -44,14 +44,14 @@ _DATA_URI = re.compile(r"data:([^;,]+);base64,(.+)", re.DOTALL)
 def content_to_wire(
     content: str | Sequence[str | dict[Any, Any]], context: MessageContext
 ) -> str | list[dict[str, Any]]:
-    """Map a message's content; a string stays a string.
+    """Map a message's content; a string stays a string, and no blocks are no text.
 
     Raises:
         OpenRouterInputError: A block has no place on the wire.
     """
     if isinstance(content, str):
         return content
-    return [part_to_wire(block, context) for block in content]
+    return [part_to_wire(block, context) for block in content] or ""  # some servers refuse []
 
 
 def part_to_wire(block: str | dict[str, Any], context: MessageContext) -> dict[str, Any]:

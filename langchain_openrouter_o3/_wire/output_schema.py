@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property, lru_cache, partial
 from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, PydanticUserError, TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import CoreRef, GenerateJsonSchema
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic_core import CoreSchema, core_schema
@@ -307,7 +307,9 @@ def _read_class(schema: Any) -> OutputSchema:
     try:
         readable, show, validate = _take_class(schema)
         shown = show()  # each time: a class may tell another schema than before
-    except (PydanticUserError, NameError, TypeError, AttributeError) as error:
+    except OpenRouterInputError:
+        raise
+    except Exception as error:  # reading a class runs the caller's code
         raise OpenRouterInputError(f"schema {name!r}: {explain(error, schema)}") from error
     # pydantic warns of a class of its first version inside one of its second.
     is_old = issubclass(schema, BaseModelV1)

@@ -228,20 +228,21 @@ class ResponseAccumulator:
         seen = {**self._envelope, **self._of_choice}
         seen = {key: value for key, value in seen.items() if key not in _ENVELOPE}
         seen = {**self._accounts, **seen}
-        # Elsewhere a gateway may repeat the headers of the request.
-        strange = {key: value for key, value in seen.items() if key not in _FACTS}
-        strange = self._redacted(strange) if strange else {}
-        facts = {key: value for key, value in seen.items() if key in _FACTS}
         metadata = {
-            **_renamed({**facts, **strange}),
+            **_renamed({key: value for key, value in seen.items() if key in _FACTS}),
+            **self._added({key: value for key, value in seen.items() if key not in _FACTS}),
             **known,
             **self.repetitions,
         }
-        unread = _renamed(self._redacted(self._parser.unread()))
+        unread = self._added(self._parser.unread())
         metadata |= {f"openrouter_{key}" if key in metadata else key: unread[key] for key in unread}
         if not isinstance(metadata.get("model_name", ""), str):
             metadata["openrouter_model"] = metadata.pop("model_name")
         return self._usage, printable_data(metadata)
+
+    def _added(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return what a gateway has added, which may repeat the headers of the request."""
+        return _renamed(self._redacted(fields)) if fields else {}
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end."""

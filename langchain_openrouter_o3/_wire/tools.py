@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import PydanticUserError
+from pydantic import BaseModel, create_model
 from typing_extensions import is_typeddict
 
 from langchain_openrouter_o3._json import in_order, is_object, memoize_json
@@ -165,8 +165,8 @@ _memoized_tool = memoize_json(_tool_to_wire)
 def _to_openai(tool: Any) -> dict[str, Any]:
     """Let langchain-core convert a tool, but for what its conversion loses.
 
-    It forgets which keys of a TypedDict are optional, and leaves an empty schema where a
-    definition holds itself.
+    It forgets which keys of a TypedDict are optional and by which aliases a tool takes its
+    arguments, and leaves an empty schema where a definition holds itself.
     """
     try:
         if is_typeddict(tool):
@@ -174,19 +174,21 @@ def _to_openai(tool: Any) -> dict[str, Any]:
         given = _of_responses(_of_mcp(tool)) if is_object(tool) else tool
         converted = convert_to_openai_tool(given)
         function = _function_in(converted, tool)
+        if (aliased := _arguments_by_alias(tool)) is not None:
+            return _function_of(_read(aliased), function)
         if any(not node for _, node in walk(function.get("parameters"))):
             schema = _given_schema(tool)
             if schema is not None and is_recursive(_read(schema).schema):
                 return _function_of(_read(schema), function)
     except OpenRouterInputError:
         raise
-    except (KeyError, ValueError, TypeError, RecursionError, PydanticUserError) as error:
-        raise OpenRouterInputError(
-            f"tools: {_label(tool)} cannot be a tool: {explain(error, tool)}"
-        ) from error
     except AttributeError as error:  # functools.partial and other objects that can be called
         raise OpenRouterInputError(
             f"tools: {_label(tool)} is no function ({error}); write one that calls it."
+        ) from error
+    except Exception as error:  # reading a tool runs the caller's code
+        raise OpenRouterInputError(
+            f"tools: {_label(tool)} cannot be a tool: {explain(error, tool)}"
         ) from error
     return {**converted, "function": function}
 
@@ -236,6 +238,25 @@ def _given_schema(tool: Any) -> Any:
     from langchain_core.tools import create_schema_from_function  # noqa: PLC0415 - takes time
 
     return create_schema_from_function(tool.__name__, tool, filter_args=())
+
+
+def _arguments_by_alias(tool: Any) -> type[BaseModel] | None:
+    """Return the class of a tool's arguments, if the tool takes them by their aliases alone."""
+    schema = getattr(tool, "args_schema", None)
+    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+        return None
+    named = ("populate_by_name", "validate_by_name")
+    aliases = {name: field.validation_alias for name, field in schema.model_fields.items()}
+    if any(map(schema.model_config.get, named)) or all(
+        alias in (None, name) for name, alias in aliases.items()
+    ):
+        return None
+    not_injected = {
+        name: (schema.model_fields[name].annotation, schema.model_fields[name])
+        for name in tool.tool_call_schema.model_fields
+    }
+    fields: Any = not_injected
+    return create_model(schema.__name__, __config__=schema.model_config, **fields)
 
 
 def _function_of(schema: OutputSchema, function: dict[str, Any]) -> dict[str, Any]:

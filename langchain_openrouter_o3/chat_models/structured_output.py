@@ -6,19 +6,21 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Literal, get_args
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.utils import AddableDict
 from pydantic_core import from_json
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from langchain_openrouter_o3._json import decode, encode, is_object
 from langchain_openrouter_o3._wire.finish_reasons import is_truncated
 from langchain_openrouter_o3._wire.output_schema import OutputSchema, SchemaMismatchError
+from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY
 from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterOutputError,
@@ -88,7 +90,10 @@ class PartialObjectStream:
         added = str(message.text) if self._call is None else self._called(message)
         value = self._json.feed(added) if added else None
         if value is not None:
-            yield from self._show(self._output_schema.make_partial(value))
+            grown = self._output_schema.make_partial(value)
+            # The next step of a chain gets the sum of what has `+`; that of states is no object.
+            if self._include_raw or not hasattr(grown, "__add__"):
+                yield from self._show(grown)
 
     def finish(self) -> Iterator[Any]:
         """Take the end of the stream and give the final object, or its error.
@@ -122,15 +127,33 @@ class PartialObjectStream:
         return added
 
     def _show(self, value: Any) -> Iterator[Any]:
-        if value is not None and value != self._shown:
+        if value is not None and not _is_same(value, self._shown):
             self._shown = value
             yield Outcome(parsed=value) if self._include_raw else value
 
     def _show_last(self, value: Any) -> Iterator[Any]:
         # Only now a TypedDict's values have their types: 1 may have become True or Decimal(1).
-        if repr(value) != repr(self._shown):
+        if not _is_same(value, self._shown, seen_as=repr):
             self._shown = None
         yield from self._show(value)
+
+
+class _Closable:
+    """An iterator of chunks that is at its end when it has been closed."""
+
+    def __init__(self, chunks: Iterator[Any]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._chunks)
+
+    def close(self) -> None:
+        chunks, self._chunks = self._chunks, iter(())
+        if isinstance(chunks, Generator):
+            chunks.close()
 
 
 class _PartialJSON:
@@ -272,9 +295,11 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         name = self.target.name
         if not isinstance(message, AIMessage):
             raise _error(message, f"A {type(message).__name__} makes no tool calls.")
-        broken = [call for call in message.invalid_tool_calls if call["name"] == name]
-        if broken:
-            raise _error(message, f"The arguments of {name} are not valid: {broken[0]['args']}")
+        for call in message.invalid_tool_calls:
+            if call["name"] == name:
+                raw = message.additional_kwargs.get(ARGUMENTS_KEY, {})
+                written = raw.get(call["id"], call["args"])  # a stream's own are made unparseable
+                raise _error(message, f"The arguments of {name} are not valid: {written}")
         calls = [call for call in message.tool_calls if call["name"] == name]
         if len(calls) != 1:
             found = f"{len(calls)} calls of" if calls else "no call of"
@@ -286,6 +311,24 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         return PartialObjectStream(
             self.target, self.parse_message, call=call, include_raw=self.include_raw
         )
+
+    @override
+    def transform(
+        self,
+        input: Iterator[str | BaseMessage],
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Iterator[Any]:
+        """Make objects of chunks; the chunks' iterator is closed when this one is."""
+        chunks = _Closable(input)
+        # Core's generator reads its input to the end for the trace, also when it is closed; that
+        # would be waited for and paid. So it is neither delegated to nor dropped before the input.
+        objects = super().transform(chunks, config, **kwargs)
+        try:
+            for item in objects:  # noqa: UP028
+                yield item
+        finally:
+            chunks.close()
 
     @override
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:
@@ -361,6 +404,14 @@ def _json_text(message: BaseMessage) -> str:
     return _without_fence(text)
 
 
+def _is_same(one: Any, other: Any, *, seen_as: Callable[[Any], Any] = lambda value: value) -> bool:
+    """Compare objects, whose classes are the caller's and may compare and print as they like."""
+    try:
+        return other is not None and bool(seen_as(one) == seen_as(other))
+    except Exception:  # noqa: BLE001 - that it cannot be told costs at most one more state
+        return False
+
+
 def _without_fence(text: str) -> str:
     opening = _OPENING_FENCE.match(text)
     if opening is None:
@@ -375,6 +426,8 @@ def _text(message: BaseMessage) -> str:
 
 def _error(message: BaseMessage, text: str) -> OpenRouterOutputError:
     content = _text(message)
+    if (stop := message.response_metadata.get("stop_sequence")) is not None:
+        text = f"{text} The stop sequence {stop!r} cut the answer; use one that no JSON holds."
     if content:
         text = f"{text} Content: {_quote(content)}"
     error = OpenRouterOutputError(text, partial=_as_ai(message), **_ids(message))

@@ -307,7 +307,8 @@ def test_a_success_that_is_called_one_is_no_failure(
 def test_words_beside_the_usage_or_the_place_of_choices_cost_no_answer(
     emulator: Emulator, words: dict[str, Any]
 ) -> None:
-    for beside in ({"choices": []}, {"usage": wire.usage()}):
+    chunks: list[dict[str, Any]] = [{"choices": []}, {"usage": wire.usage()}]
+    for beside in chunks:
         for message in receive(
             emulator, stream_of({**beside, **words}, wire.chunk("Hi"), *wire.ending())
         ):

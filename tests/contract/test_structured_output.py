@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from langchain_core.runnables import RunnableLambda
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
+    OpenRouterInputError,
     OpenRouterOutputError,
     OpenRouterRefusalError,
     OpenRouterTruncatedError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.helpers import wire
+from tests.helpers.factories import STREAM, build_once, streamed, whole
 from tests.helpers.modes import every_mode
 
 
@@ -124,6 +127,157 @@ def test_a_stream_shows_the_object_while_it_grows(model: ChatOpenRouterO3) -> No
     assert growing[0] != growing[-1]
     assert growing[-1] == PLAIN
     assert all(set(piece) <= {"name", "born"} for piece in growing)
+
+
+class Score(BaseModel):
+    """Points, which can be added up."""
+
+    points: int
+    why: str
+
+    def __add__(self, other: Score) -> Score:
+        """Add up."""
+        return Score(points=self.points + other.points, why=self.why + other.why)
+
+
+@pytest.mark.parametrize("read", ["stream", "astream"])
+def test_a_step_behind_a_streamed_object_gets_the_object_and_no_sum_of_its_states(
+    emulator: Emulator, model: ChatOpenRouterO3, read: str
+) -> None:
+    score = Score(points=3, why="a good style and clear words")
+    emulator.play(growing_answer(score.model_dump_json()))
+    seen: list[Score] = []
+    chain = model.with_structured_output(Score) | RunnableLambda(seen.append)
+    if read == "stream":
+        list(chain.stream("Judge"))
+    else:
+        asyncio.run(_collect(chain.astream("Judge")))
+    assert seen == [score]
+
+
+async def _collect(items: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in items]
+
+
+def growing_answer(text: str) -> Canned:
+    """A stream that brings five characters at a time."""
+    parts = [text[at : at + 5] for at in range(0, len(text), 5)]
+    return streamed(*map(wire.chunk, parts), *wire.ending())
+
+
+class Selective(BaseModel):
+    """Compares itself with its own kind alone."""
+
+    name: str
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.name == other.name)  # type: ignore[attr-defined]
+
+
+class Elementwise:
+    """Compares as arrays do."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> Any:
+        return self
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+class Unseen(BaseModel):
+    """Has something that compares as arrays do, and cannot be shown."""
+
+    name: Annotated[str, AfterValidator(lambda _: Elementwise())]
+
+    def __repr__(self) -> str:
+        raise IndexError
+
+
+@pytest.mark.parametrize("kind", [Selective, Unseen])
+def test_a_stream_leaves_it_to_a_class_how_it_compares_and_prints(
+    emulator: Emulator, model: ChatOpenRouterO3, kind: type[BaseModel]
+) -> None:
+    for include_raw in (False, True):
+        reader = model.with_structured_output(kind, include_raw=include_raw)
+        for _ in range(2):
+            emulator.play(growing_answer('{"name":"Ada Lovelace"}'))
+        for items in (list(reader.stream("Who?")), asyncio.run(_collect(reader.astream("Who?")))):
+            objects = [item.get("parsed") for item in items] if include_raw else items
+            assert kind in map(type, objects)
+
+
+@pytest.mark.parametrize("leave", ["close", "throw"])
+@pytest.mark.parametrize("kind", [Person, PersonDict])
+def test_who_leaves_a_stream_hangs_up(
+    emulator: Emulator, model: ChatOpenRouterO3, kind: type, leave: str
+) -> None:
+    begun = wire.sse(wire.chunk('{"name":"Ada","born":1815}'), done=False)
+    emulator.play(Canned(headers=STREAM, pieces=[begun, *[b": wait\n\n"] * 100], pause=0.1))
+    stream: Any = model.with_structured_output(kind).stream("Who?")
+    next(stream)
+    if leave == "close":
+        stream.close()
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            stream.throw(KeyboardInterrupt)
+    del stream
+    assert emulator.requests[-1].wait_disconnected(30)
+
+
+@every_mode
+def test_what_a_stop_sequence_has_cut_is_told_so(emulator: Emulator, mode: str) -> None:
+    model = build_once(emulator, stop=["\n\n"])
+    text = '{"name": "Ada",\n\n"born": 1815}'
+    streamed = "stream" in mode
+    emulator.play(
+        growing_answer(text) if streamed else Canned(pieces=wire.to_json(wire.body(text)))
+    )
+    with pytest.raises(OpenRouterOutputError, match=r"The stop sequence '\\n\\n' cut the answer"):
+        MODES[mode](model.with_structured_output(Person), "Who?")
+
+
+@every_mode
+def test_broken_arguments_are_quoted_as_the_model_wrote_them(
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str
+) -> None:
+    written = '{"name": "Ada"} and more'
+    call = wire.tool_call("Person", written)
+    chunks = [wire.tool_chunk({**call, "index": 0}), *wire.ending("tool_calls")]
+    body = wire.body(None, finish="tool_calls", tool_calls=[call])
+    emulator.play(streamed(*chunks) if "stream" in mode else whole(body))
+    with pytest.raises(OpenRouterOutputError) as caught:
+        MODES[mode](model.with_structured_output(Person, method="function_calling"), "Who?")
+    assert f"not valid: {written}\n" in f"{caught.value}\n"
+
+
+class Odd(BaseModel):
+    """Cannot show its schema."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["missing"])
+
+    name: str
+
+
+@dataclass
+class Misspelt:
+    """Has no type that could be read."""
+
+    name: "full name"  # type: ignore[valid-type] # noqa: F722
+
+
+@pytest.mark.parametrize("schema", [Odd, Misspelt])
+def test_a_class_that_cannot_be_read_is_named(model: ChatOpenRouterO3, schema: type) -> None:
+    for bind in (
+        model.with_structured_output,
+        lambda schema: model.bind(response_format=schema).invoke("Hello"),
+        lambda schema: model.bind_tools([schema]),
+    ):
+        with pytest.raises(OpenRouterInputError, match=schema.__name__):
+            bind(schema)
 
 
 BROKEN = '{"name": "Ada", "bo'

@@ -15,6 +15,7 @@ from langchain_core.messages import (
     RemoveMessage,
     SystemMessage,
     ToolMessage,
+    convert_to_messages,
 )
 
 from langchain_openrouter_o3._wire.messages import messages_to_wire
@@ -47,6 +48,8 @@ def wire_of(message: BaseMessage, *results: ToolMessage, **how: Any) -> dict[str
             {"role": "developer", "content": "be"},
         ),
         (ChatMessage(content="be", role="developer"), {"role": "developer", "content": "be"}),
+        (HumanMessage([]), {"role": "user", "content": ""}),
+        (AIMessage([]), {"role": "assistant", "content": ""}),
         (AIMessage("yes", name="bot"), {"role": "assistant", "name": "bot", "content": "yes"}),
         (AIMessage(""), {"role": "assistant", "content": ""}),
         (
@@ -268,6 +271,12 @@ def test_two_calls_with_one_id_are_not_sent_with_one_result() -> None:
         messages_to_wire([asked(call("1"), call("1", "g")), ToolMessage("x", tool_call_id="1")])
 
 
+def test_a_tool_that_found_nothing_says_nothing() -> None:
+    """LangChain keeps an empty list that a tool returns as the content of its message."""
+    found = messages_to_wire([asked(call()), ToolMessage([], tool_call_id="1")])
+    assert found[1]["content"] == ""
+
+
 def test_a_second_result_for_a_call_is_refused() -> None:
     result = ToolMessage("x", tool_call_id="1")
     with pytest.raises(OpenRouterInputError, match="open calls: none"):
@@ -300,11 +309,12 @@ def test_reasoning_details_go_back_unmodified_and_alone(text: str | None) -> Non
     "message",
     [
         AIMessage("x", additional_kwargs={"reasoning_content": "hm"}),
+        *convert_to_messages([{"role": "assistant", "content": "x", "reasoning": "hm"}]),
         AIMessage([{"type": "reasoning", "reasoning": "hm"}, "x"]),
         AIMessage([{"type": "thinking", "thinking": "hm"}, "x"]),
     ],
 )
-def test_reasoning_without_details_goes_back_as_text(message: AIMessage) -> None:
+def test_reasoning_without_details_goes_back_as_text(message: BaseMessage) -> None:
     assert wire_of(message)["reasoning"] == "hm"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import tool
-from pydantic import BaseModel
+from langchain_core.tools import InjectedToolArg, StructuredTool, tool
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from langchain_openrouter_o3 import OpenRouterInputError
 from langchain_openrouter_o3._json import memoize_json
@@ -134,6 +135,52 @@ def test_what_cannot_be_a_tool_is_refused(made: Any) -> None:
 def test_what_is_no_list_of_tools_is_refused(made: Any) -> None:
     with pytest.raises(OpenRouterInputError, match=r"tools is a list of tools, not (str|dict|int)"):
         tools_to_wire(made)
+
+
+class Mail(BaseModel):
+    """Written by keys that Python could not name, or does not like."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    sender: str = Field(alias="from")
+    sent_at: str = ""
+    subject: str = Field(validation_alias="about")
+    kept: Annotated[str, InjectedToolArg] = ""
+
+
+class MailByName(Mail):
+    """Taken by its fields' names, too."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+@pytest.mark.parametrize("kind", [Mail, MailByName])
+def test_a_tool_is_shown_the_names_by_which_it_takes_its_arguments(kind: type[BaseModel]) -> None:
+    def send(**arguments: str) -> str:
+        return ",".join(arguments[name] for name in ("sender", "sent_at", "subject"))
+
+    sender = StructuredTool.from_function(send, name="send", description="Send.", args_schema=kind)
+    (sent,) = tools_to_wire([sender])
+    shown = sent["function"]["parameters"]["properties"]
+    assert sender.invoke({name: name for name in shown}) == ",".join(shown)
+    assert (sent["function"]["description"], len(shown)) == ("Send.", 3)
+
+
+def by_annotation(annotation: Any) -> Callable[..., str]:
+    """Make a function whose parameter is annotated so."""
+
+    def look_up(city: str) -> str:
+        """Look up."""
+        return city
+
+    look_up.__annotations__["city"] = annotation
+    return look_up
+
+
+@pytest.mark.parametrize("annotation", ["Missing", "the city", "[1]['a']"])
+def test_a_tool_whose_annotations_cannot_be_read_is_named(annotation: str) -> None:
+    with pytest.raises(OpenRouterInputError, match="tools: look_up cannot be a tool"):
+        tools_to_wire([by_annotation(annotation)])
 
 
 def test_a_tool_that_cannot_be_strict_is_named() -> None:
