@@ -303,7 +303,10 @@ def test_a_success_that_is_called_one_is_no_failure(
             assert message.text == "Hi"
 
 
-@pytest.mark.parametrize("words", [{"title": "Hm"}, {"message": "Enqueued"}, {"cause": "x"}])
+@pytest.mark.parametrize(
+    "words",
+    [{"title": "Hm"}, {"message": "Enqueued", "status": "waiting"}, {"cause": "x", "code": "a"}],
+)
 def test_words_beside_the_usage_or_the_place_of_choices_cost_no_answer(
     emulator: Emulator, words: dict[str, Any]
 ) -> None:

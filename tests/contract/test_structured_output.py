@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableLambda
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -226,6 +227,12 @@ def test_who_leaves_a_stream_hangs_up(
             stream.throw(KeyboardInterrupt)
     del stream
     assert emulator.requests[-1].wait_disconnected(30)
+
+
+def test_the_parser_of_a_chain_streams_a_message_that_is_whole(model: ChatOpenRouterO3) -> None:
+    chain: Any = model.with_structured_output(Person)
+    parser = chain.last
+    assert list(parser.stream(AIMessage(Person(**PLAIN).model_dump_json()))) == [Person(**PLAIN)]
 
 
 @every_mode

@@ -169,13 +169,15 @@ def test_an_error_is_read_in_a_body_and_in_an_event_alike(
     [
         ({"code": 402, "message": WORDS}, 402),
         ({"base_resp": {"status_code": 1008, "status_msg": WORDS}}, None),
+        ({"message": WORDS, "code": "rate_limit_error"}, 429),
         ({"message": WORDS}, None),
     ],
 )
+@pytest.mark.parametrize("name", ["chat.completion.chunk", None])
 def test_the_words_of_a_chunk_explain_why_there_is_no_answer(
-    emulator: Emulator, chunk: Any, status: int | None, mode: str
+    emulator: Emulator, chunk: Any, status: int | None, name: str | None, mode: str
 ) -> None:
-    pieces = wire.sse({**wire.envelope(choices=[]), **chunk}, done=False)
+    pieces = wire.sse({**wire.envelope(choices=[]), "object": name, **chunk}, done=False)
     error = failure(emulator, mode, Canned(headers=STREAM, pieces=pieces))
     assert (WORDS in str(error), error.status_code) == (True, status)
 

@@ -20,6 +20,11 @@ ENDINGS = {
         for stream in streams:
             next(stream)
         """,
+    "an open stream of objects": """
+        schema = {"title": "Story", "type": "object", "properties": {"told": {"type": "string"}}}
+        stream = model.with_structured_output(schema, strict=False).stream("Tell a story")
+        next(stream)
+        """,
     "an open stream in a cycle": """
         gc.disable()
         circle = [model.stream(STORY)]

@@ -21,11 +21,16 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, OpenRouterNotFoundError
+from langchain_openrouter_o3 import (
+    ChatOpenRouterO3,
+    OpenRouterConnectionError,
+    OpenRouterInputError,
+    OpenRouterNotFoundError,
+)
 from langchain_openrouter_o3._http import pool_manager, transport
 from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
-from langchain_openrouter_o3._http.steps import Receive, Request, Send
+from langchain_openrouter_o3._http.steps import Receive, Request, Send, TransportFailure
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
@@ -334,6 +339,9 @@ def test_exit_closes_open_streams_and_pools(server: Emulator) -> None:
     pools.close_all()
     assert connections(server) == 0
     assert server.requests[0].wait_disconnected(30)
+    read_on = performer.perform(Receive())  # as langchain-core does with a generator that it closes
+    assert isinstance(read_on, TransportFailure)
+    assert isinstance(read_on.error, OpenRouterConnectionError)
 
 
 async def test_a_model_that_never_called_has_nothing_to_close(
