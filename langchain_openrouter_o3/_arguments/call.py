@@ -80,7 +80,7 @@ class Call(NamedTuple):
         flow = exchange(
             self.request,
             policy if meter is None else meter.policy(policy),
-            lambda reply: kind(reply.headers, self.stop, self.request.headers.redact),
+            lambda reply: kind(reply.headers, self.stop, self.request.headers.conceal),
             sources,
             self.limits,
             gate=gate,

@@ -202,7 +202,7 @@ def _decode_error_event(data: bytes) -> Any:
 
 def _recognise(head: bytearray) -> Framing:
     start = bytes(head).removeprefix(_BOM).lstrip()[:8]
-    if start.startswith((b"{", b"[{")):
+    if start.startswith((b"{", b"[")):
         return "json"
     if start.startswith(b"<"):
         return "page"

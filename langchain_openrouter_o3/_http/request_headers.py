@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._version import __version__
 from langchain_openrouter_o3.errors import OpenRouterInputError
-from langchain_openrouter_o3.errors.redaction import conceal, redact_keys
+from langchain_openrouter_o3.errors.redaction import conceal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from langchain_openrouter_o3.errors import OpenRouterError
 
@@ -32,6 +32,9 @@ _FRAMING_HEADERS = frozenset(
     }
 )
 _HEADER_VALUE = re.compile(r"(?!\s)[\x20-\x7e\t\x80-\xff]*(?<!\s)")
+
+_CREDENTIALS = "auth|cookie|credential|key|password|secret|token"
+"""Parts of names of headers that prove who asks; in others an answer has its own words."""
 
 HARMLESS = frozenset({"accept", "accept-encoding", "content-type", "user-agent"})
 """Headers that hold no secret whoever writes them."""
@@ -62,26 +65,27 @@ class RequestHeaders:
 
     def conceal_in(self, error: OpenRouterError) -> None:
         """Take the key, and every value that is not known as harmless, out of an error."""
-        for secret in self._secrets():
-            error.conceal(secret)
-
-    def redact(self, data: Any) -> Any:
-        """Return JSON-like data, which a gateway has added, without keys and these values."""
-        data = redact_keys(data)
-        for secret in self._secrets():
-            data = conceal(data, secret)
-        return data
-
-    def _secrets(self) -> Iterator[str]:
-        """Give every value that is not known as harmless, and its credentials without a scheme."""
         for name, value in self._values.items():
             if name not in self._harmless:
-                yield value
-                yield value.partition(" ")[2].strip()
+                for secret in _with_and_without_scheme(value):
+                    error.conceal(secret)
+
+    def conceal(self, data: Any) -> Any:
+        """Return JSON-like data of a good answer without the values that are credentials."""
+        for name, value in self._values.items():
+            if name not in self._harmless and re.search(_CREDENTIALS, name):
+                for secret in _with_and_without_scheme(value):
+                    data = conceal(data, secret)
+        return data
 
     def __repr__(self) -> str:
         """Tell the names alone."""
         return f"RequestHeaders({', '.join(self._values)})"
+
+
+def _with_and_without_scheme(value: str) -> tuple[str, str]:
+    """Return a header's value, and the credentials of `Bearer …`, `Basic …` and the like."""
+    return value, value.partition(" ")[2].strip()
 
 
 def build_headers(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from langchain_openrouter_o3.errors.redaction import plain_key
 
 # What Python, JavaScript and others write for null when they write a text.
@@ -92,7 +90,6 @@ def is_failure(native_finish_reason: str | None) -> bool:
     return _says(native_finish_reason, _FAILED)
 
 
-@lru_cache(maxsize=256)  # each answer brings the same few
 def _says(reason: str | None, words: tuple[str, ...]) -> bool:
     plain = plain_key(reason or "")
     return any(word in plain for word in words)

@@ -16,7 +16,6 @@ from langchain_openrouter_o3._wire.tool_calls import (
     LEGACY_INDEX,
     ToolCalls,
 )
-from langchain_openrouter_o3.errors.redaction import redact_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,16 +81,16 @@ class MessageAccumulator:
         self,
         parser: LenientParser,
         stop: StopScanner,
-        redacted: Callable[[Any], Any] = redact_keys,
+        conceal: Callable[[Any], Any] = lambda data: data,
     ) -> None:
         """Start before the first delta.
 
         Args:
             parser: Keeps what cannot be read.
             stop: The scanner for the caller's stop sequences.
-            redacted: Takes secrets out of unknown fields.
+            conceal: Takes the caller's secrets out of unknown fields.
         """
-        self._redacted = redacted
+        self._conceal = conceal
         self.text = TextPieces(stop)
         self.reasoning = TextPieces()
         self._parser = parser
@@ -208,7 +207,7 @@ class MessageAccumulator:
         and would fuse a summary with the ciphertext beside it.
         """
         kwargs = {
-            key: self._redacted(join_values(values, key)) for key, values in self._extras.items()
+            key: self._conceal(join_values(values, key)) for key, values in self._extras.items()
         }
         if self._refusal:
             kwargs["refusal"] = str(self._refusal)

@@ -17,7 +17,7 @@ from langchain_openrouter_o3._wire.finish_reasons import is_error
 from langchain_openrouter_o3._wire.response_accumulator import MODEL_PROVIDER, ResponseAccumulator
 from langchain_openrouter_o3._wire.usage import read_response_cache
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterStreamCutError
-from langchain_openrouter_o3.errors.redaction import redact, redact_keys
+from langchain_openrouter_o3.errors.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,18 +36,18 @@ class ResponseReader:
         self,
         headers: Mapping[str, str],
         stop: Sequence[str] = (),
-        redacted: Callable[[Any], Any] = redact_keys,
+        conceal: Callable[[Any], Any] = lambda data: data,
     ) -> None:
         """Start an answer.
 
         Args:
             headers: Response headers, lower-case names.
             stop: Sequences before which the text ends.
-            redacted: Takes secrets out of what a gateway has added to the answer.
+            conceal: Takes the caller's secrets out of what a gateway has added to the answer.
         """
         cache = read_response_cache(headers)
         self.answer = ResponseAccumulator(
-            stop, headers.get("x-generation-id"), cache, headers, redacted
+            stop, headers.get("x-generation-id"), cache, headers, conceal
         )
         self._streamed = True  # until a whole body comes; a stream may bring nothing at all
 
@@ -70,7 +70,8 @@ class ResponseReader:
         )
 
     def with_context(self, error: OpenRouterError) -> OpenRouterError:
-        """Add the generation id and the partial message to an error."""
+        """Add the generation id and the partial message to an error, or what explains it better."""
+        error = self.answer.explain(error)
         error.generation_id = error.generation_id or self.answer.generation_id
         self.answer.close()  # text held back for a stop sequence belongs to what had come
         if error.partial is None and self.answer.has_anything():
@@ -95,8 +96,7 @@ class ResponseReader:
         """
         is_finished = not self._streamed or self.closed or self.answer.is_finished(done=done)
         if not is_finished and not is_error(self.answer.finish_reason):
-            cut = self.truncated_error("before the model had finished (no finish reason)")
-            raise self.answer.explain_end() or cut
+            raise self.truncated_error("before the model had finished (no finish reason)")
         self.answer.check()
 
     def note_framing(self, framing: str) -> bool:

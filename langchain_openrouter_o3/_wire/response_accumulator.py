@@ -33,6 +33,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterEmptyResponseError,
     OpenRouterError,
     OpenRouterMalformedResponseError,
+    OpenRouterStreamCutError,
 )
 from langchain_openrouter_o3.errors.failure import has_words, says_failure, says_something, show
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
@@ -84,7 +85,7 @@ class ResponseAccumulator:
         generation_id: str | None = None,
         response_cache: dict[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
-        redacted: Callable[[Any], Any] = redact_keys,
+        conceal: Callable[[Any], Any] = lambda data: data,
     ) -> None:
         """Start before the first payload.
 
@@ -93,7 +94,7 @@ class ResponseAccumulator:
             generation_id: The id from the response header, if it was there.
             response_cache: What the headers tell of OpenRouter's cache of answers.
             headers: Of the response, lower-case names, for the error that its body may be.
-            redacted: Takes secrets out of what a gateway has added to the answer.
+            conceal: Takes the caller's secrets out of what a gateway has added to the answer.
         """
         self.stop = StopScanner(stop)
         self.repetitions: dict[str, float] = {}
@@ -103,11 +104,11 @@ class ResponseAccumulator:
         self._identity = generation_id
         self._response_cache = response_cache or None
         self._headers = headers
-        self._redacted = redacted
+        self._conceal = conceal
         self._identified = False
         self._choice: int | None = None  # the index of the choice that is read
         self._speaks_in_messages = False
-        self._message = MessageAccumulator(self._parser, self.stop, redacted)
+        self._message = MessageAccumulator(self._parser, self.stop, conceal)
         self._logprobs: list[Any] = []
         self._usage: UsageMetadata | None = None
         self._accounts: dict[str, Any] = {}
@@ -140,7 +141,7 @@ class ResponseAccumulator:
         """
         said = _find_error(payload, whole=whole)
         if said is None:
-            if "choices" in payload and not payload["choices"] and has_words(payload):
+            if not payload.get("choices") and has_words(payload):
                 self._words = payload
             return self._absorb(payload, whole=whole)
         error = error_from_payload(said, headers=self._headers)
@@ -150,10 +151,18 @@ class ResponseAccumulator:
             raise error from malformed
         raise error
 
-    def explain_end(self) -> OpenRouterError | None:
-        """Return the error of what a chunk without a choice said, if the answer ended there."""
-        words = self._words
-        return None if words is None else error_from_payload(words, headers=self._headers)
+    def explain(self, error: OpenRouterError) -> OpenRouterError:
+        """Return the error that a chunk without a choice told, if the answer broke off after it.
+
+        Args:
+            error: How it broke off. Where the words mean nothing in particular, they explain the
+                end of a stream alone: a queue tells of itself, too.
+        """
+        if self._words is None or self.finish_reason is not None or error.body is not None:
+            return error
+        said = error_from_payload(self._words, headers=self._headers)
+        is_vague = type(said) is OpenRouterAPIError
+        return error if is_vague and not isinstance(error, OpenRouterStreamCutError) else said
 
     def close(self) -> Delta:
         """Take the end of the answer and return what had been held back."""
@@ -230,7 +239,7 @@ class ResponseAccumulator:
         seen = {**self._accounts, **seen}
         metadata = {
             **_renamed({key: value for key, value in seen.items() if key in _FACTS}),
-            **self._added({key: value for key, value in seen.items() if key not in _FACTS}),
+            **self._added(redact_keys({key: seen[key] for key in seen if key not in _FACTS})),
             **known,
             **self.repetitions,
         }
@@ -242,7 +251,7 @@ class ResponseAccumulator:
 
     def _added(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return what a gateway has added, which may repeat the headers of the request."""
-        return _renamed(self._redacted(fields)) if fields else {}
+        return _renamed(self._conceal(fields)) if fields else {}
 
     def closing_kwargs(self) -> dict[str, Any]:
         """Return the `additional_kwargs` that are known only at the end."""

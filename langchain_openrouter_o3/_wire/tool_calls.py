@@ -391,11 +391,12 @@ def _chunk(call: _Call, arguments: str, identity: str | None, name: str | None) 
 
 def _without_repeated(items: list[Any]) -> list[Any]:
     """Leave out whole calls that repeat an earlier one, id and all: each was made once."""
-    kept: list[Any] = []
-    for item in items:
-        if not (is_object(item) and item.get("id") and item in kept):
-            kept.append(item)
-    return kept
+    first: dict[Any, Any] = {}
+    for position, item in enumerate(items):
+        # By what is written: to Python, 1 and True are equal.
+        written = repr(item) if is_object(item) and item.get("id") else position
+        first.setdefault(written, item)
+    return list(first.values())
 
 
 def _join(chunks: dict[int, ToolCallChunk], chunk: ToolCallChunk) -> None:

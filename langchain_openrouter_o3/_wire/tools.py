@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, create_model
@@ -242,8 +242,8 @@ def _given_schema(tool: Any) -> Any:
 
 def _arguments_by_alias(tool: Any) -> type[BaseModel] | None:
     """Return the class of a tool's arguments, if the tool takes them by their aliases alone."""
-    schema = getattr(tool, "args_schema", None)
-    if not (isinstance(schema, type) and issubclass(schema, BaseModel)):
+    schema, shown = getattr(tool, "args_schema", None), getattr(tool, "tool_call_schema", None)
+    if not (_is_model(schema) and _is_model(shown)):
         return None
     named = ("populate_by_name", "validate_by_name")
     aliases = {name: field.validation_alias for name, field in schema.model_fields.items()}
@@ -253,10 +253,14 @@ def _arguments_by_alias(tool: Any) -> type[BaseModel] | None:
         return None
     not_injected = {
         name: (schema.model_fields[name].annotation, schema.model_fields[name])
-        for name in tool.tool_call_schema.model_fields
+        for name in shown.model_fields
     }
     fields: Any = not_injected
     return create_model(schema.__name__, __config__=schema.model_config, **fields)
+
+
+def _is_model(schema: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
 def _function_of(schema: OutputSchema, function: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Literal, get_args
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -92,7 +92,7 @@ class PartialObjectStream:
         if value is not None:
             grown = self._output_schema.make_partial(value)
             # The next step of a chain gets the sum of what has `+`; that of states is no object.
-            if self._include_raw or not hasattr(grown, "__add__"):
+            if self._include_raw or not hasattr(type(grown), "__add__"):
                 yield from self._show(grown)
 
     def finish(self) -> Iterator[Any]:
@@ -141,8 +141,8 @@ class PartialObjectStream:
 class _Closable:
     """An iterator of chunks that is at its end when it has been closed."""
 
-    def __init__(self, chunks: Iterator[Any]) -> None:
-        self._chunks = chunks
+    def __init__(self, chunks: Iterable[Any]) -> None:
+        self._chunks = iter(chunks)
 
     def __iter__(self) -> Self:
         return self
@@ -297,8 +297,10 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             raise _error(message, f"A {type(message).__name__} makes no tool calls.")
         for call in message.invalid_tool_calls:
             if call["name"] == name:
-                raw = message.additional_kwargs.get(ARGUMENTS_KEY, {})
-                written = raw.get(call["id"], call["args"])  # a stream's own are made unparseable
+                raw = message.additional_kwargs.get(ARGUMENTS_KEY)
+                written = call["args"]  # in a stream made unparseable
+                if is_object(raw) and call["id"] in raw:
+                    written = raw[call["id"]]
                 raise _error(message, f"The arguments of {name} are not valid: {written}")
         calls = [call for call in message.tool_calls if call["name"] == name]
         if len(calls) != 1:

@@ -232,6 +232,7 @@ def says_failure(payload: Mapping[str, Any], *, whole: bool) -> bool:
         for inner in map(keyed.get, _WRAPPERS)
     ):
         return True
+    # Words in such a chunk may be anybody's; if the answer breaks off, they explain it.
     is_chunk = not whole and ("choices" in payload or payload.get("usage") is not None)
     return has_words(payload) and (not is_chunk or has_failing_code(payload))
 

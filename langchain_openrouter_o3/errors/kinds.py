@@ -134,8 +134,8 @@ _QUOTED = (
 
 # A service that is down has said nothing about the input, or the key.
 _NOT_DOWN = (
-    r"(?!\W(?:service|server|backend|api|system|endpoint|provider)\b"
-    r".{0,30}(?:unavailable|down|fail|tim(?:ed|e).?out|overload|unreachable|error))"
+    r"(?!\W(?:service|server|backend|api|system|endpoint)\b"
+    r"[^.(]{0,30}(?:unavailable|unreachable|overload|timed? ?out|is down|failed\W*\Z))"
 )
 
 # Patterns of errors are compiled (by `re`, once) when there is one: an import must stay fast.
@@ -164,7 +164,7 @@ _WORDINGS = (
         _CREDITS,
     ),
     Wording(
-        r"(?<![a-z])rate.?limit|too many requests|please wait"
+        r"(?<![a-z])rate.?limit|(?-i:RateLimit)|too many requests|please wait"
         r"|\b(?:try again|retry) (?:in|after) \d",
         _UNNUMBERED,
         _RATE_LIMIT,
@@ -191,11 +191,10 @@ _WORDINGS = (
     ),
     Wording(
         # A model has tokens, too: "returned no token for 30 s".
-        r"\b(?:invalid|incorrect|missing|no|expired)\b.{0,20}"
-        r"(?:api.?key|\bauth(?!or(?:s|ed)?\b)|\b(?:access|bearer|security|session).?tokens?\b)"
-        r"|\b(?:invalid|incorrect|missing|no|expired) token"
-        r"(?:\Z|[.!,;]| \(| (?:was )?(?:given|provided|sent))"
-        rf"|unauthori[sz]ed|authentication\b{_NOT_DOWN}",
+        r"(?:invalid|incorrect|missing|(?<![a-z])no(?![a-su-z]|t\b)|expired).{0,20}"
+        r"(?:api.?key|auth(?!ors?\b)"
+        r"|tokens?\b(?! (?:for|in|within|after) \d| (?:was|were) (?:gener|produc|return)))"
+        rf"|unauthori[sz]ed|authentication{_NOT_DOWN}",
         _UNNUMBERED,
         Meaning(OpenRouterAuthenticationError, 401),
     ),

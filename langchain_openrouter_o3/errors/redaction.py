@@ -9,12 +9,9 @@ request behind; class, text and chain stay.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from langchain_openrouter_o3._json import is_array, is_object, without_infinity
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_DEPTH = 64
 """Levels that are read; a hostile body must not exhaust the stack."""
@@ -69,28 +66,22 @@ def redact(value: Any) -> Any:
 
 def redact_keys(value: Any) -> Any:
     """Return JSON-like data without keys; ids are an ordinary part of an answer."""
-    return _without(value, _KEY, _KEY_NAMES, deeper=lambda rest: rest)
+    return _without(value, _KEY, _KEY_NAMES)
 
 
-def _without(
-    value: Any,
-    pattern: str,
-    names: frozenset[str],
-    depth: int = 0,
-    deeper: Callable[[Any], Any] = lambda _: ELLIPSIS,
-) -> Any:
+def _without(value: Any, pattern: str, names: frozenset[str], depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
-        return deeper(value)  # a hostile body must not exhaust the stack
+        return "…"  # a hostile body must not exhaust the stack
     if isinstance(value, str):
         return re.sub(pattern, _redacted, value)
     if is_object(value):
         return {
-            re.sub(pattern, _redacted, key): _without(item, pattern, names, depth + 1, deeper)
+            re.sub(pattern, _redacted, key): _without(item, pattern, names, depth + 1)
             for key, item in value.items()
             if plain_key(key) not in names
         }
     if is_array(value):
-        return [_without(item, pattern, names, depth + 1, deeper) for item in value]
+        return [_without(item, pattern, names, depth + 1) for item in value]
     return without_infinity(value)
 
 

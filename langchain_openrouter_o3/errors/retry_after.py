@@ -29,15 +29,14 @@ _PART = (
     r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)(?![a-z])"
 )
 _PARTS = rf"(?:{_PART}[\s,]*(?:and\s+)?)+"
-_ABOUT = r"(?:[\s:~(-]+(?:at|least|most|about|around|approximately|roughly|another|a|an))*[\s:~(-]+"
-# What is asked for, and not how long something took: "available for 90 s", "waited 20 s".
+# What is asked for, and not how long something took: "available for 90 s", "wait exceeded 20 s".
+_OTHERWISE = "per|every|each|of|than|waiting|exceeded|exceeds|reached|failed"
 _IN_WORDS = (
-    r"\b(?:(?:again|retry)(?:\s+(?:again|later|the|this|that|your|request|call))*[\s,(-]+(?:in|after)"
-    r"|(?:resets?|retrying|available(?:\s+again)?)\s+in"
-    r"|wait(?:\s+for)?)\b"
-    rf"{_ABOUT}({_PARTS})"
-    r"(?!\s*(?:(?:was|were|is|has|have|had|been|already)\s+)*(?:exceeded|elapsed|expired|passed|over|limit|time))"
+    r"\b(again|retry|retrying|wait|resets?|available(?![\s:-]+for\b))\b"
+    rf"(?:[\s:(-]+(?!(?:{_OTHERWISE})\b)[a-z]+){{0,5}}[\s:~-]+"
+    rf"({_PARTS})"
 )
+_OVER = r"\s*(?:(?:was|were|is|has|have|had|been)\s+)*(?:exceeded|elapsed|expired|passed|over)\b"
 
 
 def first_wait(waits: Iterable[float | None]) -> float | None:
@@ -107,7 +106,10 @@ def _seconds_until(value: str, now: float) -> float | None:
 def wait_in_words(text: str) -> float | None:
     """Find "try again in 1m2.5s", "retry after 2 minutes" and the like."""
     found = re.search(_IN_WORDS, text, re.IGNORECASE)
-    return _sum_of_parts(found.group(1)) if found else None
+    if found is None:
+        return None
+    is_over = found[1].lower() == "wait" and re.match(_OVER, text[found.end() :], re.IGNORECASE)
+    return None if is_over else _sum_of_parts(found[2])
 
 
 def wait_of_value(value: Any) -> float | None:

@@ -18,7 +18,7 @@ from langchain_openrouter_o3 import (
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import odd_fields, wire
-from tests.helpers.factories import STREAM, failure
+from tests.helpers.factories import STREAM, build_once, failure
 from tests.helpers.modes import MODES, comparable, every_mode
 from tests.helpers.scripted import add_up, read_chunks, read_message
 
@@ -221,9 +221,29 @@ def test_the_error_of_an_empty_answer_tells_what_it_took(emulator: Emulator, mod
 def test_a_whole_call_that_comes_twice_is_made_once(emulator: Emulator) -> None:
     call = {"id": "call_1", "index": 0, "function": {"name": "f", "arguments": "{}"}}
     other = {**call, "id": "call_2"}
-    body = wire.body(None, finish="tool_calls", tool_calls=[call, call, other])
+    body = wire.body(None, finish="tool_calls", tool_calls=[call, other, call])
     for message in receive(emulator, Canned(pieces=wire.to_json(body))):
         assert [each["id"] for each in message.tool_calls] == ["call_1", "call_2"]
+
+
+def test_calls_with_other_arguments_are_other_calls(emulator: Emulator) -> None:
+    calls = [
+        {"id": "call_1", "function": {"name": "f", "arguments": {"a": value}}}
+        for value in (1, True)
+    ]
+    body = wire.body(None, finish="tool_calls", tool_calls=calls)
+    for message in receive(emulator, Canned(pieces=wire.to_json(body))):
+        assert len(message.tool_calls) == 2
+
+
+def test_what_only_looks_like_a_secret_stays_in_an_answer(emulator: Emulator) -> None:
+    model = build_once(emulator, default_headers={"X-Region": "production-eu-west"})
+    audio = {"data": "AAAA-sk-1234567890abcdefghijklmnopqrstuvwxyz", "region": "production-eu-west"}
+    emulator.play(
+        Canned(pieces=wire.to_json(wire.body("Hi", audio=audio, parsed={"api_key": "x"})))
+    )
+    kept = model.invoke("Hello").additional_kwargs
+    assert (kept["audio"], kept["parsed"]) == (audio, {"api_key": "x"})
 
 
 @pytest.mark.parametrize("word", ["null", "None", ""])

@@ -189,6 +189,15 @@ class Elementwise:
         raise ValueError("ambiguous")
 
 
+class Dynamic(BaseModel):
+    """Has any attribute, but not all."""
+
+    name: str
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__[name]
+
+
 class Unseen(BaseModel):
     """Has something that compares as arrays do, and cannot be shown."""
 
@@ -198,7 +207,7 @@ class Unseen(BaseModel):
         raise IndexError
 
 
-@pytest.mark.parametrize("kind", [Selective, Unseen])
+@pytest.mark.parametrize("kind", [Selective, Unseen, Dynamic])
 def test_a_stream_leaves_it_to_a_class_how_it_compares_and_prints(
     emulator: Emulator, model: ChatOpenRouterO3, kind: type[BaseModel]
 ) -> None:
@@ -245,6 +254,19 @@ def test_what_a_stop_sequence_has_cut_is_told_so(emulator: Emulator, mode: str) 
     )
     with pytest.raises(OpenRouterOutputError, match=r"The stop sequence '\\n\\n' cut the answer"):
         MODES[mode](model.with_structured_output(Person), "Who?")
+
+
+@pytest.mark.parametrize("raw", [None, "text", [], {}, {"call_1": '{"name'}])
+def test_broken_arguments_of_somebody_elses_message_are_quoted(
+    model: ChatOpenRouterO3, raw: Any
+) -> None:
+    chain: Any = model.with_structured_output(Person, method="function_calling")
+    call = {"name": "Person", "args": '{"name', "id": "call_1", "error": None}
+    message = AIMessage(
+        "", invalid_tool_calls=[call], additional_kwargs={"tool_call_arguments": raw}
+    )
+    with pytest.raises(OpenRouterOutputError, match=r'not valid: \{"name'):
+        chain.last.invoke(message)
 
 
 @every_mode

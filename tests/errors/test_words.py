@@ -10,6 +10,7 @@ import pytest
 from langchain_openrouter_o3 import (
     OpenRouterAPIError,
     OpenRouterAuthenticationError,
+    OpenRouterCreditsError,
     OpenRouterInvalidRequestError,
     OpenRouterMalformedResponseError,
     OpenRouterNotFoundError,
@@ -180,6 +181,26 @@ def test_the_words_of_a_chunk_explain_why_there_is_no_answer(
     pieces = wire.sse({**wire.envelope(choices=[]), "object": name, **chunk}, done=False)
     error = failure(emulator, mode, Canned(headers=STREAM, pieces=pieces))
     assert (WORDS in str(error), error.status_code) == (True, status)
+
+
+@every_mode
+@pytest.mark.parametrize("rest", [b"data: {broken\n\n", b'data: {"cut'], ids=["broken", "cut"])
+@pytest.mark.parametrize("beside", [{"choices": []}, {"usage": wire.usage()}])
+def test_the_words_of_a_chunk_explain_whatever_ends_the_answer(
+    emulator: Emulator, rest: bytes, beside: Any, mode: str
+) -> None:
+    begun = wire.sse({**beside, "message": "Insufficient balance"}, done=False)
+    error = failure(emulator, mode, Canned(headers=STREAM, pieces=begun + rest))
+    assert type(error) is OpenRouterCreditsError
+
+
+@every_mode
+def test_words_that_mean_nothing_in_particular_hide_no_other_error(
+    emulator: Emulator, mode: str
+) -> None:
+    begun = wire.sse({"choices": [], "message": "Enqueued"}, done=False)
+    error = failure(emulator, mode, Canned(headers=STREAM, pieces=begun + b"data: {broken\n\n"))
+    assert type(error) is OpenRouterMalformedResponseError
 
 
 EVENTS = {

@@ -96,7 +96,7 @@ def _names_an_error(whole: bytes) -> bool:
 
 def _read_plainly(whole: bytes) -> Payloads:
     start = (whole[3:] if whole[:3] == _BOM else whole).lstrip(_SPACE)
-    if start[:1] == b"{" or start[:2] == b"[{":
+    if start[:1] in (b"{", b"["):
         value = _object(whole)
         return ([], "malformed") if value is None else ([value], "ended")
     if not _STARTS.match(start):
