@@ -164,7 +164,7 @@ _WORDINGS = (
         _CREDITS,
     ),
     Wording(
-        r"(?<![a-z])rate.?limit|(?-i:RateLimit)|too many requests|please wait"
+        r"(?<![a-z])rate.?limit|ratelimit|too many requests|please wait"
         r"|\b(?:try again|retry) (?:in|after) \d",
         _UNNUMBERED,
         _RATE_LIMIT,
@@ -193,7 +193,7 @@ _WORDINGS = (
         # A model has tokens, too: "returned no token for 30 s".
         r"(?:invalid|incorrect|missing|(?<![a-z])no(?![a-su-z]|t\b)|expired).{0,20}"
         r"(?:api.?key|auth(?!ors?\b)"
-        r"|tokens?\b(?! (?:for|in|within|after) \d| (?:was|were) (?:gener|produc|return)))"
+        r"|token\b(?! (?:for|in|within|after) \d| (?:was|were) (?:gener|produc|return)))"
         rf"|unauthori[sz]ed|authentication{_NOT_DOWN}",
         _UNNUMBERED,
         Meaning(OpenRouterAuthenticationError, 401),

@@ -36,7 +36,7 @@ _IN_WORDS = (
     rf"(?:[\s:(-]+(?!(?:{_OTHERWISE})\b)[a-z]+){{0,5}}[\s:~-]+"
     rf"({_PARTS})"
 )
-_OVER = r"\s*(?:(?:was|were|is|has|have|had|been)\s+)*(?:exceeded|elapsed|expired|passed|over)\b"
+_OVER = r"\s*(?:(?:was|were|is|has|have|had|been)\s+)*(?:exceeded|elapsed|expired|passed)\b"
 
 
 def first_wait(waits: Iterable[float | None]) -> float | None:

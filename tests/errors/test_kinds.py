@@ -300,6 +300,7 @@ def test_a_status_may_be_written_as_any_kind_of_number(
         ("Authentication failed", OpenRouterAuthenticationError),
         ("x_rate_limit_exceeded", OpenRouterRateLimitError),
         ("AccountRateLimitExceeded", OpenRouterRateLimitError),
+        ("model returned no tokens", OpenRouterAPIError),
         ("invalid_token", OpenRouterAuthenticationError),
         ("missing_api_key", OpenRouterAuthenticationError),
         ("no_api_key", OpenRouterAuthenticationError),
@@ -318,8 +319,9 @@ def test_a_status_may_be_written_as_any_kind_of_number(
 def test_words_are_not_found_within_other_words(
     emulator: Emulator, words: str, kind: type[OpenRouterError]
 ) -> None:
-    error = failure(emulator, "invoke", error_answer(200, {"error": {"message": words}}))
-    assert type(error) is kind
+    for body in ({"error": {"message": words}}, {"error": {"code": words, "message": "No"}}):
+        error = failure(emulator, "invoke", error_answer(200, body))
+        assert type(error) is kind
     assert error.is_retryable == kind.is_retryable
 
 

@@ -180,6 +180,7 @@ def test_the_end_of_a_limit_is_read_in_every_form(value: str, expected: float | 
         ("Quota reset time: 120s", 120.0),
         ("Please retry the operation after 30 seconds", 30.0),
         ("Retry delay: 20s", 20.0),
+        ("Rate limited: wait 3.5s over quota", 3.5),
         ("The estimated wait time is 45 seconds", 45.0),
         ("Please wait up to 30 seconds", 30.0),
         ("Try again 20 seconds later", 20.0),
