@@ -245,7 +245,7 @@ class Ledger:
     def calls_of(self, row: int) -> list[Known]:
         """Read the calls of a row in their order; all have an outcome."""
         found = self._all(
-            "SELECT round, digest, frame, outcome, share FROM calls "
+            "SELECT round, digest, frame, outcome, cost, share FROM calls "
             "JOIN outcomes ON outcomes.call = calls.id WHERE row = ? ORDER BY round, id",
             row,
         )
@@ -385,15 +385,14 @@ class Ledger:
 
     def _keep(self, call: int, result: dict[str, Any]) -> None:
         usage = wire.usage_of(result)
-        cost = usage.get("cost")
         self._database.execute(
             "UPDATE calls SET state = ?, cost = ?, input_tokens = ?, output_tokens = ? "
             "WHERE id = ?",
             (
                 "answered" if wire.is_answered(result) else "failed",
-                None if cost is None else str(Decimal(str(cost))),
-                usage.get("prompt_tokens"),
-                usage.get("completion_tokens"),
+                None if usage.cost is None else str(usage.cost),
+                usage.input_tokens,
+                usage.output_tokens,
                 call,
             ),
         )

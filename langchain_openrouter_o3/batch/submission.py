@@ -174,9 +174,8 @@ class Finder:
 
     def adopt(self, batch: Batch, remote: wire.Remote) -> None:
         """Note which of OpenRouter's batches it is."""
-        created = remote.created_at or None
-        told = _told_of(remote)
-        self._ledger.update(batch.number, state="sent", id=remote.id, created=created, **told)
+        told = {"id": remote.id, "created": remote.created_at, **_told_of(remote)}
+        self._ledger.update(batch.number, state="sent", **told)
 
     async def find(self, batch: Batch) -> bool:
         """Look for a batch, and adopt the one that carries its requests.
@@ -234,13 +233,12 @@ class Finder:
 
 def _told_of(remote: wire.Remote) -> dict[str, Any]:
     """Return what OpenRouter tells of a batch, by the names of columns."""
-    cost = (remote.usage or {}).get("cost")
     return {
         "status": remote.status,
         "completed": remote.completed,
         "failed": remote.failed,
         "expires": remote.expires_at,
-        "cost": None if cost is None else str(Decimal(str(cost))),
+        "cost": None if remote.cost is None else str(remote.cost),
         "error": remote.error,
     }
 

@@ -65,6 +65,7 @@ class Known(NamedTuple):
         digest: Of its request.
         frame: Of its request without the messages.
         outcome: JSON of its result, or of what is missing.
+        cost: USD, if it tells its cost itself.
         share: USD: its part of the batch's cost; None if it tells its cost itself, or nobody does.
     """
 
@@ -72,6 +73,7 @@ class Known(NamedTuple):
     digest: bytes
     frame: bytes
     outcome: bytes
+    cost: str | None
     share: str | None
 
 
@@ -248,9 +250,11 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
     if not isinstance(status, int):
         what = f"row {key!r}: malformed answer of the Batch API: a response without a status."
         return TransportFailure(OpenRouterMalformedResponseError(what), unsent=True), b""
-    body = response.get("body")
-    if known.share is not None and is_object(body):
-        body["usage"] = {**body["usage"], "cost": float(known.share), "cost_is_share": True}
+    body: Any = response.get("body")
+    if known.share is not None:
+        body["usage"] |= {"cost": float(known.share), "cost_is_share": True}
+    elif known.cost is not None:  # it may be written as a text
+        body["usage"]["cost"] = float(known.cost)
     return Reply(status, _headers_of(body)), wire.write_json(body)
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,13 +83,95 @@ def test_odd_results_are_errors_of_their_rows_and_take_nothing_from_others(
     assert "of-somebody-else" in caplog.text
 
 
-def test_an_expiry_that_is_no_number_is_not_known(
+def answered(name: str, **usage: Any) -> dict[str, Any]:
+    """A result with an answer whose usage has other values; None takes one out."""
+    body = wire.body("good")
+    counts = {**body["usage"], **usage}
+    body["usage"] = {key: value for key, value in counts.items() if value is not None}
+    return {"custom_id": name, "response": {"status_code": 200, "body": body}, "error": None}
+
+
+def play_batch(emulator: Emulator, *results: Any, **told: Any) -> None:
+    """Let the only batch be over, with other values, and have these results."""
+    stored = emulator.batches.stored[0]
+    counts = {"total": len(stored.custom_ids), "completed": len(results), "failed": 0}
+    known = {"id": stored.id, "status": "completed", "request_counts": counts}
+    batch = canned({"data": [{**known, **told}], "has_more": False})
+    page = canned({"data": results, "has_more": False})
+    emulator.disturb_batches(lambda each: page if each.path.endswith("results") else batch)
+
+
+NO_AMOUNTS: tuple[Any, ...] = ("n/a", "", "NaN", True, {"total": 1}, [], -1, 1e300, 10**400)
+
+
+@pytest.mark.parametrize("odd", NO_AMOUNTS, ids=lambda odd: repr(odd)[:20])
+def test_a_cost_that_is_no_amount_is_not_told_and_costs_no_answer(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, odd: Any
+) -> None:
+    job = submit_batch(model, ["a", "b"], store=store)
+    first, second = emulator.batches.stored[0].custom_ids
+    results = answered(first, cost=odd), answered(second, cost=0.0001)
+    play_batch(emulator, *results, usage={"cost": 0.0005})
+    assert job.wait(poll=FAST).cost == Decimal("0.0005")
+    rows: list[Any] = list(job.results())
+    assert [row.value.text for row in rows] == ["good", "good"]
+    assert [row.cost for row in rows] == [Decimal("0.0004"), Decimal("0.0001")]
+    assert [row.cost_is_share for row in rows] == [True, False]
+
+
+@pytest.mark.parametrize("odd", NO_AMOUNTS, ids=lambda odd: repr(odd)[:20])
+def test_a_batchs_cost_that_is_no_amount_is_not_told(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, odd: Any
+) -> None:
+    job = submit_batch(model, ["a"], store=store)
+    (name,) = emulator.batches.stored[0].custom_ids
+    play_batch(emulator, answered(name, cost=None), usage={"cost": odd})
+    assert job.wait(poll=FAST).batches[0].cost is None
+    row: Any
+    (row,) = job.results()
+    assert (row.value.text, row.cost) == ("good", None)
+
+
+def test_costs_and_counts_that_are_written_as_texts_are_read(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
+    job = submit_batch(model, ["a", "b", "c"], store=store)
+    first, second, third = emulator.batches.stored[0].custom_ids
+    results = (
+        answered(first, cost="0.001"),
+        answered(second, cost=None, prompt_tokens="12", completion_tokens=4.0),
+        answered(third, cost=None, prompt_tokens=12, completion_tokens=4),
+    )
+    play_batch(emulator, *results, usage={"cost": "0.003"})
+    job.wait(poll=FAST)
+    assert [row.cost for row in job.results()] == [Decimal("0.001")] * 3
+
+
+@pytest.mark.parametrize("odd", ["x", {"a": 1}, [1], True, -5, 1.5, 10**20], ids=repr)
+def test_tokens_that_are_no_count_take_no_share_of_a_batchs_cost(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, odd: Any
+) -> None:
+    job = submit_batch(model, ["a", "b"], store=store)
+    first, second = emulator.batches.stored[0].custom_ids
+    results = answered(first, cost=None, prompt_tokens=odd), answered(second, cost=None)
+    play_batch(emulator, *results, usage={"cost": 0.0005})
+    job.wait(poll=FAST)
+    rows: list[Any] = list(job.results())
+    assert [row.value.text for row in rows] == ["good", "good"]
+    assert [row.cost for row in rows] == [None, Decimal("0.0005")]
+
+
+@pytest.mark.parametrize("odd", ["soon", {}, True, -1, 1_785_086_400_000, 1e30], ids=repr)
+def test_times_that_no_calendar_knows_are_not_known(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, odd: Any
+) -> None:
+    stored = canned({"id": "batch_1", "status": "validating", "created_at": odd})
+    emulator.play_batches(stored)
     job = submit_batch(model, ["echo a"], store=store)
-    odd = {"id": emulator.batches.stored[0].id, "status": "in_progress", "expires_at": "soon"}
-    emulator.play_batches(canned({"data": [odd], "has_more": False}))
-    assert job.status().batches[0].expires_at is None
+    told = {"id": "batch_1", "status": "in_progress", "expires_at": odd}
+    emulator.play_batches(canned({"data": [told], "has_more": False}))
+    (batch,) = job.status().batches
+    assert (batch.status, batch.expires_at) == ("in_progress", None)
 
 
 @pytest.mark.parametrize(
