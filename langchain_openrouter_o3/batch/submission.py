@@ -25,7 +25,8 @@ from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 
 LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each look for a batch whose submission was not answered: the list may lag."""
+"""Seconds before each look for a batch whose submission was not answered, or for answers that are
+counted and not told: the list and the results may lag."""
 
 GRACE: float = 15.0
 """Seconds after a submission in which a later run looks for its batch before it is sent again."""
@@ -151,6 +152,14 @@ def _cannot_be_found(batch: Batch) -> BatchLostError:
         "lost, and this server does not list batches, so that nobody can tell whether it is there. "
         "It was not sent again. resubmit(lost=True) does so, and it may be paid twice.",
         status_code=_UNKNOWN,
+    )
+
+
+def _withheld(count: int) -> str:
+    answers = "1 answer" if count == 1 else f"{count:,} answers"
+    return (
+        f"OpenRouter counts {answers} of it that it does not tell, so that what is sent again may "
+        "be paid twice"
     )
 
 
@@ -297,15 +306,25 @@ class Reader:
                 await self._fetch(batch)
 
     async def _fetch(self, batch: Batch) -> None:
-        job = self._ledger.facts()["id"]
+        withheld = 0
         try:
-            async for results in self._client.results(str(batch.id)):
-                if foreign := self._ledger.keep(job, batch, results):
-                    logger.warning("Batch %s has results of others: %s", batch.id, foreign[:3])
+            for seconds in LOOKS:
+                await asyncio.sleep(seconds)
+                await self._keep_results(batch)
+                withheld = self._ledger.count_withheld(batch)
+                if not withheld:
+                    break
         except OpenRouterError as error:
             self._end(batch, error)
             return
-        self._ledger.close_batch(batch, str(batch.status), batch.error)
+        said = [batch.error, _withheld(withheld) if withheld else None]
+        self._ledger.close_batch(batch, str(batch.status), ". ".join(filter(None, said)))
+
+    async def _keep_results(self, batch: Batch) -> None:
+        job = self._ledger.facts()["id"]
+        async for results in self._client.results(str(batch.id)):
+            if foreign := self._ledger.keep(job, batch, results):
+                logger.warning("Batch %s has results of others: %s", batch.id, foreign[:3])
 
     async def give_up_lost(self) -> None:
         """Close the batches that OpenRouter does not know, after a last look for each."""

@@ -39,7 +39,8 @@ from langchain_openrouter_o3.batch.wire import (
     BatchRoundsError,
 )
 from langchain_openrouter_o3.bulk.fingerprint import objects_of
-from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors import OpenRouterError
+from langchain_openrouter_o3.errors.failure import says_something
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
 _HEADERS = {"content-type": "application/json"}
@@ -246,16 +247,12 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
     response = result.get("response")
     if not is_object(response):
         return TransportFailure(_error_of(result), unsent=True), b""
-    status = response.get("status_code")
-    if not isinstance(status, int):
-        what = f"row {key!r}: malformed answer of the Batch API: a response without a status."
-        return TransportFailure(OpenRouterMalformedResponseError(what), unsent=True), b""
     body: Any = response.get("body")
     if known.share is not None:
         body["usage"] |= {"cost": float(known.share), "cost_is_share": True}
     elif known.cost is not None:  # it may be written as a text
         body["usage"]["cost"] = float(known.cost)
-    return Reply(status, _headers_of(body)), wire.write_json(body)
+    return Reply(wire.status_of(response), _headers_of(body)), wire.write_json(body)
 
 
 def _headers_of(body: Any) -> dict[str, str]:
@@ -265,12 +262,10 @@ def _headers_of(body: Any) -> dict[str, str]:
 
 
 def _error_of(result: dict[str, Any]) -> OpenRouterError:
-    """Read the error of a request in OpenRouter's usual words."""
+    """Read the error of a request, in whatever shape it is told."""
     told = result.get("error")
-    error: dict[str, Any] = told if is_object(told) else {"message": "a result without an answer"}
-    kind = error.get("error_type")
-    metadata = {"metadata": {"error_type": kind}} if kind is not None else {}
-    return error_from_payload({"error": {**error, **metadata}})
+    nothing = {"message": "a result without an answer"}
+    return error_from_payload({"error": told if says_something(told) else nothing})
 
 
 # --- Chains ---

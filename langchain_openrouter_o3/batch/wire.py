@@ -21,7 +21,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
-from langchain_openrouter_o3.errors.failure import read_failure, says_something
+from langchain_openrouter_o3.errors.failure import read_failure, says_failure, says_something
 from langchain_openrouter_o3.errors.redaction import redact
 
 PATH = "/batches"
@@ -49,6 +49,7 @@ OpenRouter's own SDK repeats a submission after 429 alone."""
 _LARGEST = 10**15
 """No count, amount or time is larger; decimals are exact up to it, and SQLite holds it."""
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that `datetime` knows
+_OK = 200
 _MAX_WORDS = 1_000  # characters of what a batch says of its failure
 
 _ENVELOPE = 4_096  # bytes at most around the requests; a callback URL has at most 2,000
@@ -447,10 +448,17 @@ def usage_of(result: Mapping[str, Any]) -> Usage:
     )
 
 
+def status_of(response: Mapping[str, Any]) -> int:
+    """Read the status of a response; where none is told, its body says what it is."""
+    return read_count(response.get("status_code")) or _OK
+
+
 def is_answered(result: Mapping[str, Any]) -> bool:
-    """Whether a result is an answer, and not an error."""
-    response = result.get("response")
-    return is_object(response) and response.get("status_code") in range(200, 300)
+    """Whether a result is an answer, and not an error, which a good status may carry, too."""
+    response = _object_at(result, "response")
+    body = _object_at(response, "body")
+    is_good = status_of(response) in range(_OK, 300)
+    return is_good and bool(body.get("choices")) and not says_failure(body, whole=True)
 
 
 def write_json(value: Any) -> bytes:
