@@ -423,7 +423,7 @@ async def _submit(  # noqa: PLR0913, PLR0917 - what `submit_batch` has read
     display.start(engine.progress)
     try:
         await engine.collect(Source(rows, key), options, facts)
-        await engine.submit()
+        await engine.submit(again=True)
     finally:
         display.stop()
 

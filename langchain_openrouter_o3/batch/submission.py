@@ -29,7 +29,7 @@ LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
 counted and not told: the list and the results may lag."""
 
 GRACE: float = 15.0
-"""Seconds after a submission in which a later run looks for its batch before it is sent again."""
+"""Seconds after a submission in which its batch may come to be listed, and is not lost."""
 
 _CLOCKS_DIFFER = 86_400.0
 """Seconds by which the clocks of server and client may differ: a clock that is set to the time of
@@ -103,10 +103,14 @@ class Sender:
     async def find_earlier(self, batch: Batch) -> None:
         """Look for a batch that an earlier run has submitted; send it again if it is not there."""
         while not await self._finder.find(batch):
-            if time.time() > (batch.sent or 0) + GRACE:
+            if _is_overdue(batch):
                 self._ledger.update(batch.number, state="planned")
                 return
             await asyncio.sleep(min(GRACE, 1.0))
+
+
+def _is_overdue(batch: Batch) -> bool:
+    return time.time() > (batch.sent or 0) + GRACE
 
 
 def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
@@ -265,7 +269,9 @@ class Reader:
         finder = Finder(self._ledger, self._client)
         for batch in self._ledger.batches("sending"):
             # One that another thread is submitting now is not lost.
-            if not self._ledger.is_submitting and not await finder.find(batch):
+            if self._ledger.is_submitting or await finder.find(batch):
+                continue
+            if _is_overdue(batch):
                 raise _lost(batch)
         open_batches = self._ledger.batches("sent")
         listed = await self._listed(open_batches)

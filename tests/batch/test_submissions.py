@@ -113,6 +113,21 @@ def test_a_list_that_lags_is_looked_at_again_before_anything_is_sent(
     assert posts(emulator) == 1
 
 
+def test_a_list_that_lags_is_waited_for_when_a_job_is_found_again(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = Canned(pieces=b'{"object": "list", "data": [], "has_more": false}')
+    emulator.play_batches(faults.close(), *[nothing] * 4)
+    with pytest.raises(BatchLostError):
+        submit_batch(model, ["echo a"], store=store)
+    monkeypatch.setattr(submission, "GRACE", 60.0)
+    job = BatchJob(store, model)
+    assert job.status().batches[0].state == "sending"
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert posts(emulator) == 1
+
+
 def test_a_lost_batch_of_a_server_without_a_list_is_sent_again_on_demand(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
@@ -187,8 +202,9 @@ def test_a_batch_that_is_not_there_is_sent_again_by_its_caller_alone(
     with pytest.raises(BatchLostError, match="It was not sent again") as caught:
         way.submit(chain, rows_of(2), store=store)
     assert isinstance(caught.value.__cause__, OpenRouterConnectionError)
-    with pytest.raises(BatchLostError):
-        way.status(BatchJob(store, chain))
+    for look in (way.status, way.wait, way.results, way.resubmit):
+        with pytest.raises(BatchLostError):
+            look(BatchJob(store, chain))
     assert posts(emulator) == 1
     job = way.submit(chain, rows_of(2), store=store)
     assert posts(emulator) == 2
