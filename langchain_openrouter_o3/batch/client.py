@@ -143,10 +143,11 @@ class BatchClient:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
         asked = {"limit": str(wire.PAGE_OF_BATCHES), "created_after": wire.timestamp(since)}
+        read: set[str] = set()
         after: str | None = ""
         while after is not None:
             page = await self._get(wire.PATH, {**asked, **({"after": after} if after else {})})
-            found, after = wire.read_list(page.payload)
+            found, after = wire.read_list(page.payload, read)
             for each in found:
                 yield wire.read_batch(each)
 
@@ -164,14 +165,14 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        path, cursor = f"{wire.PATH}/{identity}/results", ""
+        path, cursor, read = f"{wire.PATH}/{identity}/results", "", set[str]()
         while True:
             asked = {"limit": str(wire.PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
             answer = await self._ask("GET", path, asked)
             if answer.status in _MISSING:
                 yield wire.all_results(await self.batch(identity))
                 return
-            found, following = wire.read_list(self._checked(answer).payload)
+            found, following = wire.read_list(self._checked(answer).payload, read)
             yield found
             if following is None:
                 return

@@ -50,6 +50,7 @@ _LARGEST = 10**15
 """No count, amount or time is larger; decimals are exact up to it, and SQLite holds it."""
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that `datetime` knows
 _OK = 200
+_NO = (False, 0, "", "false", "False")
 _MAX_WORDS = 1_000  # characters of what a batch says of its failure
 
 _ENVELOPE = 4_096  # bytes at most around the requests; a callback URL has at most 2,000
@@ -398,8 +399,12 @@ def all_results(remote: Remote) -> list[Any]:
     return remote.results or []
 
 
-def read_list(payload: Any) -> tuple[list[Any], str | None]:
+def read_list(payload: Any, read: set[str]) -> tuple[list[Any], str | None]:
     """Read a page of batches or of results.
+
+    Args:
+        payload: The page.
+        read: Where the pages before it have said that the next one begins; it is added to.
 
     Returns:
         What is on it, and where the next one begins; None on the last page.
@@ -411,12 +416,21 @@ def read_list(payload: Any) -> tuple[list[Any], str | None]:
     data = payload.get("data") if is_object(payload) else None
     if not is_array(data):
         raise _malformed("it is not a list")
-    if not payload.get("has_more"):
+    if not _has_more(payload):
         return data, None
     following = payload.get("next_cursor") or payload.get("last_id")
     if not is_text(following):
         raise _malformed("it has more, and does not say where")
+    if following in read:
+        raise _malformed("its pages begin anew, and would never end")
+    read.add(following)
     return data, following
+
+
+def _has_more(page: Mapping[str, Any]) -> bool:
+    """Whether a page is not the last; where it does not say so, a cursor does."""
+    said = page.get("has_more")
+    return page.get("next_cursor") is not None if said is None else said not in _NO
 
 
 def timestamp(seconds: float) -> str:

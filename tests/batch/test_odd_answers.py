@@ -363,6 +363,54 @@ def test_results_that_are_not_all_there_do_not_count_as_unanswered(  # noqa: PLR
     assert [row.ok for row in job.results()] == [True, True]
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"data": [], "has_more": True, "next_cursor": "same"},
+        {"data": [], "has_more": True, "last_id": "same"},
+    ],
+    ids=["results", "list"],
+)
+def test_pages_that_begin_anew_are_malformed(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, page: dict[str, Any]
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ()
+    at = "/results" if "next_cursor" in page else "/batches"
+    odd = canned(page)
+    emulator.disturb_batches(lambda each: odd if each.path.endswith(at) else None)
+    with pytest.raises(OpenRouterMalformedResponseError, match="begin anew"):
+        job.wait(poll=FAST)
+    looks = [each for each in emulator.requests if each.method == "GET" and each.path.endswith(at)]
+    assert len(looks) == 2
+    emulator.disturb_batches(None)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+
+
+@pytest.mark.parametrize("said", [{}, {"has_more": None}, {"has_more": "true"}], ids=str)
+@pytest.mark.parametrize("end", [{}, {"has_more": "false"}, {"has_more": 0}], ids=str)
+def test_a_page_with_a_cursor_is_not_the_last_unless_it_says_so(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    store: Path,
+    said: dict[str, Any],
+    end: dict[str, Any],
+) -> None:
+    job = submit_batch(model, ["a", "b"], store=store)
+    first, second = emulator.batches.stored[0].custom_ids
+    emulator.batches.plan.statuses = ()
+    pages = iter(
+        [
+            canned({"data": [answered(first)], "next_cursor": "2", **said}),
+            canned({"data": [answered(second)], "next_cursor": "3" if end else None, **end}),
+        ]
+    )
+    emulator.disturb_batches(lambda each: next(pages) if "/results" in each.path else None)
+    job.wait(poll=FAST)
+    assert [row.ok for row in job.results()] == [True, True]
+
+
 def test_a_wait_with_a_timeout_looks_a_last_time_at_its_end(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
