@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import anyio.to_thread
 from typing_extensions import Self
@@ -157,7 +158,7 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        return wire.read_batch((await self._get(f"{wire.PATH}/{identity}", {})).payload)
+        return wire.read_batch((await self._get(_path_of(identity), {})).payload)
 
     async def results(self, identity: str) -> AsyncGenerator[list[Any], None]:
         """Read the results of a batch that is over: by pages, or all at once where there are none.
@@ -165,7 +166,7 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        path, cursor, read = f"{wire.PATH}/{identity}/results", "", set[str]()
+        path, cursor, read = f"{_path_of(identity)}/results", "", set[str]()
         while True:
             asked = {"limit": str(wire.PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
             answer = await self._ask("GET", path, asked)
@@ -189,7 +190,7 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        answer = await self._ask("DELETE", f"{wire.PATH}/{identity}", {})
+        answer = await self._ask("DELETE", _path_of(identity), {})
         if answer.status not in (404, 410):
             self._checked(answer)
 
@@ -260,6 +261,10 @@ class BatchClient:
             send = functools.partial(self._client.send, request, follow_redirects=False)
             return await anyio.to_thread.run_sync(send)
         return await self._client.send(request, follow_redirects=False)
+
+
+def _path_of(identity: str) -> str:
+    return f"{wire.PATH}/{quote(identity, safe='')}"
 
 
 def wait_after_refusal(attempt: int, error: OpenRouterError) -> float | None:

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from langchain_openrouter_o3._http.steps import TransportFailure
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import is_object, is_text
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.client import Answer, BatchClient, wait_after_refusal
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger
@@ -63,7 +63,8 @@ class Sender:
             self._ledger.update(batch.number, state="sending", sent=sent, model=model)
             answer = await self._submit(batch, model)
             remote = _stored(answer)
-            if remote is not None:
+            # A name that another batch has does not say where this one is.
+            if remote is not None and remote.id not in self._ledger.known_ids():
                 self._finder.adopt(batch, remote)
                 return
             error = self._client.error_of(answer)
@@ -213,32 +214,40 @@ class Finder:
             async for remote in remotes:
                 if remote.id in known or remote.total not in (batch.total, 0):
                     continue
-                results = await self._first_results(remote)
-                if results is None:
+                names = await self._first_names(remote)
+                if names is None:
                     may_be = True
-                elif any(self._ledger.holds(batch, self._call(each)) for each in results):
+                elif any(self._ledger.holds(batch, self._call(name)) for name in names):
                     self.adopt(batch, remote)
                     return True
-                elif results and not any(self._call(each) for each in results):
+                elif names and not any(map(self._call, names)):
                     self._ledger.note_stranger(remote.id)
         return may_be
 
-    async def _first_results(self, remote: wire.Remote) -> list[Any] | None:
-        """Return the first results; None if they are not told yet, nothing if they are gone."""
+    async def _first_names(self, remote: wire.Remote) -> list[str] | None:
+        """Return the names of the first results: [] if they are gone, None if they are to come.
+
+        Answers that are counted are to come, also if there is nothing to be seen of them yet.
+        """
         if not remote.is_over:
             return None
         try:
-            return await self._client.first_results(remote.id)
+            results = await self._client.first_results(remote.id)
         except OpenRouterError as error:
-            if error.status_code == _UNPAID:
+            if error.status_code in (_UNPAID, _TOO_EARLY):
                 return None
             if error.status_code in (_UNKNOWN, _GONE):  # deleted since it was listed
                 return []
             raise
+        names = [each["custom_id"] for each in results if _has_name(each)]
+        return names or (None if remote.completed else [])
 
-    def _call(self, result: Any) -> tuple[int, int] | None:
-        name = result.get("custom_id") if is_object(result) else None
+    def _call(self, name: str) -> tuple[int, int] | None:
         return wire.read_custom_id(self._job, name)
+
+
+def _has_name(result: Any) -> bool:
+    return is_object(result) and is_text(result.get("custom_id"))
 
 
 # --- Reading ---
@@ -293,6 +302,8 @@ class Reader:
                     found[remote.id] = remote
                     if wanted <= found.keys():
                         break
+        except OpenRouterMalformedResponseError:
+            pass  # another's batch may be odd; ours are looked up
         except OpenRouterError as error:
             if error.status_code not in _NO_LIST:
                 raise

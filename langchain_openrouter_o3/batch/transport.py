@@ -29,7 +29,7 @@ from langchain_openrouter_o3._http.steps import (
     StepResult,
     TransportFailure,
 )
-from langchain_openrouter_o3._json import decode, is_object, is_text
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object, is_text
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.wire import (
     BatchExpiredError,
@@ -238,8 +238,8 @@ def missing(status: str, message: str | None) -> bytes:
 
 
 def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
-    result: dict[str, Any] = decode(known.outcome)
-    if "missing" in result:
+    result: dict[str, Any] = decode_leniently(known.outcome)
+    if "custom_id" not in result:  # see `missing`
         kind, what = _MISSING[result["missing"]]
         said = f": {result['message']}" if result["message"] else ""
         error = kind(f"row {key!r}: {what}{said}. resubmit() sends it again.")
@@ -322,11 +322,13 @@ def answers(call: Collected, known: list[Known]) -> bool:
 
 
 def _called(known: Known) -> Iterator[str]:
-    outcome: Any = decode(known.outcome)
-    response = outcome.get("response")
-    body: Any = response.get("body") if is_object(response) else None
-    choices: list[Any] = body.get("choices") or [] if is_object(body) else []
-    for choice in choices:
-        message: Any = choice.get("message") or {}
-        calls: list[Any] = message.get("tool_calls") or []
-        yield from (str(call.get("id")) for call in calls)
+    found: list[Any] = [decode_leniently(known.outcome)]
+    for name in ("response", "body", "choices", "message", "tool_calls", "id"):
+        found = [each for value in found for each in _values_at(value, name)]
+    yield from (each for each in found if is_text(each) and each)
+
+
+def _values_at(value: Any, name: str) -> list[Any]:
+    """Return what stands under a name, as a list; nothing where there is none."""
+    found = value.get(name) if is_object(value) else None
+    return found if is_array(found) else [found]

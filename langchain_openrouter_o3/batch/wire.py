@@ -22,6 +22,7 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
 )
 from langchain_openrouter_o3.errors.failure import read_failure, says_failure, says_something
+from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import redact
 
 PATH = "/batches"
@@ -70,7 +71,7 @@ _REFUSED_HEADERS = {
     "x-openrouter-metadata": "router_metadata",
 }
 _INSTEAD = "Run this row with bulk(), at the full price, if it needs that."
-_CUSTOM_ID = re.compile(r"lc-([0-9a-f]{16})-(\d+)-(\d+)")
+_CUSTOM_ID = re.compile(r"lc-([0-9a-f]{16})-([0-9]{1,15})-([0-9]{1,15})")
 
 
 class BatchError(OpenRouterError):
@@ -363,10 +364,11 @@ def read_batch(payload: Any) -> Remote:
 
     Raises:
         OpenRouterMalformedResponseError: It is not one.
+        OpenRouterError: It is an error with a code, in an answer that says it is good.
     """
     identity = read_text(payload.get("id")) if is_object(payload) else None
     if identity is None:
-        raise _malformed("it is not a batch with an id")
+        raise _unreadable(payload, "it is not a batch with an id")
     counts, usage = _object_at(payload, "request_counts"), _object_at(payload, "usage")
     results = payload.get("results")
     return Remote(
@@ -412,10 +414,11 @@ def read_list(payload: Any, read: set[str]) -> tuple[list[Any], str | None]:
     Raises:
         OpenRouterMalformedResponseError: It is not a page, or there is more and it does not say
             where: what was left out would count as not answered, and be paid again.
+        OpenRouterError: It is an error with a code, in an answer that says it is good.
     """
     data = payload.get("data") if is_object(payload) else None
     if not is_array(data):
-        raise _malformed("it is not a list")
+        raise _unreadable(payload, "it is not a list")
     if not _has_more(payload):
         return data, None
     following = payload.get("next_cursor") or payload.get("last_id")
@@ -481,6 +484,12 @@ def write_json(value: Any) -> bytes:
         return encode(value)
     except ValueError:
         return json.dumps(value).encode()
+
+
+def _unreadable(payload: Any, what: str) -> OpenRouterError:
+    """Return the error that an answer is, or one that says what it is not."""
+    error = _object_at(payload, "error") if is_object(payload) else {}
+    return error_from_payload(payload) if "code" in error else _malformed(what)
 
 
 def _malformed(what: str) -> OpenRouterMalformedResponseError:

@@ -102,6 +102,38 @@ def play_batch(emulator: Emulator, *results: Any, **told: Any) -> None:
     emulator.disturb_batches(lambda each: page if each.path.endswith("results") else batch)
 
 
+def test_what_is_odd_in_results_beside_their_answers_costs_none(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["a", "b"], store=store)
+    first, second = emulator.batches.stored[0].custom_ids
+    no_number = answered(first, cost_details={"upstream_inference_cost": float("nan")})
+    results = no_number, {**answered(second), "missing": "x"}, answered(f"{first}{'1' * 5_000}")
+    play_batch(emulator, *results, id=emulator.batches.stored[0].id, status="COMPLETED")
+    assert job.wait(poll=FAST).batches[0].status == "completed"
+    assert [row.ok for row in job.results()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "calls", ["none", {"id": "call"}, [None, {"id": None}, {"id": 7}]], ids=repr
+)
+def test_odd_tool_calls_of_an_answer_do_not_end_its_chain(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, calls: Any
+) -> None:
+    def odd(_: Any) -> Any:
+        body = wire.body("echo None 7")
+        body["choices"][0]["message"]["tool_calls"] = calls
+        return {"response": {"status_code": 200, "body": body}, "error": None}
+
+    chain: Any = model | (lambda message: message.text) | model
+    emulator.batches.plan.outcome = odd
+    job = submit_batch(chain, ["a"], store=store)
+    job.wait(poll=FAST)
+    row: Any
+    (row,) = job.results()
+    assert row.attempts == 2
+
+
 def failed(name: str, error: Any) -> dict[str, Any]:
     return {"custom_id": name, "response": None, "error": error}
 
@@ -363,29 +395,85 @@ def test_results_that_are_not_all_there_do_not_count_as_unanswered(  # noqa: PLR
     assert [row.ok for row in job.results()] == [True, True]
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        {"data": [], "has_more": True, "next_cursor": "same"},
-        {"data": [], "has_more": True, "last_id": "same"},
-    ],
-    ids=["results", "list"],
+def test_results_whose_pages_begin_anew_are_malformed(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ()
+    odd = canned({"data": [], "has_more": True, "next_cursor": "same"})
+    emulator.disturb_batches(lambda each: odd if each.path.endswith("/results") else None)
+    with pytest.raises(OpenRouterMalformedResponseError, match="begin anew"):
+        job.wait(poll=FAST)
+    assert sum(each.path.endswith("/results") for each in emulator.requests) == 2
+    emulator.disturb_batches(None)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+
+
+ODD_LISTS = (
+    {"data": [], "has_more": True, "last_id": "same"},
+    {"data": [{"status": "completed"}], "has_more": False},
+    {"data": None},
+    {"error": {"message": "no list today"}},
 )
-def test_pages_that_begin_anew_are_malformed(
+
+
+@pytest.mark.parametrize("page", ODD_LISTS, ids=str)
+def test_batches_are_looked_up_where_the_list_is_odd_and_lost_ones_are_not_sent_again(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, page: dict[str, Any]
 ) -> None:
     job = submit_batch(model, ["echo a"], store=store)
     emulator.batches.plan.statuses = ()
-    at = "/results" if "next_cursor" in page else "/batches"
-    odd = canned(page)
-    emulator.disturb_batches(lambda each: odd if each.path.endswith(at) else None)
-    with pytest.raises(OpenRouterMalformedResponseError, match="begin anew"):
-        job.wait(poll=FAST)
-    looks = [each for each in emulator.requests if each.method == "GET" and each.path.endswith(at)]
-    assert len(looks) == 2
-    emulator.disturb_batches(None)
+    lose, odd = faults.close(), canned(page)
+
+    def disturbed(request: ReceivedRequest) -> Fault | None:
+        if request.method == "POST":
+            return lose
+        return odd if request.path.endswith("/batches") else None
+
+    emulator.disturb_batches(disturbed)
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
+    for _ in range(2):
+        with pytest.raises(OpenRouterMalformedResponseError):
+            submit_batch(model, ["echo b"], store=store.with_name("lost.db"))
+    assert len(emulator.batches.stored) == 2
+
+
+@pytest.mark.parametrize("at", ["/results", "/batches"])
+def test_an_error_with_a_code_in_a_good_answer_is_that_error(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, at: str
+) -> None:
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.plan.statuses = ()
+    odd = canned({"error": {"code": 429, "message": "slow down"}})
+    emulator.disturb_batches(lambda each: odd if each.path.endswith(at) else None)
+    with pytest.raises(OpenRouterRateLimitError, match="slow down"):
+        job.wait(poll=FAST)
+
+
+EMPTY = canned({"data": [], "has_more": False})
+NAMELESS = canned({"data": [None, {"custom_id": None}], "has_more": False})
+
+
+@pytest.mark.parametrize("early", [EMPTY, NAMELESS, faults.status(409)], ids=["none", "odd", "409"])
+def test_a_lost_batch_whose_results_lag_is_adopted_when_they_are_there(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, early: Fault
+) -> None:
+    emulator.batches.plan.statuses = ()
+    lost, lagging = iter([faults.close()]), iter([early] * 2)
+
+    def disturbed(request: ReceivedRequest) -> Fault | None:
+        if request.method == "POST":
+            return next(lost, None)
+        return next(lagging, None) if request.path.endswith("/results") else None
+
+    emulator.disturb_batches(disturbed)
+    job = submit_batch(model, ["echo a"], store=store)
+    assert job.status().batches[0].state == "sending"
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert len(emulator.batches.stored) == 1
 
 
 @pytest.mark.parametrize("said", [{}, {"has_more": None}, {"has_more": "true"}], ids=str)

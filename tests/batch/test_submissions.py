@@ -84,6 +84,36 @@ def test_a_batch_whose_answer_is_lost_is_adopted(
     assert all(row.ok for row in other.results())
 
 
+def test_a_batch_that_is_told_the_name_of_another_one_is_looked_for(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    def same(request: ReceivedRequest) -> Fault | None:
+        stored = emulator.batches.stored
+        is_second = request.method == "POST" and stored
+        return Replaced(202, b'{"id": "%s"}' % stored[0].id.encode()) if is_second else None
+
+    emulator.batches.plan.statuses = ()
+    emulator.disturb_batches(same)
+    job = submit_batch(model, ["echo a", "echo b"], store=store, batch_size=1)
+    job.wait(poll=FAST)
+    rows: list[Any] = list(job.results())
+    assert [row.value.text for row in rows] == ["a", "b"]
+    assert posts(emulator) == 2
+
+
+def test_a_name_with_marks_of_addresses_is_asked_for_as_it_is(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.play_batches(Replaced(202, b'{"id": "a b?c#d%2F"}'))
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.stored[0].id = "a b?c#d%2F"
+    emulator.batches.plan.has_list = False
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    job.delete()
+    assert emulator.batches.stored[0].is_deleted
+
+
 def test_several_lost_batches_of_one_size_are_told_apart(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path
 ) -> None:
