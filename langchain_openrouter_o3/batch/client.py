@@ -37,7 +37,7 @@ _READING = RetryPolicy(max_retries=4)
 """How often a GET or DELETE is tried again. A submission is not, but after 429."""
 
 _SUBMITTING = RetryPolicy(max_retries=8, max_retry_after=600.0)
-_ERROR, _MISSING = 400, (404, 405)
+_SUCCESS, _ERROR, _MISSING = range(200, 300), 400, (404, 405)
 
 
 class Answer(NamedTuple):
@@ -55,12 +55,12 @@ class Answer(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether the status says so."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
+        """Whether the status says so, and the body says nothing else."""
+        return self.status in _SUCCESS and not wire.is_error(self.payload)
 
     def error(self) -> OpenRouterError:
         """Return the error that it means."""
-        if self.status < _ERROR:
+        if self.status < _ERROR and self.status not in _SUCCESS:
             return OpenRouterMalformedResponseError(
                 f"Unexpected HTTP {self.status}: redirects are not followed, because they would "
                 "carry the key to another host. Check base_url.",

@@ -22,7 +22,6 @@ from langchain_openrouter_o3.errors import (
     OpenRouterMalformedResponseError,
 )
 from langchain_openrouter_o3.errors.failure import read_failure, says_failure, says_something
-from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import redact
 
 PATH = "/batches"
@@ -51,7 +50,7 @@ _LARGEST = 10**15
 """No count, amount or time is larger; decimals are exact up to it, and SQLite holds it."""
 _LAST_SECOND = 253_402_300_799  # of the year 9999, the last that `datetime` knows
 _OK = 200
-_NO = (False, 0, "", "false", "False")
+_NO = (False, "", "false", "False")  # 0 is False
 _MAX_WORDS = 1_000  # characters of what a batch says of its failure
 
 _ENVELOPE = 4_096  # bytes at most around the requests; a callback URL has at most 2,000
@@ -364,11 +363,10 @@ def read_batch(payload: Any) -> Remote:
 
     Raises:
         OpenRouterMalformedResponseError: It is not one.
-        OpenRouterError: It is an error with a code, in an answer that says it is good.
     """
     identity = read_text(payload.get("id")) if is_object(payload) else None
     if identity is None:
-        raise _unreadable(payload, "it is not a batch with an id")
+        raise _malformed("it is not a batch with an id")
     counts, usage = _object_at(payload, "request_counts"), _object_at(payload, "usage")
     results = payload.get("results")
     return Remote(
@@ -388,6 +386,12 @@ def read_batch(payload: Any) -> Remote:
 def _object_at(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
     found = payload.get(name)
     return found if is_object(found) else {}
+
+
+def is_error(payload: Any) -> bool:
+    """Whether a body is an error and nothing else, whatever its status says."""
+    is_other = not is_object(payload) or "id" in payload or "data" in payload
+    return not is_other and "code" in _object_at(payload, "error")
 
 
 def all_results(remote: Remote) -> list[Any]:
@@ -414,11 +418,10 @@ def read_list(payload: Any, read: set[str]) -> tuple[list[Any], str | None]:
     Raises:
         OpenRouterMalformedResponseError: It is not a page, or there is more and it does not say
             where: what was left out would count as not answered, and be paid again.
-        OpenRouterError: It is an error with a code, in an answer that says it is good.
     """
     data = payload.get("data") if is_object(payload) else None
     if not is_array(data):
-        raise _unreadable(payload, "it is not a list")
+        raise _malformed("it is not a list")
     if not _has_more(payload):
         return data, None
     following = payload.get("next_cursor") or payload.get("last_id")
@@ -484,12 +487,6 @@ def write_json(value: Any) -> bytes:
         return encode(value)
     except ValueError:
         return json.dumps(value).encode()
-
-
-def _unreadable(payload: Any, what: str) -> OpenRouterError:
-    """Return the error that an answer is, or one that says what it is not."""
-    error = _object_at(payload, "error") if is_object(payload) else {}
-    return error_from_payload(payload) if "code" in error else _malformed(what)
 
 
 def _malformed(what: str) -> OpenRouterMalformedResponseError:

@@ -37,6 +37,7 @@ from langchain_openrouter_o3.batch.engine import Engine
 from langchain_openrouter_o3.bulk import JournalError, JournalInUseError
 from langchain_openrouter_o3.emulator import Canned, faults
 from tests.batch.ways import FAST, Way, every_way, people, rows_of
+from tests.conftest import KEY
 from tests.helpers import wire
 
 if TYPE_CHECKING:
@@ -446,10 +447,11 @@ def test_an_error_with_a_code_in_a_good_answer_is_that_error(
 ) -> None:
     job = submit_batch(model, ["echo a"], store=store)
     emulator.batches.plan.statuses = ()
-    odd = canned({"error": {"code": 429, "message": "slow down"}})
+    odd = canned({"error": {"code": 429, "message": f"slow down: {KEY}"}})
     emulator.disturb_batches(lambda each: odd if each.path.endswith(at) else None)
-    with pytest.raises(OpenRouterRateLimitError, match="slow down"):
+    with pytest.raises(OpenRouterRateLimitError, match="slow down") as caught:
         job.wait(poll=FAST)
+    assert KEY not in str(caught.value)
 
 
 EMPTY = canned({"data": [], "has_more": False})

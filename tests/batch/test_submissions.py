@@ -60,6 +60,7 @@ LOST = {
     "500": Replaced(500, b'{"error": {"code": 500, "message": "x"}}'),
     "a page": Replaced(502, b"<html>Bad gateway</html>"),
     "no JSON": Replaced(202, b"{half"),
+    "an error": Replaced(202, b'{"error": {"code": 429, "message": "x"}}'),
     "no id": Replaced(202, b'{"status": "validating"}'),
 }
 
