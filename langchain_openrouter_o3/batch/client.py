@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import anyio.to_thread
 from typing_extensions import Self
@@ -36,7 +37,7 @@ _READING = RetryPolicy(max_retries=4)
 """How often a GET or DELETE is tried again. A submission is not, but after 429."""
 
 _SUBMITTING = RetryPolicy(max_retries=8, max_retry_after=600.0)
-_ERROR, _MISSING = 400, (404, 405)
+_SUCCESS, _ERROR, _MISSING = range(200, 300), 400, (404, 405)
 
 
 class Answer(NamedTuple):
@@ -54,12 +55,12 @@ class Answer(NamedTuple):
 
     @property
     def is_good(self) -> bool:
-        """Whether the status says so."""
-        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
+        """Whether the status says so, and the body says nothing else."""
+        return self.status in _SUCCESS and not wire.is_error(self.payload)
 
     def error(self) -> OpenRouterError:
         """Return the error that it means."""
-        if self.status < _ERROR:
+        if self.status < _ERROR and self.status not in _SUCCESS:
             return OpenRouterMalformedResponseError(
                 f"Unexpected HTTP {self.status}: redirects are not followed, because they would "
                 "carry the key to another host. Check base_url.",
@@ -143,10 +144,11 @@ class BatchClient:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
         asked = {"limit": str(wire.PAGE_OF_BATCHES), "created_after": wire.timestamp(since)}
+        read: set[str] = set()
         after: str | None = ""
         while after is not None:
             page = await self._get(wire.PATH, {**asked, **({"after": after} if after else {})})
-            found, after = wire.read_list(page.payload)
+            found, after = wire.read_list(page.payload, read)
             for each in found:
                 yield wire.read_batch(each)
 
@@ -156,7 +158,7 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        return wire.read_batch((await self._get(f"{wire.PATH}/{identity}", {})).payload)
+        return wire.read_batch((await self._get(_path_of(identity), {})).payload)
 
     async def results(self, identity: str) -> AsyncGenerator[list[Any], None]:
         """Read the results of a batch that is over: by pages, or all at once where there are none.
@@ -164,14 +166,14 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        path, cursor = f"{wire.PATH}/{identity}/results", ""
+        path, cursor, read = f"{_path_of(identity)}/results", "", set[str]()
         while True:
             asked = {"limit": str(wire.PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
             answer = await self._ask("GET", path, asked)
             if answer.status in _MISSING:
                 yield wire.all_results(await self.batch(identity))
                 return
-            found, following = wire.read_list(self._checked(answer).payload)
+            found, following = wire.read_list(self._checked(answer).payload, read)
             yield found
             if following is None:
                 return
@@ -188,7 +190,7 @@ class BatchClient:
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        answer = await self._ask("DELETE", f"{wire.PATH}/{identity}", {})
+        answer = await self._ask("DELETE", _path_of(identity), {})
         if answer.status not in (404, 410):
             self._checked(answer)
 
@@ -259,6 +261,10 @@ class BatchClient:
             send = functools.partial(self._client.send, request, follow_redirects=False)
             return await anyio.to_thread.run_sync(send)
         return await self._client.send(request, follow_redirects=False)
+
+
+def _path_of(identity: str) -> str:
+    return f"{wire.PATH}/{quote(identity, safe='')}"
 
 
 def wait_after_refusal(attempt: int, error: OpenRouterError) -> float | None:

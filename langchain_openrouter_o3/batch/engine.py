@@ -138,8 +138,11 @@ class Engine:
 
     # --- Submitting ---
 
-    async def submit(self) -> None:
-        """Submit what was not submitted, after a look for what may have been.
+    async def submit(self, *, again: bool = False) -> None:
+        """Submit what was not submitted.
+
+        Args:
+            again: Also what an earlier run may have submitted, after a look for it.
 
         Raises:
             BatchLostError: It is not known whether a batch was stored.
@@ -149,15 +152,15 @@ class Engine:
             facts = ledger.facts()
             if facts.get("is_collected"):  # an interrupted run may have left calls without a batch
                 ledger.plan(facts["id"], int(facts["batch_size"]))
-            if not ledger.batches("planned", "sending"):
+            if not ledger.batches("planned", *(["sending"] if again else [])):
                 return
             with ledger.alone():
-                await self._submit(ledger)
+                await self._submit(ledger, again=again)
 
-    async def _submit(self, ledger: Ledger) -> None:
+    async def _submit(self, ledger: Ledger, *, again: bool) -> None:
         async with self.client(ledger) as client:
             sender = Sender(ledger, client)
-            for batch in ledger.batches("sending"):
+            for batch in ledger.batches("sending") if again else ():
                 await sender.find_earlier(batch)
             for batch in ledger.batches("planned"):
                 await sender.send(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 import random
@@ -33,7 +34,7 @@ from langchain_openrouter_o3.batch.ledger import (
 )
 from langchain_openrouter_o3.batch.submission import JobStatus, info_of
 from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
-from langchain_openrouter_o3.bulk.errors import JournalError
+from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 from langchain_openrouter_o3.bulk.progress import Display, Watcher
 from langchain_openrouter_o3.bulk.rows import Row
 from langchain_openrouter_o3.bulk.run import LoopThread
@@ -47,6 +48,8 @@ T = TypeVar("T")
 _POLL = (10.0, 120.0)
 _SLOWER = 1.5  # each wait is longer by this factor
 _JITTER = 0.25  # share of a wait that chance takes away
+
+logger = logging.getLogger("langchain_openrouter_o3")
 
 
 class BatchJob(Generic[V]):
@@ -399,17 +402,28 @@ async def asubmit_batch(  # noqa: PLR0913 - see `submit_batch`
 def find_jobs(folder: str | os.PathLike[str] = ".") -> list[BatchJob[Any]]:
     """Find the jobs whose files are in a folder, the latest first; `status()` works of each.
 
+    A file in which no job was begun yet, or which cannot be read, is named in a warning of the log.
+
     Args:
         folder: Where to look; folders within it are not searched.
 
     Raises:
         OSError: The folder cannot be read.
-        JournalError: Another process works with one for more than ten seconds.
+        JournalInUseError: Another process works with one for more than ten seconds.
     """
     files = sorted(each for each in Path(folder).iterdir() if each.is_file() and is_job(each))
-    return sorted(
-        (BatchJob[Any](each) for each in files), key=lambda job: job.created, reverse=True
-    )
+    jobs = filter(None, map(_job_in, files))
+    return sorted(jobs, key=lambda job: job.created, reverse=True)
+
+
+def _job_in(file: Path) -> BatchJob[Any] | None:
+    try:
+        return BatchJob(file)
+    except JournalInUseError:
+        raise
+    except JournalError as error:
+        logger.warning("No job is found in %s", error)
+        return None
 
 
 async def _submit(  # noqa: PLR0913, PLR0917 - what `submit_batch` has read
@@ -423,7 +437,7 @@ async def _submit(  # noqa: PLR0913, PLR0917 - what `submit_batch` has read
     display.start(engine.progress)
     try:
         await engine.collect(Source(rows, key), options, facts)
-        await engine.submit()
+        await engine.submit(again=True)
     finally:
         display.stop()
 

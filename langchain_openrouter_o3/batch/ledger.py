@@ -245,7 +245,7 @@ class Ledger:
     def calls_of(self, row: int) -> list[Known]:
         """Read the calls of a row in their order; all have an outcome."""
         found = self._all(
-            "SELECT round, digest, frame, outcome, share FROM calls "
+            "SELECT round, digest, frame, outcome, cost, share FROM calls "
             "JOIN outcomes ON outcomes.call = calls.id WHERE row = ? ORDER BY round, id",
             row,
         )
@@ -384,25 +384,35 @@ class Ledger:
         return foreign
 
     def _keep(self, call: int, result: dict[str, Any]) -> None:
-        usage = wire.usage_of(result)
-        cost = usage.get("cost")
-        self._database.execute(
+        """Write a result down, unless it is an error and there is an answer already."""
+        usage, is_answered = wire.usage_of(result), wire.is_answered(result)
+        is_news = self._database.execute(
             "UPDATE calls SET state = ?, cost = ?, input_tokens = ?, output_tokens = ? "
-            "WHERE id = ?",
+            "WHERE id = ? AND (state != 'answered' OR ?)",
             (
-                "answered" if wire.is_answered(result) else "failed",
-                None if cost is None else str(Decimal(str(cost))),
-                usage.get("prompt_tokens"),
-                usage.get("completion_tokens"),
+                "answered" if is_answered else "failed",
+                None if usage.cost is None else str(usage.cost),
+                usage.input_tokens,
+                usage.output_tokens,
                 call,
+                is_answered,
             ),
-        )
-        self._database.execute(
-            "INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (call, wire.write_json(result))
-        )
+        ).rowcount
+        if is_news:
+            self._database.execute(
+                "INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (call, wire.write_json(result))
+            )
+
+    def count_withheld(self, batch: Batch) -> int:
+        """Count the answers that OpenRouter says a batch has, and that did not come."""
+        found = "SELECT state, count(*) FROM calls WHERE batch = ? GROUP BY state"
+        calls: dict[str, int] = dict(self._all(found, batch.number))
+        # Whether `completed` counts the failed ones is not told.
+        answers = min(batch.completed, batch.total - batch.failed)
+        return max(0, min(calls.get("open", 0), answers - calls.get("answered", 0)))
 
     def close_batch(self, batch: Batch, status: str, error: str | None = None) -> None:
-        """Note that all results of a batch are here, and share its cost out."""
+        """Note that no more results of a batch will come, and share its cost out."""
         with self._database.writing():
             of_batch = "batch = ? AND state = 'open'"
             self._database.execute(

@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from langchain_openrouter_o3._http.steps import TransportFailure
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import is_object, is_text
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.client import Answer, BatchClient, wait_after_refusal
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger
@@ -25,10 +25,11 @@ from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 
 LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each look for a batch whose submission was not answered: the list may lag."""
+"""Seconds before each look for a batch whose submission was not answered, or for answers that are
+counted and not told: the list and the results may lag."""
 
 GRACE: float = 15.0
-"""Seconds after a submission in which a later run looks for its batch before it is sent again."""
+"""Seconds after a submission in which its batch may come to be listed, and is not lost."""
 
 _CLOCKS_DIFFER = 86_400.0
 """Seconds by which the clocks of server and client may differ: a clock that is set to the time of
@@ -62,7 +63,8 @@ class Sender:
             self._ledger.update(batch.number, state="sending", sent=sent, model=model)
             answer = await self._submit(batch, model)
             remote = _stored(answer)
-            if remote is not None:
+            # A name that another batch has does not say where this one is.
+            if remote is not None and remote.id not in self._ledger.known_ids():
                 self._finder.adopt(batch, remote)
                 return
             error = self._client.error_of(answer)
@@ -102,10 +104,14 @@ class Sender:
     async def find_earlier(self, batch: Batch) -> None:
         """Look for a batch that an earlier run has submitted; send it again if it is not there."""
         while not await self._finder.find(batch):
-            if time.time() > (batch.sent or 0) + GRACE:
+            if _is_overdue(batch):
                 self._ledger.update(batch.number, state="planned")
                 return
             await asyncio.sleep(min(GRACE, 1.0))
+
+
+def _is_overdue(batch: Batch) -> bool:
+    return time.time() > (batch.sent or 0) + GRACE
 
 
 def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
@@ -154,6 +160,14 @@ def _cannot_be_found(batch: Batch) -> BatchLostError:
     )
 
 
+def _withheld(count: int) -> str:
+    answers = "1 answer" if count == 1 else f"{count:,} answers"
+    return (
+        f"OpenRouter counts {answers} of it that it does not tell, so that what is sent again may "
+        "be paid twice"
+    )
+
+
 def _unknown(batch: Batch) -> BatchLostError:
     return BatchLostError(
         f"OpenRouter does not know batch {batch.number} ({batch.id}). Check that the key is that "
@@ -174,9 +188,8 @@ class Finder:
 
     def adopt(self, batch: Batch, remote: wire.Remote) -> None:
         """Note which of OpenRouter's batches it is."""
-        created = remote.created_at or None
-        told = _told_of(remote)
-        self._ledger.update(batch.number, state="sent", id=remote.id, created=created, **told)
+        told = {"id": remote.id, "created": remote.created_at, **_told_of(remote)}
+        self._ledger.update(batch.number, state="sent", **told)
 
     async def find(self, batch: Batch) -> bool:
         """Look for a batch, and adopt the one that carries its requests.
@@ -201,32 +214,40 @@ class Finder:
             async for remote in remotes:
                 if remote.id in known or remote.total not in (batch.total, 0):
                     continue
-                results = await self._first_results(remote)
-                if results is None:
+                names = await self._first_names(remote)
+                if names is None:
                     may_be = True
-                elif any(self._ledger.holds(batch, self._call(each)) for each in results):
+                elif any(self._ledger.holds(batch, self._call(name)) for name in names):
                     self.adopt(batch, remote)
                     return True
-                elif results and not any(self._call(each) for each in results):
+                elif names and not any(map(self._call, names)):
                     self._ledger.note_stranger(remote.id)
         return may_be
 
-    async def _first_results(self, remote: wire.Remote) -> list[Any] | None:
-        """Return the first results; None if they are not told yet, nothing if they are gone."""
+    async def _first_names(self, remote: wire.Remote) -> list[str] | None:
+        """Return the names of the first results: [] if they are gone, None if they are to come.
+
+        Answers that are counted are to come, also if there is nothing to be seen of them yet.
+        """
         if not remote.is_over:
             return None
         try:
-            return await self._client.first_results(remote.id)
+            results = await self._client.first_results(remote.id)
         except OpenRouterError as error:
-            if error.status_code == _UNPAID:
+            if error.status_code in (_UNPAID, _TOO_EARLY):
                 return None
             if error.status_code in (_UNKNOWN, _GONE):  # deleted since it was listed
                 return []
             raise
+        names = [each["custom_id"] for each in results if _has_name(each)]
+        return names or (None if remote.completed else [])
 
-    def _call(self, result: Any) -> tuple[int, int] | None:
-        name = result.get("custom_id") if is_object(result) else None
+    def _call(self, name: str) -> tuple[int, int] | None:
         return wire.read_custom_id(self._job, name)
+
+
+def _has_name(result: Any) -> bool:
+    return is_object(result) and is_text(result.get("custom_id"))
 
 
 # --- Reading ---
@@ -234,13 +255,12 @@ class Finder:
 
 def _told_of(remote: wire.Remote) -> dict[str, Any]:
     """Return what OpenRouter tells of a batch, by the names of columns."""
-    cost = (remote.usage or {}).get("cost")
     return {
         "status": remote.status,
         "completed": remote.completed,
         "failed": remote.failed,
         "expires": remote.expires_at,
-        "cost": None if cost is None else str(Decimal(str(cost))),
+        "cost": None if remote.cost is None else str(remote.cost),
         "error": remote.error,
     }
 
@@ -258,7 +278,9 @@ class Reader:
         finder = Finder(self._ledger, self._client)
         for batch in self._ledger.batches("sending"):
             # One that another thread is submitting now is not lost.
-            if not self._ledger.is_submitting and not await finder.find(batch):
+            if self._ledger.is_submitting or await finder.find(batch):
+                continue
+            if _is_overdue(batch):
                 raise _lost(batch)
         open_batches = self._ledger.batches("sent")
         listed = await self._listed(open_batches)
@@ -280,6 +302,8 @@ class Reader:
                     found[remote.id] = remote
                     if wanted <= found.keys():
                         break
+        except OpenRouterMalformedResponseError:
+            pass  # another's batch may be odd; ours are looked up
         except OpenRouterError as error:
             if error.status_code not in _NO_LIST:
                 raise
@@ -299,15 +323,25 @@ class Reader:
                 await self._fetch(batch)
 
     async def _fetch(self, batch: Batch) -> None:
-        job = self._ledger.facts()["id"]
+        withheld = 0
         try:
-            async for results in self._client.results(str(batch.id)):
-                if foreign := self._ledger.keep(job, batch, results):
-                    logger.warning("Batch %s has results of others: %s", batch.id, foreign[:3])
+            for seconds in LOOKS:
+                await asyncio.sleep(seconds)
+                await self._keep_results(batch)
+                withheld = self._ledger.count_withheld(batch)
+                if not withheld:
+                    break
         except OpenRouterError as error:
             self._end(batch, error)
             return
-        self._ledger.close_batch(batch, str(batch.status), batch.error)
+        said = [batch.error, _withheld(withheld) if withheld else None]
+        self._ledger.close_batch(batch, str(batch.status), ". ".join(filter(None, said)))
+
+    async def _keep_results(self, batch: Batch) -> None:
+        job = self._ledger.facts()["id"]
+        async for results in self._client.results(str(batch.id)):
+            if foreign := self._ledger.keep(job, batch, results):
+                logger.warning("Batch %s has results of others: %s", batch.id, foreign[:3])
 
     async def give_up_lost(self) -> None:
         """Close the batches that OpenRouter does not know, after a last look for each."""

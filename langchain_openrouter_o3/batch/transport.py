@@ -29,7 +29,7 @@ from langchain_openrouter_o3._http.steps import (
     StepResult,
     TransportFailure,
 )
-from langchain_openrouter_o3._json import decode, is_object, is_text
+from langchain_openrouter_o3._json import decode_leniently, is_array, is_object, is_text
 from langchain_openrouter_o3.batch import wire
 from langchain_openrouter_o3.batch.wire import (
     BatchExpiredError,
@@ -39,7 +39,8 @@ from langchain_openrouter_o3.batch.wire import (
     BatchRoundsError,
 )
 from langchain_openrouter_o3.bulk.fingerprint import objects_of
-from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
+from langchain_openrouter_o3.errors import OpenRouterError
+from langchain_openrouter_o3.errors.failure import says_something
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 
 _HEADERS = {"content-type": "application/json"}
@@ -65,6 +66,7 @@ class Known(NamedTuple):
         digest: Of its request.
         frame: Of its request without the messages.
         outcome: JSON of its result, or of what is missing.
+        cost: USD, if it tells its cost itself.
         share: USD: its part of the batch's cost; None if it tells its cost itself, or nobody does.
     """
 
@@ -72,6 +74,7 @@ class Known(NamedTuple):
     digest: bytes
     frame: bytes
     outcome: bytes
+    cost: str | None
     share: str | None
 
 
@@ -235,8 +238,8 @@ def missing(status: str, message: str | None) -> bytes:
 
 
 def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
-    result: dict[str, Any] = decode(known.outcome)
-    if "missing" in result:
+    result: dict[str, Any] = decode_leniently(known.outcome)
+    if "custom_id" not in result:  # see `missing`
         kind, what = _MISSING[result["missing"]]
         said = f": {result['message']}" if result["message"] else ""
         error = kind(f"row {key!r}: {what}{said}. resubmit() sends it again.")
@@ -244,14 +247,12 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
     response = result.get("response")
     if not is_object(response):
         return TransportFailure(_error_of(result), unsent=True), b""
-    status = response.get("status_code")
-    if not isinstance(status, int):
-        what = f"row {key!r}: malformed answer of the Batch API: a response without a status."
-        return TransportFailure(OpenRouterMalformedResponseError(what), unsent=True), b""
-    body = response.get("body")
-    if known.share is not None and is_object(body):
-        body["usage"] = {**body["usage"], "cost": float(known.share), "cost_is_share": True}
-    return Reply(status, _headers_of(body)), wire.write_json(body)
+    body: Any = response.get("body")
+    if known.share is not None:
+        body["usage"] |= {"cost": float(known.share), "cost_is_share": True}
+    elif known.cost is not None:  # it may be written as a text
+        body["usage"]["cost"] = float(known.cost)
+    return Reply(wire.status_of(response), _headers_of(body)), wire.write_json(body)
 
 
 def _headers_of(body: Any) -> dict[str, str]:
@@ -261,12 +262,10 @@ def _headers_of(body: Any) -> dict[str, str]:
 
 
 def _error_of(result: dict[str, Any]) -> OpenRouterError:
-    """Read the error of a request in OpenRouter's usual words."""
+    """Read the error of a request, in whatever shape it is told."""
     told = result.get("error")
-    error: dict[str, Any] = told if is_object(told) else {"message": "a result without an answer"}
-    kind = error.get("error_type")
-    metadata = {"metadata": {"error_type": kind}} if kind is not None else {}
-    return error_from_payload({"error": {**error, **metadata}})
+    nothing = {"message": "a result without an answer"}
+    return error_from_payload({"error": told if says_something(told) else nothing})
 
 
 # --- Chains ---
@@ -323,11 +322,13 @@ def answers(call: Collected, known: list[Known]) -> bool:
 
 
 def _called(known: Known) -> Iterator[str]:
-    outcome: Any = decode(known.outcome)
-    response = outcome.get("response")
-    body: Any = response.get("body") if is_object(response) else None
-    choices: list[Any] = body.get("choices") or [] if is_object(body) else []
-    for choice in choices:
-        message: Any = choice.get("message") or {}
-        calls: list[Any] = message.get("tool_calls") or []
-        yield from (str(call.get("id")) for call in calls)
+    found: list[Any] = [decode_leniently(known.outcome)]
+    for name in ("response", "body", "choices", "message", "tool_calls", "id"):
+        found = [each for value in found for each in _values_at(value, name)]
+    yield from (each for each in found if is_text(each) and each)
+
+
+def _values_at(value: Any, name: str) -> list[Any]:
+    """Return what stands under a name, as a list; nothing where there is none."""
+    found = value.get(name) if is_object(value) else None
+    return found if is_array(found) else [found]

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from langchain_openrouter_o3._http.steps import Request
@@ -20,6 +21,8 @@ from langchain_openrouter_o3.errors import (
     OpenRouterInputError,
     OpenRouterMalformedResponseError,
 )
+from langchain_openrouter_o3.errors.failure import read_failure, says_failure, says_something
+from langchain_openrouter_o3.errors.redaction import redact
 
 PATH = "/batches"
 """Below the base URL of chat completions. Until about September 2026 it was `/api/beta/batches`."""
@@ -43,6 +46,13 @@ NOT_STORED = frozenset({400, 401, 402, 403, 404, 405, 410, 413, 415, 422, 429})
 """Answers to a submission that say that there is no batch. After all others there may be one:
 OpenRouter's own SDK repeats a submission after 429 alone."""
 
+_LARGEST = 10**15
+"""No count, amount or time is larger; decimals are exact up to it, and SQLite holds it."""
+_LAST_SECOND = 253_402_300_799  # of the year 9999, the last that `datetime` knows
+_OK = 200
+_NO = (False, "", "false", "False")  # 0 is False
+_MAX_WORDS = 1_000  # characters of what a batch says of its failure
+
 _ENVELOPE = 4_096  # bytes at most around the requests; a callback URL has at most 2,000
 _MAX_CALLBACK = 2_000
 _PROVIDER = frozenset({"only", "allow_fallbacks"})
@@ -60,7 +70,7 @@ _REFUSED_HEADERS = {
     "x-openrouter-metadata": "router_metadata",
 }
 _INSTEAD = "Run this row with bulk(), at the full price, if it needs that."
-_CUSTOM_ID = re.compile(r"lc-([0-9a-f]{16})-(\d+)-(\d+)")
+_CUSTOM_ID = re.compile(r"lc-([0-9a-f]{16})-([0-9]{1,15})-([0-9]{1,15})")
 
 
 class BatchError(OpenRouterError):
@@ -272,6 +282,46 @@ def asks_for_other_form(status: int, payload: Any) -> bool:
     return status in (400, 404) and SUFFIX in encode(payload).decode()
 
 
+# --- Values ---
+
+
+def read_number(value: Any) -> Decimal | None:
+    """Read a number from 0, also one that is written as a text; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(str(value))
+    except ArithmeticError:
+        return None
+    return number if number.is_finite() and 0 <= number <= _LARGEST else None
+
+
+def read_count(value: Any) -> int | None:
+    """Read a number of requests or tokens, which may be written as `12.0`; None if it is none."""
+    number = read_number(value)
+    return None if number is None or number % 1 else int(number)
+
+
+def read_time(value: Any) -> float | None:
+    """Read seconds since the epoch; None for what no calendar knows, such as milliseconds."""
+    number = read_number(value)
+    return None if number is None or number > _LAST_SECOND else float(number)
+
+
+def read_text(value: Any) -> str | None:
+    """Read a text that is not empty; half a surrogate pair in it cannot be written down."""
+    if not is_text(value) or not value:
+        return None
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _read_words(error: Any) -> str | None:
+    """Read why a batch has failed, in whatever shape that is told; None if it has not."""
+    if not says_something(error):
+        return None
+    return read_text(read_failure(redact({"error": error})).message[:_MAX_WORDS])
+
+
 # --- Reading ---
 
 
@@ -280,27 +330,25 @@ class Remote(NamedTuple):
 
     Attributes:
         id: OpenRouter's.
-        status: As told; new ones may come.
-        model: The slug it was submitted with.
+        status: As told, in lower case; new ones may come. None if none is told.
         total: How many requests it has.
         completed: How many are answered.
         failed: How many have failed.
-        created_at: Seconds since the epoch; 0 if it is not told.
+        created_at: Seconds since the epoch, if it is known.
         expires_at: Seconds since the epoch, if it is known.
-        usage: Tokens and costs, once it is completed.
+        cost: USD, once it is completed.
         error: Why it has failed.
         results: All results, if they are told with it.
     """
 
     id: str
-    status: str
-    model: str
+    status: str | None
     total: int
     completed: int
     failed: int
-    created_at: float
+    created_at: float | None
     expires_at: float | None
-    usage: dict[str, Any] | None
+    cost: Decimal | None
     error: str | None
     results: list[Any] | None
 
@@ -316,25 +364,34 @@ def read_batch(payload: Any) -> Remote:
     Raises:
         OpenRouterMalformedResponseError: It is not one.
     """
-    if not is_object(payload) or not is_text(payload.get("id")):
+    identity = read_text(payload.get("id")) if is_object(payload) else None
+    if identity is None:
         raise _malformed("it is not a batch with an id")
-    counts = payload.get("request_counts")
-    count = counts if is_object(counts) else {}
-    error, usage, results = (payload.get(name) for name in ("error", "usage", "results"))
-    expires = payload.get("expires_at")
+    counts, usage = _object_at(payload, "request_counts"), _object_at(payload, "usage")
+    results = payload.get("results")
     return Remote(
-        id=payload["id"],
-        status=str(payload.get("status")),
-        model=str(payload.get("model")),
-        total=_number(count, "total"),
-        completed=_number(count, "completed"),
-        failed=_number(count, "failed"),
-        created_at=float(_number(payload, "created_at")),
-        expires_at=expires if isinstance(expires, (int, float)) else None,
-        usage=usage if is_object(usage) else None,
-        error=str(error.get("message")) if is_object(error) else None,
+        id=identity,
+        status=(read_text(payload.get("status")) or "").lower() or None,
+        total=read_count(counts.get("total")) or 0,
+        completed=read_count(counts.get("completed")) or 0,
+        failed=read_count(counts.get("failed")) or 0,
+        created_at=read_time(payload.get("created_at")),
+        expires_at=read_time(payload.get("expires_at")),
+        cost=read_number(usage.get("cost")),
+        error=_read_words(payload.get("error")),
         results=results if is_array(results) else None,
     )
+
+
+def _object_at(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = payload.get(name)
+    return found if is_object(found) else {}
+
+
+def is_error(payload: Any) -> bool:
+    """Whether a body is an error and nothing else, whatever its status says."""
+    is_other = not is_object(payload) or "id" in payload or "data" in payload
+    return not is_other and "code" in _object_at(payload, "error")
 
 
 def all_results(remote: Remote) -> list[Any]:
@@ -348,13 +405,12 @@ def all_results(remote: Remote) -> list[Any]:
     return remote.results or []
 
 
-def _number(counts: Mapping[str, Any], name: str) -> int:
-    value = counts.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def read_list(payload: Any) -> tuple[list[Any], str | None]:
+def read_list(payload: Any, read: set[str]) -> tuple[list[Any], str | None]:
     """Read a page of batches or of results.
+
+    Args:
+        payload: The page.
+        read: Where the pages before it have said that the next one begins; it is added to.
 
     Returns:
         What is on it, and where the next one begins; None on the last page.
@@ -366,12 +422,21 @@ def read_list(payload: Any) -> tuple[list[Any], str | None]:
     data = payload.get("data") if is_object(payload) else None
     if not is_array(data):
         raise _malformed("it is not a list")
-    if not payload.get("has_more"):
+    if not _has_more(payload):
         return data, None
     following = payload.get("next_cursor") or payload.get("last_id")
     if not is_text(following):
         raise _malformed("it has more, and does not say where")
+    if following in read:
+        raise _malformed("its pages begin anew, and would never end")
+    read.add(following)
     return data, following
+
+
+def _has_more(page: Mapping[str, Any]) -> bool:
+    """Whether a page is not the last; where it does not say so, a cursor does."""
+    said = page.get("has_more")
+    return page.get("next_cursor") is not None if said is None else said not in _NO
 
 
 def timestamp(seconds: float) -> str:
@@ -379,18 +444,41 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def usage_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the tokens and the cost that a result tells; empty without any."""
-    response = result.get("response")
-    body = response.get("body") if is_object(response) else None
-    usage = body.get("usage") if is_object(body) else None
-    return usage if is_object(usage) else {}
+class Usage(NamedTuple):
+    """What a result tells of its price; None for what it does not, or in no form that is known.
+
+    Attributes:
+        cost: USD.
+        input_tokens: Of the prompt.
+        output_tokens: Of the answer.
+    """
+
+    cost: Decimal | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+def usage_of(result: Mapping[str, Any]) -> Usage:
+    """Read the tokens and the cost that a result tells."""
+    usage = _object_at(_object_at(_object_at(result, "response"), "body"), "usage")
+    return Usage(
+        read_number(usage.get("cost")),
+        read_count(usage.get("prompt_tokens")),
+        read_count(usage.get("completion_tokens")),
+    )
+
+
+def status_of(response: Mapping[str, Any]) -> int:
+    """Read the status of a response; where none is told, its body says what it is."""
+    return read_count(response.get("status_code")) or _OK
 
 
 def is_answered(result: Mapping[str, Any]) -> bool:
-    """Whether a result is an answer, and not an error."""
-    response = result.get("response")
-    return is_object(response) and response.get("status_code") in range(200, 300)
+    """Whether a result is an answer, and not an error, which a good status may carry, too."""
+    response = _object_at(result, "response")
+    body = _object_at(response, "body")
+    is_good = status_of(response) in range(_OK, 300)
+    return is_good and bool(body.get("choices")) and not says_failure(body, whole=True)
 
 
 def write_json(value: Any) -> bytes:

@@ -26,7 +26,12 @@ from langchain_openrouter_o3.batch import (
     submit_batch,
     wire,
 )
-from langchain_openrouter_o3.bulk import DuplicateKeyError, JournalError, StorageError
+from langchain_openrouter_o3.bulk import (
+    DuplicateKeyError,
+    JournalError,
+    JournalInUseError,
+    StorageError,
+)
 from langchain_openrouter_o3.bulk.database import Database, open_database
 from tests.batch.ways import FAST, WAYS, people, rows_of
 from tests.conftest import KEY
@@ -294,6 +299,31 @@ def test_jobs_are_found_in_a_folder_and_other_files_are_told_apart(
     with pytest.raises(OpenRouterTimeoutError, match="wait again"):
         found[0].wait(timeout=0)
     assert found[0].wait(poll=FAST, progress=True).is_over
+
+
+def test_jobs_are_found_beside_files_that_have_none(
+    emulator: Emulator,  # noqa: ARG001 - the model's
+    model: ChatOpenRouterO3,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    job = submit_batch(model, ["echo a"], store=tmp_path / "good.db")
+    Database(str(tmp_path / "early.db"), ledger.JOB).close()  # killed before its first row
+    Database(str(tmp_path / "newer.db"), ledger.JOB._replace(format=2)).close()
+    assert [found.id for found in find_jobs(tmp_path)] == [job.id]
+    assert "early.db: no job was begun" in caplog.text
+    assert "newer.db: its format is 2" in caplog.text
+    monkeypatch.setattr(ledger, "PATIENCE", 0.0)
+    holder = "import sys; from langchain_openrouter_o3.batch import ledger\n"
+    holder += "with ledger.opened(sys.argv[1]): print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", holder, str(tmp_path / "good.db")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        with pytest.raises(JournalInUseError):
+            find_jobs(tmp_path)
+        process.communicate()
 
 
 def test_a_job_that_was_not_closed_is_found_and_stays_locked(tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ LOST = {
     "500": Replaced(500, b'{"error": {"code": 500, "message": "x"}}'),
     "a page": Replaced(502, b"<html>Bad gateway</html>"),
     "no JSON": Replaced(202, b"{half"),
+    "an error": Replaced(202, b'{"error": {"code": 429, "message": "x"}}'),
     "no id": Replaced(202, b'{"status": "validating"}'),
 }
 
@@ -82,6 +83,36 @@ def test_a_batch_whose_answer_is_lost_is_adopted(
     assert posts(emulator) == 1 + 3
     other.wait(poll=FAST)
     assert all(row.ok for row in other.results())
+
+
+def test_a_batch_that_is_told_the_name_of_another_one_is_looked_for(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    def same(request: ReceivedRequest) -> Fault | None:
+        stored = emulator.batches.stored
+        is_second = request.method == "POST" and stored
+        return Replaced(202, b'{"id": "%s"}' % stored[0].id.encode()) if is_second else None
+
+    emulator.batches.plan.statuses = ()
+    emulator.disturb_batches(same)
+    job = submit_batch(model, ["echo a", "echo b"], store=store, batch_size=1)
+    job.wait(poll=FAST)
+    rows: list[Any] = list(job.results())
+    assert [row.value.text for row in rows] == ["a", "b"]
+    assert posts(emulator) == 2
+
+
+def test_a_name_with_marks_of_addresses_is_asked_for_as_it_is(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path
+) -> None:
+    emulator.play_batches(Replaced(202, b'{"id": "a b?c#d%2F"}'))
+    job = submit_batch(model, ["echo a"], store=store)
+    emulator.batches.stored[0].id = "a b?c#d%2F"
+    emulator.batches.plan.has_list = False
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    job.delete()
+    assert emulator.batches.stored[0].is_deleted
 
 
 def test_several_lost_batches_of_one_size_are_told_apart(
@@ -108,6 +139,21 @@ def test_a_list_that_lags_is_looked_at_again_before_anything_is_sent(
         submit_batch(chain, rows_of(2), store=store)
     monkeypatch.setattr(submission, "GRACE", 60.0)
     job = submit_batch(chain, rows_of(2), store=store)
+    job.wait(poll=FAST)
+    assert all(row.ok for row in job.results())
+    assert posts(emulator) == 1
+
+
+def test_a_list_that_lags_is_waited_for_when_a_job_is_found_again(
+    emulator: Emulator, model: ChatOpenRouterO3, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = Canned(pieces=b'{"object": "list", "data": [], "has_more": false}')
+    emulator.play_batches(faults.close(), *[nothing] * 4)
+    with pytest.raises(BatchLostError):
+        submit_batch(model, ["echo a"], store=store)
+    monkeypatch.setattr(submission, "GRACE", 60.0)
+    job = BatchJob(store, model)
+    assert job.status().batches[0].state == "sending"
     job.wait(poll=FAST)
     assert all(row.ok for row in job.results())
     assert posts(emulator) == 1
@@ -187,8 +233,9 @@ def test_a_batch_that_is_not_there_is_sent_again_by_its_caller_alone(
     with pytest.raises(BatchLostError, match="It was not sent again") as caught:
         way.submit(chain, rows_of(2), store=store)
     assert isinstance(caught.value.__cause__, OpenRouterConnectionError)
-    with pytest.raises(BatchLostError):
-        way.status(BatchJob(store, chain))
+    for look in (way.status, way.wait, way.results, way.resubmit):
+        with pytest.raises(BatchLostError):
+            look(BatchJob(store, chain))
     assert posts(emulator) == 1
     job = way.submit(chain, rows_of(2), store=store)
     assert posts(emulator) == 2
