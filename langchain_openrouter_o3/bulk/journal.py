@@ -195,12 +195,18 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Note that the run has ended, and give the file back."""
-        with self._database.writing():
-            self._database.execute(
-                "UPDATE runs SET ended = ? WHERE id = ?", (time.time(), self.run)
-            )
-        self._give_back()
+        """Note that the run has ended, and give the file back in any case.
+
+        Raises:
+            JournalError: It cannot be noted.
+        """
+        try:
+            with self._database.writing():
+                self._database.execute(
+                    "UPDATE runs SET ended = ? WHERE id = ?", (time.time(), self.run)
+                )
+        finally:
+            self._give_back()
 
     def _give_back(self) -> None:
         if self.is_kept:

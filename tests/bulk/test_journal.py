@@ -466,6 +466,29 @@ def test_a_child_does_not_use_its_parents_connection(file: Path) -> None:
     cache.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of files")
+def test_a_full_disk_is_told_and_the_journal_given_back(run: Any, file: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def fill(number: int) -> int:
+        if number == 60 and not file.with_suffix(".full").exists():
+            file.with_suffix(".full").touch()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        return number
+
+    chain: Any = RunnableLambda(int, afunc=fill)
+    try:
+        with pytest.raises(JournalError, match="can be written"):
+            run(chain, range(100), journal=file, max_concurrency=5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    rows = run(chain, range(100), journal=file)
+    assert len(rows) == 100
+    assert any(row.from_journal for row in rows)
+
+
 # --- Export ---
 
 
