@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import trio
 from langchain_core.runnables import RunnableLambda
 
 from langchain_openrouter_o3 import OpenRouterInputError
-from langchain_openrouter_o3.bulk import abulk, bulk
+from langchain_openrouter_o3.bulk import JournalCache, abulk, bulk, database
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.emulator import Emulator
 from tests.helpers.processes import Scripts, run_clean
@@ -91,6 +92,61 @@ print(len(list(bulk(model, [f"echo {number}" for number in range(500)], journal=
     told = scripts.run(_RUN + script, server, str(tmp_path / "run.db"))
     assert told == "500\n500\n"
     assert len(server.requests) == 500
+
+
+def test_a_cache_that_was_made_before_a_fork_is_refused_and_its_file_left_alone(
+    scripts: Scripts, server: Emulator, tmp_path: Path
+) -> None:
+    script = """
+from langchain_openrouter_o3.bulk import JournalCache, JournalError
+file = sys.argv[2]
+def count():
+    return [os.path.getsize(each) for each in (file, f"{file}-wal")]
+cache = JournalCache(file)
+model = ChatOpenRouterO3(base_url=sys.argv[1], cache=cache)
+model.invoke("echo a")
+def use():
+    for use in (lambda: model.invoke("echo a"), lambda: model.invoke("echo b"), cache.clear):
+        try:
+            use()
+        except JournalError as error:
+            assert "Open it after the fork" in str(error)
+        else:
+            raise AssertionError
+    cache.close()
+before = count()
+for work in (lambda: None, use):
+    reap(in_child(work, leave=sys.exit))
+assert count() == before
+model.invoke("echo a")
+cache.close()
+"""
+    scripts.run(script, server, str(tmp_path / "cache.db"))
+    assert len(server.requests) == 1
+
+
+def test_a_child_waits_for_no_lock_that_was_held_when_it_was_forked(
+    scripts: Scripts, server: Emulator, tmp_path: Path
+) -> None:
+    script = """
+from langchain_openrouter_o3.bulk import bulk, database
+with database._LOCK:
+    child = in_child(lambda: list(bulk(model, ["echo a"], journal=sys.argv[2])))
+reap(child)
+"""
+    scripts.run(script, server, str(tmp_path / "run.db"))
+
+
+def test_a_connection_from_before_a_fork_is_never_closed(tmp_path: Path) -> None:
+    # In this process, whose lines are counted: what a child does after a fork.
+    cache = JournalCache(tmp_path / "cache.db")
+    cache.update("a", "model", [])
+    database._begin_anew()
+    cache._database.process -= 1
+    cache.close()
+    del database._OPEN[str(tmp_path / "cache.db")], cache
+    gc.collect()
+    assert (tmp_path / "cache.db-wal").stat().st_size > 0
 
 
 def test_a_thread_of_another_process_or_of_the_past_is_not_waited_for() -> None:
