@@ -189,6 +189,8 @@ class Engine:
                 return None
             if self._is_stopping:  # meanwhile: it was read, but is not begun
                 return None
+            if self._journal.is_kept:
+                item = item._replace(digest=digest(item.input))
             if not self._is_done(item):
                 return item
         return None
@@ -216,7 +218,7 @@ class Engine:
         return True
 
     def _check_input(self, item: Item, record: Record) -> None:
-        if record.input is not None and record.input != digest(item.input):
+        if record.input is not None and record.input != item.digest:
             raise JournalError(
                 f"rows: the input of row {item.number} (key {item.key!r}) is not what the journal "
                 "has under this key. Pass key= if the rows have moved, or use another journal."
@@ -305,7 +307,7 @@ class Engine:
             number=item.number,
             run=self._journal.run,
             state=state,
-            input=digest(item.input) if kept else None,
+            input=item.digest,
             value=stored if kept else None,
             cost=str(meter.cost),
             unknown=encode(meter.unknown) if meter.unknown else None,
