@@ -27,8 +27,14 @@ _WRITE = (
     "cost = excluded.cost, unknown = excluded.unknown, usage = excluded.usage, "
     "ids = excluded.ids, attempts = excluded.attempts, seconds = excluded.seconds"
 )
-IMPORT = f"{_WRITE} WHERE rows.state <> 'value'"
-"""Adds what another process came to; a value is final."""
+IMPORT = (
+    f"{_WRITE} WHERE rows.state <> 'value' "
+    "AND (excluded.state = 'value' OR excluded.attempts >= rows.attempts)"
+)
+"""Adds what another process came to; a value is final, and of tries the last has the most attempts.
+
+Each try counts those before it, whose file may be read after its own.
+"""
 
 _SEEN = "UPDATE rows SET run = ?, number = ? WHERE key = ?"
 _SHOWN = 5

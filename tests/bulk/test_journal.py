@@ -449,6 +449,14 @@ def test_an_input_that_is_no_data_is_not_compared(run: Any, file: Path) -> None:
     assert all(row.from_journal for row in rows)
 
 
+def test_a_chain_may_change_its_input(run: Any, file: Path) -> None:
+    chain: Any = RunnableLambda(lambda given: given.pop("text").strip())
+    for count in (2, 3):
+        rows = run(chain, [{"text": f" {n} "} for n in range(count)], journal=file, ordered=True)
+        assert [row.value for row in rows] == [str(n) for n in range(count)]
+    assert sum(row.from_journal for row in rows) == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_child_does_not_use_its_parents_connection(file: Path) -> None:
@@ -518,6 +526,14 @@ def test_messages_are_exported_as_plain_json(
     value = json.loads((tmp_path / "out.jsonl").read_text())["value"]
     assert value["content"] == "a"
     assert value["type"] == "ai"
+
+
+def test_a_text_with_escapes_or_nul_is_exported_as_it_is(file: Path, tmp_path: Path) -> None:
+    given = ["refused: \\u0000", "\0begins", "ends\0", 'quoted "\\u0000', "\u2028", "fine"]
+    list(bulk(RunnableLambda(str), given, journal=file, ordered=True))
+    export(file, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text().split("\n")[:-1]
+    assert [json.loads(line)["value"] for line in lines] == given
 
 
 def test_every_value_is_exported_without_its_class() -> None:
