@@ -11,6 +11,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -168,6 +169,16 @@ class _Worker:
 
 _LOCK = threading.Lock()
 _WORKERS: dict[tuple[str, int], _Worker] = {}
+
+
+def _begin_anew() -> None:
+    """After a fork: another thread of the parent may have held the lock."""
+    global _LOCK  # noqa: PLW0603 - there is one
+    _LOCK = threading.Lock()
+
+
+with suppress(AttributeError):  # Windows has no fork
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def _worker_of(invoke: Invoke) -> _Worker:

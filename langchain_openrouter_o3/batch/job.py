@@ -157,11 +157,7 @@ class BatchJob(Generic[V]):
         """
         rows = self._engine(is_blocking=True).results(config)
         with LoopThread() as thread:
-            try:
-                while chunk := thread.run(_next(rows)):
-                    yield from chunk
-            finally:
-                thread.run(_close(rows))
+            yield from thread.iterate(rows)
 
     def resubmit(self, *, failed: bool = True, lost: bool = False) -> int:
         """Send requests without an answer again, in new batches.
@@ -491,12 +487,3 @@ def _blocking(work: Coroutine[Any, Any, T]) -> T:
     """Carry a coroutine out in a thread with a loop, also where a loop runs already (Jupyter)."""
     with LoopThread() as thread:
         return thread.run(work)
-
-
-async def _next(rows: AsyncGenerator[list[Row[Any]], None]) -> list[Row[Any]]:
-    nothing: list[Row[Any]] = []
-    return await anext(rows, nothing)
-
-
-async def _close(rows: AsyncGenerator[Any, None]) -> None:
-    await rows.aclose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable
+from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
@@ -16,6 +17,8 @@ from langchain_openrouter_o3.bulk.values import class_name, dump, plain
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 _NULL = {"type": "null"}
+_LEAST, _WIDE = Decimal("1e-18"), Context(prec=38)
+"""Of a column of money, which is `decimal128(38, 18)`."""
 
 
 def load_extra(name: str = "pyarrow") -> Any:
@@ -156,6 +159,11 @@ def read_table(batch: Any) -> Any:
     return arrow.Table.from_pandas(batch, preserve_index=False)
 
 
+def to_money(amount: Decimal | None) -> Decimal | None:
+    """Round an amount to the decimals of its column; costs that were floats may have more."""
+    return None if amount is None else amount.quantize(_LEAST, context=_WIDE)
+
+
 def schema_of(schema: Any) -> Any:
     """Return pyarrow's schema of finished rows.
 
@@ -213,8 +221,8 @@ def _flat(row: Row[Any], column: Column) -> dict[str, Any]:
         "value": column.fit(plain(dump(row.value))) if error is None else None,
         "error_class": None if error is None else class_name(dump(error)),
         "error": None if error is None else str(error),
-        "cost": row.cost,
-        "known_cost": row.known_cost,
+        "cost": to_money(row.cost),
+        "known_cost": to_money(row.known_cost),
         "input_tokens": None if usage is None else usage["input_tokens"],
         "output_tokens": None if usage is None else usage["output_tokens"],
         "generation_ids": row.generation_ids,

@@ -7,12 +7,14 @@ own lock keeps other processes out, and the operating system gives it back howev
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sqlite3
 import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 
@@ -69,8 +71,9 @@ class Database:
         self.users = 0
         self.has_run = False
         self.process = os.getpid()
-        self.lock = threading.RLock()
+        self._lock = threading.RLock()
         self._connection = _connect(path, layout)
+        _CONNECTED.add(self)
         try:
             self._prepare()
         except sqlite3.Error as error:
@@ -109,12 +112,44 @@ class Database:
         self.execute("BEGIN IMMEDIATE")  # takes the lock, and keeps it
         self.execute("COMMIT")
 
+    @property
+    def lock(self) -> threading.RLock:
+        """Keeps other threads out.
+
+        Raises:
+            JournalError: See `execute`.
+        """
+        self.check_process()
+        return self._lock
+
+    def check_process(self) -> None:
+        """Refuse a file that the parent process has opened.
+
+        Raises:
+            JournalError: It has.
+        """
+        if self.process != os.getpid():
+            raise JournalError(
+                f"{self.path}: it was opened before a fork, by the parent process. Open it after "
+                "the fork, in the process that works with it."
+            )
+
     def execute(self, statement: str, values: Any = ()) -> sqlite3.Cursor:
-        """Run one statement."""
+        """Run one statement.
+
+        Raises:
+            JournalError: The file was opened before a fork.
+        """
+        self.check_process()
         return self._connection.execute(statement, values)
 
     def execute_many(self, statement: str, values: list[Any]) -> None:
-        """Run one statement for each of several tuples of values."""
+        """Run one statement for each of several tuples of values.
+
+        Raises:
+            JournalError: See `execute`.
+        """
+        self.check_process()
         self._connection.executemany(statement, values)
 
     @contextlib.contextmanager
@@ -137,8 +172,16 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+        """Close the connection; a child leaves its parent's alone."""
+        if self.process == os.getpid():
+            self._connection.close()
+
+    def keep(self) -> None:
+        """Never close the connection, not even when the interpreter ends.
+
+        SQLite would write its log into the file and delete it, under the parent that goes on.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
 
 
 def _connect(path: str, layout: Layout) -> sqlite3.Connection:
@@ -160,6 +203,19 @@ def _problem(path: str, layout: Layout, error: sqlite3.Error) -> JournalError:
 
 _LOCK = threading.Lock()
 _OPEN: dict[str, Database] = {}
+_CONNECTED: WeakSet[Database] = WeakSet()
+
+
+def _begin_anew() -> None:
+    """After a fork: the lock may have been held, and all connections are the parent's."""
+    global _LOCK  # noqa: PLW0603 - there is one
+    _LOCK = threading.Lock()
+    for database in [*_CONNECTED]:
+        database.keep()
+
+
+with contextlib.suppress(AttributeError):  # Windows has no fork
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Database:
@@ -176,10 +232,9 @@ def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Dat
     name = str(Path(path).resolve())
     with _LOCK:
         database = _OPEN.get(name)
-        if database is not None and database.process != os.getpid():
-            raise JournalError(f"{name}: it was opened before a fork, by the parent process.")
         if database is None:
             database = _OPEN[name] = Database(name, layout)
+        database.check_process()
         if database.layout != layout:
             raise JournalError(f"{name}: this is a {database.layout.name}, not a {layout.name}.")
         database.users += 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -126,17 +127,24 @@ class Engine:
             self._deadline = self._loop.call_later(GRACE_SECONDS, self._give_up)
 
     async def close(self) -> None:
-        """Give up what is in flight, and write down what is done."""
+        """Write down what is done, also if it is cancelled.
+
+        What is in flight is given up, but not at once if a person has interrupted the run.
+        """
         self._is_stopping = True
-        self._give_up()
-        if self._workers:
-            await asyncio.wait(self._workers)
-        if self._deadline is not None:
-            self._deadline.cancel()
-        self._flush()
+        if not self.is_interrupted:
+            self._give_up()
+        await _to_its_end(self._end())
+
+    async def _end(self) -> None:
         try:
+            if self._workers:
+                await asyncio.wait(self._workers)
             await self._source.close()
         finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._flush()
             self._journal.close()
 
     def interrupt(self) -> None:
@@ -181,6 +189,8 @@ class Engine:
                 return None
             if self._is_stopping:  # meanwhile: it was read, but is not begun
                 return None
+            if self._journal.is_kept:
+                item = item._replace(digest=digest(item.input))
             if not self._is_done(item):
                 return item
         return None
@@ -208,7 +218,7 @@ class Engine:
         return True
 
     def _check_input(self, item: Item, record: Record) -> None:
-        if record.input is not None and record.input != digest(item.input):
+        if record.input is not None and record.input != item.digest:
             raise JournalError(
                 f"rows: the input of row {item.number} (key {item.key!r}) is not what the journal "
                 "has under this key. Pass key= if the rows have moved, or use another journal."
@@ -297,7 +307,7 @@ class Engine:
             number=item.number,
             run=self._journal.run,
             state=state,
-            input=digest(item.input) if kept else None,
+            input=item.digest,
             value=stored if kept else None,
             cost=str(meter.cost),
             unknown=encode(meter.unknown) if meter.unknown else None,
@@ -370,6 +380,23 @@ class _Signal:
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+
+async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
+    """Carry something out, although it is cancelled meanwhile; that is told at the end.
+
+    anyio cancels every `await` within a scope that is over. It leaves tasks of their own alone.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:  # noqa: PERF203 - it goes round as often as that
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 def _cancelled(error: BaseException) -> BaseException:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from langchain_openrouter_o3.bulk import values
+from langchain_openrouter_o3.bulk.arrow import to_money
 from langchain_openrouter_o3.bulk.database import Database, close_database, open_database
 from langchain_openrouter_o3.bulk.errors import JournalError
 from langchain_openrouter_o3.bulk.journal import Record, read_records
@@ -87,9 +88,12 @@ def _plain(record: Record) -> dict[str, Any]:
 
 def line_of(row: dict[str, Any]) -> str:
     """Write a row as one line; money is a decimal number, exactly."""
-    money = {name: row[name] for name in ("cost", "known_cost") if row.get(name) is not None}
-    text = json.dumps({**row, **{name: f"\0{value}\0" for name, value in money.items()}})
-    return text.replace('"\\u0000', "").replace('\\u0000"', "")
+    fields = (f"{json.dumps(name)}: {_json_of(value)}" for name, value in row.items())
+    return f"{{{', '.join(fields)}}}"
+
+
+def _json_of(value: Any) -> str:
+    return str(value) if isinstance(value, Decimal) else json.dumps(value)
 
 
 def _write_lines(rows: Iterator[dict[str, Any]], path: str | os.PathLike[str]) -> int:
@@ -132,4 +136,6 @@ def _write_parquet(rows: Iterator[dict[str, Any]], path: str | os.PathLike[str])
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "value": json.dumps(row["value"]), "usage": json.dumps(row["usage"])}
+    money = {name: to_money(row[name]) for name in ("cost", "known_cost")}
+    texts = {name: json.dumps(row[name]) for name in ("value", "usage")}
+    return {**row, **money, **texts}

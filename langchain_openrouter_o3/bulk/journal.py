@@ -27,8 +27,14 @@ _WRITE = (
     "cost = excluded.cost, unknown = excluded.unknown, usage = excluded.usage, "
     "ids = excluded.ids, attempts = excluded.attempts, seconds = excluded.seconds"
 )
-IMPORT = f"{_WRITE} WHERE rows.state <> 'value'"
-"""Adds what another process came to; a value is final."""
+IMPORT = (
+    f"{_WRITE} WHERE rows.state <> 'value' "
+    "AND (excluded.state = 'value' OR excluded.attempts >= rows.attempts)"
+)
+"""Adds what another process came to; a value is final, and of tries the last has the most attempts.
+
+Each try counts those before it, whose file may be read after its own.
+"""
 
 _SEEN = "UPDATE rows SET run = ?, number = ? WHERE key = ?"
 _SHOWN = 5
@@ -195,12 +201,18 @@ class Journal:
         )
 
     def close(self) -> None:
-        """Note that the run has ended, and give the file back."""
-        with self._database.writing():
-            self._database.execute(
-                "UPDATE runs SET ended = ? WHERE id = ?", (time.time(), self.run)
-            )
-        self._give_back()
+        """Note that the run has ended, and give the file back in any case.
+
+        Raises:
+            JournalError: It cannot be noted.
+        """
+        try:
+            with self._database.writing():
+                self._database.execute(
+                    "UPDATE runs SET ended = ? WHERE id = ?", (time.time(), self.run)
+                )
+        finally:
+            self._give_back()
 
     def _give_back(self) -> None:
         if self.is_kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from collections.abc import (
     Generator,
     Iterable,
 )
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
@@ -48,21 +50,26 @@ def interruptible(stop: Callable[[], object]) -> Generator[None]:
     Args:
         stop: Called by the first one, within the signal handler.
     """
-    before = signal.getsignal(signal.SIGINT)
+    before: Any = signal.getsignal(signal.SIGINT)
     if not _is_ours_to_handle(before):
         yield
         return
+    is_over = False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
+        signal.signal(signal.SIGINT, before if is_over else signal.default_int_handler)
+        if is_over:
+            before(number, frame)
+        else:
+            stop()
 
     signal.signal(signal.SIGINT, handle)
     try:
         yield
     finally:
-        if signal.getsignal(signal.SIGINT) in (handle, signal.default_int_handler):
+        is_over = True  # in another thread that is all that can be done; `handle` does the rest
+        is_ours = signal.getsignal(signal.SIGINT) in (handle, signal.default_int_handler)
+        if is_ours and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, before)
 
 
@@ -144,18 +151,19 @@ async def abulk(  # noqa: PLR0913 - each is a documented choice, by name
         config=config,
     )
     display = Display(progress)
+    loop = asyncio.get_running_loop()  # first: without one (trio), no journal is opened
     engine = open_engine(runnable, rows, key, journal, choices)
-    loop = asyncio.get_running_loop()
-    try:
-        with interruptible(partial(loop.call_soon_threadsafe, engine.interrupt)):
-            await _astart(engine, display)
+    with (
+        _told(engine, journal),
+        interruptible(partial(loop.call_soon_threadsafe, engine.interrupt)),
+    ):
+        try:
+            _start(engine, display)
             while batch := await engine.take():
                 for row in batch:
                     yield row
-    finally:
-        await _aclose(engine, display)
-    if engine.is_interrupted:
-        raise interrupted(engine, journal)
+        finally:
+            await _close(engine, display)
 
 
 def bulk(  # noqa: PLR0913 - see `abulk`
@@ -209,15 +217,8 @@ def bulk(  # noqa: PLR0913 - see `abulk`
     display = Display(progress)
     with LoopThread() as thread:
         engine = thread.run(_aopen(runnable, rows, key, journal, choices))
-        try:
-            thread.run(_astart(engine, display))
-            with interruptible(lambda: thread.call(engine.interrupt)):
-                while batch := thread.run(engine.take()):
-                    yield from batch
-        finally:
-            thread.run(_aclose(engine, display))
-    if engine.is_interrupted:
-        raise interrupted(engine, journal)
+        with _told(engine, journal), interruptible(partial(_interrupt, engine, thread)):
+            yield from thread.iterate(_batches(engine, display))
 
 
 def open_engine(
@@ -238,15 +239,21 @@ def _opened(journal: Any, runnable: Runnable[Any, Any], workers: int) -> Journal
     return Journal(journal, Chain() if journal is None else read_chain(runnable), workers)
 
 
-def interrupted(engine: Engine, journal: Any) -> BulkInterrupted:
-    """Print what was done, and how to go on."""
-    go_on = (
-        "There is no journal: the next run begins anew. Pass journal= to go on."
-        if journal is None
-        else f"Run it again with the journal {_place(journal)} to go on."
-    )
-    say(summary(engine.progress, go_on))
-    return BulkInterrupted()
+@contextmanager
+def _told(engine: Engine, journal: Any) -> Generator[None]:
+    """Say behind a run that was interrupted what was done, and how to go on."""
+    try:
+        yield
+    finally:
+        if engine.is_interrupted:
+            go_on = (
+                "There is no journal: the next run begins anew. Pass journal= to go on."
+                if journal is None
+                else f"Run it again with the journal {_place(journal)} to go on."
+            )
+            say(summary(engine.progress, go_on))
+    if engine.is_interrupted:
+        raise BulkInterrupted
 
 
 def _place(journal: Any) -> str:
@@ -280,73 +287,159 @@ def _choices(  # noqa: PLR0913 - `abulk`'s
     )
 
 
+def _interrupt(engine: Engine, thread: LoopThread) -> None:
+    """Stop a run; if the caller's own code works meanwhile, it is interrupted, too."""
+    thread.call(engine.interrupt)
+    if not thread.is_waited_for:
+        raise BulkInterrupted
+
+
 async def _aopen(
     runnable: Runnable[Any, Any], rows: _Rows, key: Key, journal: Any, options: Options
 ) -> Engine:
     return open_engine(runnable, rows, key, journal, options)
 
 
-async def _astart(engine: Engine, display: Display) -> None:
+def _start(engine: Engine, display: Display) -> None:
     engine.start()
     display.start(engine.progress)
 
 
-async def _aclose(engine: Engine, display: Display) -> None:
+async def _close(engine: Engine, display: Display) -> None:
     try:
         await engine.close()
     finally:
         display.stop()
 
 
+async def _batches(engine: Engine, display: Display) -> AsyncGenerator[list[Row[Any]], None]:
+    try:
+        _start(engine, display)
+        while batch := await engine.take():
+            yield batch
+    finally:
+        await _close(engine, display)
+
+
 class LoopThread:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own, which ends before the program does.
+
+    A child process that was forked from this one has no such thread, and waits for none.
+
+    Attributes:
+        is_waited_for: Whether somebody waits within `run`.
+    """
 
     def __init__(self) -> None:
         """Start the thread when the block is entered."""
+        self._process = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._over = asyncio.Event()
+        self._is_over = self.is_waited_for = False
         self._thread = threading.Thread(target=self._work, name="openrouter-bulk", daemon=True)
+        self._iterated: Any = None  # an asynchronous generator
+        self._error: BaseException | None = None
 
     def __enter__(self) -> Self:
         """Start it."""
         self._thread.start()
+        # Daemons still run when these functions are called. Later they stand still, and who waits
+        # for one (a generator that is collected with its module) waits for ever.
+        atexit.register(self._end)
         return self
 
     def __exit__(self, *_: object) -> None:
         """End what is left, and the thread."""
-        self.call(self._over.set)
+        self._end()
+
+    def _end(self) -> None:
+        if self._process != os.getpid() or self._is_over:
+            return
+        self._is_over = True
+        atexit.unregister(self._end)
+        self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join()
+        if self._error is not None:
+            raise self._error
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Carry a coroutine out, and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        """Carry a coroutine out, and wait for it.
+
+        Raises:
+            OpenRouterInputError: The thread is that of the process from which this one was forked.
+            SystemExit: The program is at its end; another thread ends in silence by it.
+        """
+        if self._process != os.getpid():
+            work.close()
+            raise OpenRouterInputError(
+                "This was begun before a fork, by the parent process. Begin anew in the child."
+            )
+        if self._is_over:
+            work.close()
+            raise SystemExit
+        self.is_waited_for = True
+        try:
+            return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        except CancelledError:
+            if self._is_over:
+                raise SystemExit from None
+            raise
+        finally:
+            self.is_waited_for = False
+
+    def iterate(self, batches: AsyncGenerator[list[T], None]) -> Generator[T, None, None]:
+        """Give what a generator gives in lists, none of which is empty; then the thread ends.
+
+        Raises:
+            BaseException: What the generator raises, also when it is closed; and what `run` does.
+        """
+        self._iterated = batches
+        try:
+            while batch := self.run(_next(batches)):
+                yield from batch
+        finally:
+            self._end()
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have a function called."""
-        self._loop.call_soon_threadsafe(function)
+        """Have a function called, if the thread has not ended."""
+        if not self._is_over:
+            self._loop.call_soon_threadsafe(function)
 
     def _work(self) -> None:
-        self._run(self._over.wait())
-        rest = asyncio.all_tasks(self._loop)
-        for task in rest:
-            task.cancel()
-        self._run(_end(rest))
+        # A loop shuts its own executor by one more thread, which a program that ends cannot start.
+        with ThreadPoolExecutor() as executor:
+            self._loop.set_default_executor(executor)
+            self._run(self._over.wait())
+            self._error = self._run(self._close())
         self._loop.close()
 
-    def _run(self, work: Coroutine[Any, Any, Any]) -> None:
+    def _run(self, work: Coroutine[Any, Any, Any]) -> BaseException | None:
         """Run the loop until something is done, although a task exits (`sys.exit()`).
 
         asyncio lets such an exit end the loop under all other tasks; here it ends the run.
         """
         task = self._loop.create_task(work)
         while not task.done():
-            with suppress(SystemExit, KeyboardInterrupt):
+            with suppress(BaseException):
                 self._loop.run_until_complete(task)
+        return task.exception()
+
+    async def _close(self) -> None:
+        """Do what `asyncio.run` does at its end; but first close what was iterated over.
+
+        A generator whose call was broken off cannot be closed: it is cancelled with its task.
+        """
+        try:
+            if self._iterated is not None and not self._iterated.ag_running:
+                await self._iterated.aclose()
+        finally:
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+            await self._loop.shutdown_asyncgens()
 
 
-async def _end(rest: set[asyncio.Task[Any]]) -> None:
-    """Do what `asyncio.run` does at its end."""
-    await asyncio.gather(*rest, return_exceptions=True)
-    loop = asyncio.get_running_loop()
-    await loop.shutdown_asyncgens()
-    await loop.shutdown_default_executor()
+async def _next(batches: AsyncGenerator[list[T], None]) -> list[T]:
+    nothing: list[T] = []
+    return await anext(batches, nothing)

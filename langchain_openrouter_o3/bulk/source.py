@@ -31,12 +31,14 @@ class Item(NamedTuple):
     Attributes:
         number: In the input, from 1.
         key: As text.
-        input: For the chain.
+        input: For the chain, which may change it.
+        digest: Of the input as it was read; None if nobody needs it, or it is no data.
     """
 
     number: int
     key: str
     input: Any
+    digest: bytes | None = None
 
 
 class Source:

@@ -449,6 +449,14 @@ def test_an_input_that_is_no_data_is_not_compared(run: Any, file: Path) -> None:
     assert all(row.from_journal for row in rows)
 
 
+def test_a_chain_may_change_its_input(run: Any, file: Path) -> None:
+    chain: Any = RunnableLambda(lambda given: given.pop("text").strip())
+    for count in (2, 3):
+        rows = run(chain, [{"text": f" {n} "} for n in range(count)], journal=file, ordered=True)
+        assert [row.value for row in rows] == [str(n) for n in range(count)]
+    assert sum(row.from_journal for row in rows) == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_child_does_not_use_its_parents_connection(file: Path) -> None:
@@ -464,6 +472,29 @@ def test_a_child_does_not_use_its_parents_connection(file: Path) -> None:
         os._exit(3)
     assert os.waitpid(child, 0)[1] == 0
     cache.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of files")
+def test_a_full_disk_is_told_and_the_journal_given_back(run: Any, file: Path) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    async def fill(number: int) -> int:
+        if number == 60 and not file.with_suffix(".full").exists():
+            file.with_suffix(".full").touch()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+        return number
+
+    chain: Any = RunnableLambda(int, afunc=fill)
+    try:
+        with pytest.raises(JournalError, match="can be written"):
+            run(chain, range(100), journal=file, max_concurrency=5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    rows = run(chain, range(100), journal=file)
+    assert len(rows) == 100
+    assert any(row.from_journal for row in rows)
 
 
 # --- Export ---
@@ -495,6 +526,14 @@ def test_messages_are_exported_as_plain_json(
     value = json.loads((tmp_path / "out.jsonl").read_text())["value"]
     assert value["content"] == "a"
     assert value["type"] == "ai"
+
+
+def test_a_text_with_escapes_or_nul_is_exported_as_it_is(file: Path, tmp_path: Path) -> None:
+    given = ["refused: \\u0000", "\0begins", "ends\0", 'quoted "\\u0000', "\u2028", "fine"]
+    list(bulk(RunnableLambda(str), given, journal=file, ordered=True))
+    export(file, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text().split("\n")[:-1]
+    assert [json.loads(line)["value"] for line in lines] == given
 
 
 def test_every_value_is_exported_without_its_class() -> None:

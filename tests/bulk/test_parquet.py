@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
 from langchain_openrouter_o3._cli.bulk_command import RowsOfFile
 from langchain_openrouter_o3.bulk import bulk, export
-from langchain_openrouter_o3.emulator import Emulator, faults
+from langchain_openrouter_o3.emulator import Canned, Emulator, faults
+from tests.helpers import wire
 from tests.helpers.bulk import people
 
 
@@ -39,6 +41,22 @@ def test_a_journal_is_exported_as_parquet_exactly(
         assert (line["cost"], line["known_cost"]) == (row.cost, row.known_cost)
         assert line["generation_ids"] == [*row.generation_ids]
         assert (line["attempts"], line["seconds"]) == (row.attempts, row.seconds)
+
+
+def test_costs_of_more_decimals_than_a_column_has_are_rounded(
+    model: ChatOpenRouterO3, emulator: Emulator, tmp_path: Path
+) -> None:
+    parquet: Any = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    cost = 0.00012345678901234567
+    answer = wire.body("hi", counts=wire.usage(cost=cost))
+    emulator.play(Canned(pieces=json.dumps(answer).encode()))
+    (row,) = bulk(model, ["x"], journal=tmp_path / "run.db")
+    assert row.cost == Decimal("0.00012345678901234567")
+    export(tmp_path / "run.db", tmp_path / "out.parquet")
+    (written,) = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert written["cost"] == written["known_cost"] == Decimal("0.000123456789012346")
+    export(tmp_path / "run.db", tmp_path / "out.jsonl")
+    assert '"cost": 0.00012345678901234567' in (tmp_path / "out.jsonl").read_text()
 
 
 def test_parquet_without_pyarrow_is_refused(

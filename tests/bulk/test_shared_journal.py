@@ -23,7 +23,8 @@ from langchain_openrouter_o3.bulk import (
     shared_journal,
 )
 from langchain_openrouter_o3.bulk.budget import Share
-from langchain_openrouter_o3.emulator import faults
+from langchain_openrouter_o3.emulator import Canned, faults
+from tests.helpers import wire
 from tests.helpers.bulk import WAYS, by_prompt, model_of, people, prompts
 from tests.helpers.bulk_script import WORKERS
 from tests.helpers.bulk_server import Plan, Server
@@ -80,6 +81,18 @@ def test_errors_are_tried_again_and_their_costs_add_up(
     better = run(people(model), prompts(3), two)
     assert [row.attempts for row in better] == [1, 2, 1]
     assert all(row.ok for row in run(people(model), prompts(3), one))
+
+
+@pytest.mark.parametrize("names", ["abc", "cba", "bca"])
+def test_costs_of_failed_tries_add_up_in_whatever_order_files_are_read(
+    model: ChatOpenRouterO3, emulator: Emulator, tmp_path: Path, names: str
+) -> None:
+    answer = json.dumps(wire.body("{}", counts=wire.usage(cost=0.1))).encode()
+    for number, name in enumerate(names, start=1):
+        emulator.play(Canned(pieces=answer))  # it is paid, and no person
+        with SharedJournal(tmp_path, name) as journal:
+            (row,) = run(people(model), prompts(1), journal)
+        assert (row.attempts, row.known_cost) == (number, number * Decimal("0.1"))
 
 
 def test_a_process_that_is_killed_leaves_what_it_has_done(tmp_path: Path) -> None:

@@ -173,6 +173,34 @@ def test_an_interrupt_without_a_journal_says_so(capsys: pytest.CaptureFixture[st
     assert "Pass journal= to go on" in capsys.readouterr().err
 
 
+def test_an_interrupt_of_the_callers_own_code_keeps_what_is_paid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = tmp_path / "run.db"
+    with Server(Plan(think=0.2)) as server:
+        run = bulk(model_of(server), prompts(1000), journal=journal, max_concurrency=5)
+        next(run)
+        with pytest.raises(BulkInterrupted):
+            signal.raise_signal(signal.SIGINT)
+        run.close()
+        paid_for = sum(server.bill().answers.values())
+    assert len(keys_in(journal)) == paid_for > 0
+    assert "0 rows in flight were given up" in capsys.readouterr().err
+
+
+def test_an_interrupt_after_a_run_that_ended_in_another_thread_is_the_programs() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    run = bulk(RunnableLambda(str), range(1000))
+    next(run)
+    thread = threading.Thread(target=run.close)
+    thread.start()
+    thread.join()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        signal.raise_signal(signal.SIGINT)
+    assert type(caught.value) is KeyboardInterrupt
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 def test_a_handler_of_the_program_is_left_alone() -> None:
     calls: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: calls.append(number))

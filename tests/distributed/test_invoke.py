@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import signal
 import sys
+import threading
 from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, ConfigDict
 
-from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError
+from langchain_openrouter_o3 import ChatOpenRouterO3, OpenRouterInputError, ray
 from langchain_openrouter_o3.bulk import BudgetError, Row
 from langchain_openrouter_o3.bulk.arrow import column_of, load_extra, table_of
 from langchain_openrouter_o3.emulator import faults
@@ -204,3 +207,38 @@ def test_without_ray_its_extra_is_named(
     invoke = Invoke(make_chain, key="id", journal=str(tmp_path / "runs"))
     with pytest.raises(OpenRouterInputError, match=r"ray.data is missing.*\[ray\]"):
         invoke.for_ray()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_does_not_wait_for_the_chain_that_its_parent_makes(tmp_path: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    def make_chain() -> Runnable[Any, Any]:
+        if os.getpid() == parent:
+            begun.set()
+            go.wait()
+        return RunnableLambda(itemgetter("text"))
+
+    invoke = Invoke(make_chain, key="id", journal=tmp_path)
+    first, second = rows(1), rows(1, 1)
+    thread = threading.Thread(target=invoke, args=(first,))
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(20)
+            os._exit(0 if invoke(second).num_rows == 1 else 1)
+        except BaseException:  # noqa: BLE001 - the parent's test must not go on here
+            os._exit(2)
+    ended = os.waitpid(child, 0)[1]
+    go.set()
+    thread.join()
+    assert ended == 0
+
+
+def test_a_worker_begins_with_a_lock_of_its_own(tmp_path: Path, make_chain: Any) -> None:
+    ray._begin_anew()  # as in a child
+    assert Invoke(make_chain, key="id", journal=tmp_path)(rows(1)).num_rows == 1
