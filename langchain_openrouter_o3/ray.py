@@ -167,14 +167,14 @@ class _Worker:
         return sorted([row async for row in run], key=lambda row: row.number)
 
 
-_LOCK = threading.Lock()
+_building = threading.Lock()
 _WORKERS: dict[tuple[str, int], _Worker] = {}
 
 
 def _begin_anew() -> None:
     """After a fork: another thread of the parent may have held the lock."""
-    global _LOCK  # noqa: PLW0603 - there is one
-    _LOCK = threading.Lock()
+    global _building  # noqa: PLW0603 - there is one
+    _building = threading.Lock()
 
 
 with suppress(AttributeError):  # Windows has no fork
@@ -183,7 +183,7 @@ with suppress(AttributeError):  # Windows has no fork
 
 def _worker_of(invoke: Invoke) -> _Worker:
     which = (invoke.name, os.getpid())  # a process that Spark forks begins anew
-    with _LOCK:
+    with _building:
         if which not in _WORKERS:
             _WORKERS[which] = _Worker(invoke)
         return _WORKERS[which]

@@ -201,15 +201,15 @@ def _problem(path: str, layout: Layout, error: sqlite3.Error) -> JournalError:
     )
 
 
-_LOCK = threading.Lock()
+_opening = threading.Lock()
 _OPEN: dict[str, Database] = {}
 _CONNECTED: WeakSet[Database] = WeakSet()
 
 
 def _begin_anew() -> None:
     """After a fork: the lock may have been held, and all connections are the parent's."""
-    global _LOCK  # noqa: PLW0603 - there is one
-    _LOCK = threading.Lock()
+    global _opening  # noqa: PLW0603 - there is one
+    _opening = threading.Lock()
     for database in [*_CONNECTED]:
         database.keep()
 
@@ -230,7 +230,7 @@ def open_database(path: str | os.PathLike[str], layout: Layout = JOURNAL) -> Dat
         JournalError: It cannot be opened, or is something else.
     """
     name = str(Path(path).resolve())
-    with _LOCK:
+    with _opening:
         database = _OPEN.get(name)
         if database is None:
             database = _OPEN[name] = Database(name, layout)
@@ -259,7 +259,7 @@ def application_of(path: Path) -> int | None:
 
 def close_database(database: Database) -> None:
     """Give a file back; the last one closes it."""
-    with _LOCK:
+    with _opening:
         database.users -= 1
         if database.users == 0 and database.process == os.getpid():
             _OPEN.pop(database.path, None)

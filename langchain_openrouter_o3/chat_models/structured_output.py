@@ -90,7 +90,7 @@ class PartialObjectStream:
         added = str(message.text) if self._call is None else self._called(message)
         value = self._json.feed(added) if added else None
         if value is not None:
-            grown = self._output_schema.make_partial(value)
+            grown: Any = self._output_schema.make_partial(value)
             # The next step of a chain gets the sum of what has `+`; that of states is no object.
             if self._include_raw or not hasattr(type(grown), "__add__"):
                 yield from self._show(grown)
