@@ -90,9 +90,8 @@ class PartialObjectStream:
         added = str(message.text) if self._call is None else self._called(message)
         value = self._json.feed(added) if added else None
         if value is not None:
-            grown: Any = self._output_schema.make_partial(value)
-            # The next step of a chain gets the sum of what has `+`; that of states is no object.
-            if self._include_raw or not hasattr(type(grown), "__add__"):
+            grown = self._output_schema.make_partial(value)
+            if self._include_raw or not _adds_up(grown):
                 yield from self._show(grown)
 
     def finish(self) -> Iterator[Any]:
@@ -412,6 +411,11 @@ def _is_same(one: Any, other: Any, *, seen_as: Callable[[Any], Any] = lambda val
         return other is not None and bool(seen_as(one) == seen_as(other))
     except Exception:  # noqa: BLE001 - that it cannot be told costs at most one more state
         return False
+
+
+def _adds_up(value: Any) -> bool:
+    """Whether the next step of a chain gets sums of such values; that of states is no object."""
+    return hasattr(type(value), "__add__")
 
 
 def _without_fence(text: str) -> str:
