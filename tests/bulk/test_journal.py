@@ -536,6 +536,19 @@ def test_a_text_with_escapes_or_nul_is_exported_as_it_is(file: Path, tmp_path: P
     assert [json.loads(line)["value"] for line in lines] == given
 
 
+def test_an_export_that_fails_leaves_the_file_that_was_there(file: Path, tmp_path: Path) -> None:
+    list(bulk(RunnableLambda(str), range(3), journal=file))
+    out = tmp_path / "out.jsonl"
+    export(file, out)
+    before = out.read_text()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE rows SET value = 'no JSON' WHERE key = '2'")
+    with pytest.raises(ValueError, match=r"JSON|char"):
+        export(file, out)
+    assert out.read_text() == before
+    assert [each.name for each in tmp_path.glob("out*")] == ["out.jsonl"]
+
+
 def test_every_value_is_exported_without_its_class() -> None:
     everything = plain(dump(VALUES))
     assert json.loads(json.dumps(everything)) == everything
