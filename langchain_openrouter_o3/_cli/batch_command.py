@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_openrouter_o3 import OpenRouterAPIError
 from langchain_openrouter_o3._cli.connection import build_chain, build_model, has_key
-from langchain_openrouter_o3._cli.options import BadArgumentError, model_settings, new_parser
+from langchain_openrouter_o3._cli.options import (
+    BadArgumentError,
+    check_output,
+    model_settings,
+    new_parser,
+)
 from langchain_openrouter_o3.batch import BatchJob, submit_batch
 from langchain_openrouter_o3.bulk import values
-from langchain_openrouter_o3.bulk.export import line_of
+from langchain_openrouter_o3.bulk.export import line_of, replacing
 from langchain_openrouter_o3.bulk.progress import usd
 
 if TYPE_CHECKING:
@@ -90,11 +95,14 @@ def run(arguments: Sequence[str], command: str) -> None:
     if not options.keys() >= {*_KEPT}:
         raise BadArgumentError(f"{given.job}: this job was made by a program; go on with it there")
     named = argparse.Namespace(**options)
+    out = Path(given.out or named.out)
+    if given.action == "results":
+        check_output("--out", out, job=Path(given.job))
     with build_model(model_settings(named)) as model:
         job = BatchJob(given.job, build_chain(model, named))
         _show(job.wait(progress=True).batches)
         if given.action == "results":
-            _write(job, given.out or named.out)
+            _write(job, out)
 
 
 def _parser(command: str) -> argparse.ArgumentParser:
@@ -122,9 +130,9 @@ def _show(batches: Sequence[BatchInfo]) -> None:
         sys.stdout.write(f"{name}: {done}{cost}{error}\n")
 
 
-def _write(job: BatchJob[Any], out: str) -> None:
+def _write(job: BatchJob[Any], out: Path) -> None:
     failed, count, cost = 0, 0, Decimal(0)
-    with Path(out).open("w", encoding="utf-8") as file:
+    with replacing(out) as beside, beside.open("w", encoding="utf-8") as file:
         for row in job.results():
             file.write(line_of(_plain(row)) + "\n")
             count, failed, cost = count + 1, failed + (not row.ok), cost + row.known_cost

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import importlib
 import importlib.util
-import itertools
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from langchain_openrouter_o3._cli.connection import EMULATED, build_chain, build
 from langchain_openrouter_o3._cli.options import (
     BadArgumentError,
     add_model_options,
+    check_output,
     model_settings,
     new_parser,
     parse_json,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_openrouter_o3.bulk import Row
 
 KINDS = (".jsonl", ".csv", ".parquet")
+_LONGEST_FIELD = 2**31 - 1  # of a CSV, in characters; csv itself refuses more than 131,072
 
 
 def check_parquet(file: str) -> None:
@@ -104,9 +105,20 @@ class RowsOfFile:
         return cast("dict[str, Any]", value)
 
     def _records(self) -> Iterator[dict[str, Any]]:
+        csv.field_size_limit(_LONGEST_FIELD)
         try:
             with self._path.open(encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file)
+                reader = csv.DictReader(file)
+                names = [*(reader.fieldnames or [])]
+                if twice := sorted({name for name in names if names.count(name) > 1}):
+                    raise BadArgumentError(f"{self._path}: two columns are called {twice[0]!r}")
+                for row in reader:
+                    if None in row or None in row.values():  # what csv makes of too many, too few
+                        raise BadArgumentError(
+                            f"{self._path}, line {reader.line_num}: a row needs as many fields as "
+                            f"the header has, {len(names)}"
+                        )
+                    yield row
         except (csv.Error, UnicodeDecodeError) as error:
             raise BadArgumentError(f"{self._path}: not CSV in UTF-8 ({error})") from error
 
@@ -214,16 +226,24 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 
 def _check_prompt(prompt: str, rows: RowsOfFile) -> None:
-    """Refuse names that the first row does not have: every row would fail."""
+    """Refuse names for which a row has nothing: "None" would be asked for, and be paid.
+
+    All rows are read before anything is sent, whereby each that cannot be read is told, too.
+    """
     try:
         names = {name for _, name, _, _ in Formatter().parse(prompt) if name is not None}
     except ValueError as error:
         raise BadArgumentError(f"--prompt: {error}; write {{{{ and }}}} for braces") from error
-    for row in itertools.islice(rows, 1):
+    for number, row in enumerate(rows, start=1):
         if missing := sorted(names - row.keys()):
             raise BadArgumentError(
-                f"--prompt: the first row has no {', '.join(missing)}; it has "
+                f"--prompt: row {number} has no {', '.join(missing)}; it has "
                 f"{', '.join(map(str, row))}"
+            )
+        if empty := sorted(name for name in names if row[name] is None):
+            raise BadArgumentError(
+                f"--prompt: {', '.join(empty)} of row {number} is null; leave the row out, or give "
+                "it a value"
             )
 
 
@@ -232,6 +252,9 @@ def _check_files(given: Any, journal: Path) -> None:
         raise BadArgumentError("--out: the name must end with .jsonl or .parquet")
     if given.out.endswith(".parquet"):
         check_parquet(given.out)
+    rows, out = Path(given.rows), Path(given.out)
+    check_output("--out", out, input=rows)
+    check_output("--journal", journal, input=rows, output=out)
     if journal.exists() and not given.resume:
         raise BadArgumentError(
             f"{journal} is there already: --resume goes on with it, another --out begins anew"

@@ -30,6 +30,27 @@ class BadArgumentError(Exception):
     """The command cannot be carried out as it is; the text says what to change."""
 
 
+def check_output(option: str, file: Path, **others: Path) -> None:
+    """Refuse a file that cannot be written, or that is another one of the command.
+
+    Args:
+        option: Which names the file.
+        file: It need not exist.
+        others: Files that must stay what they are, by what they are for.
+
+    Raises:
+        BadArgumentError: Its folder is missing, it is a folder, or it is one of the others.
+    """
+    if not file.absolute().parent.is_dir():
+        raise BadArgumentError(f"{option}: there is no folder {file.parent}; make it first")
+    if file.is_dir():
+        raise BadArgumentError(f"{option}: {file} is a folder")
+    for name, other in others.items():
+        both = file.exists() and other.exists()
+        if file.resolve() == other.resolve() or (both and file.samefile(other)):
+            raise BadArgumentError(f"{option}: {file} is the {name}; choose another file")
+
+
 def new_parser(command: str, about: str, examples: str) -> argparse.ArgumentParser:
     """Make a parser.
 

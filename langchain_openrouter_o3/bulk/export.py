@@ -38,13 +38,17 @@ def export(journal: str | os.PathLike[str], path: str | os.PathLike[str]) -> int
     Raises:
         JournalError: There is no such journal, or it is in use.
         OpenRouterInputError: The file's ending is another one, or pyarrow is missing.
+        OSError: The file cannot be written; one that was there stays as it was.
     """
     ending = Path(path).suffix
     if ending not in (".jsonl", ".parquet"):
         raise OpenRouterInputError(f"{path}: the name must end with .jsonl or .parquet.")
     with opened(journal) as database:
         rows = (_plain(record) for record in read_records(database) if _is_done(record))
-        return _write_lines(rows, path) if ending == ".jsonl" else _write_parquet(rows, path)
+        with replacing(path) as beside:
+            return (
+                _write_lines(rows, beside) if ending == ".jsonl" else _write_parquet(rows, beside)
+            )
 
 
 @contextmanager
@@ -61,6 +65,22 @@ def opened(journal: str | os.PathLike[str]) -> Generator[Database]:
         yield database
     finally:
         close_database(database)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Generator[Path]:
+    """Write a file beside another, whose place it takes only when the block has come to its end.
+
+    Raises:
+        OSError: It cannot.
+    """
+    place = Path(path).resolve()  # behind links, which stay
+    beside = place.with_name(f"{place.name}.part")
+    try:
+        yield beside
+        beside.replace(place)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _is_done(record: Record) -> bool:

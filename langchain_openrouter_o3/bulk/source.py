@@ -70,6 +70,11 @@ class Source:
         self._lock = asyncio.Lock()
         if _is_a(rows, (str, bytes, Mapping)):
             raise OpenRouterInputError(f"rows: a {type(rows).__name__} is one row; pass a list.")
+        if hasattr(rows, "__dataframe__"):  # of pandas, polars, pyarrow: the interchange protocol
+            raise OpenRouterInputError(
+                f"rows: a {type(rows).__name__} would give its columns; pass its rows: "
+                'to_dict("records") of pandas, to_dicts() of polars, to_pylist() of pyarrow.'
+            )
         if _is_a(rows, AsyncIterable):
             self._async_iterator = aiter(rows)
         elif _is_a(rows, Iterable):

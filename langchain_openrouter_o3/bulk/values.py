@@ -209,9 +209,15 @@ def _pack_error(error: Exception) -> Any:
     """Write an error; what of it is no data is left to its text."""
     written = _tagged("error", error, t=str(error))
     try:
-        return {**written, "a": pack([*error.args]), "s": pack({**error.__dict__})}
+        return {**written, "a": pack([*_arguments(error)]), "s": pack({**error.__dict__})}
     except (StorageError, RecursionError):
         return written
+
+
+def _arguments(error: Exception) -> tuple[Any, ...]:
+    """Return what makes an error again; the file that an `OSError` names is not in its `args`."""
+    reduced: Any = OSError.__reduce__(error) if isinstance(error, OSError) else (None, error.args)
+    return tuple(reduced[1])
 
 
 _BASES: tuple[tuple[type, Callable[[Any], Any]], ...] = (
@@ -303,16 +309,21 @@ class _Reader:
     def _error(self, packed: dict[str, Any]) -> Exception:
         if "a" in packed:
             try:
-                cls: type[Exception] = self._class(packed, Exception)
-                args = self.unpack(packed["a"])
-                made = cls.__new__(cls, *args)
-                made.args = tuple(args)
+                made = _make_error(self._class(packed, Exception), self.unpack(packed["a"]))
                 made.__dict__.update(self.unpack(packed["s"]))
             except (StorageError, TypeError):
                 pass  # what is told of it stays
             else:
                 return made
         return RecordedError(packed["t"], class_name=packed["c"])
+
+
+def _make_error(cls: type[Exception], arguments: list[Any]) -> Exception:
+    """Make an error as Python makes the built-in one that it is; its own class is not called."""
+    base: Any = next(each for each in cls.__mro__ if each.__module__ == "builtins")
+    made: Exception = base.__new__(cls, *arguments)
+    base.__init__(made, *arguments)
+    return made
 
 
 def _defaults(cls: type[BaseModel], state: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import Self
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -353,6 +354,20 @@ def test_an_object_comes_back_with_what_equality_does_not_see() -> None:
     assert load(dump(Old(a=1)), {}).__fields_set__ == {"a"}
 
 
+class StrictError(OSError):
+    """An error that cannot be made of its arguments alone."""
+
+    why: str
+
+    def __new__(cls, code: int, *, why: str) -> Self:
+        made = super().__new__(cls, code)
+        made.why = why
+        return made
+
+    def __init__(self, code: int, *, why: str) -> None:
+        super().__init__(code, why, "/strict")
+
+
 def _errors() -> list[Exception]:
     try:
         Person.model_validate({})
@@ -362,6 +377,10 @@ def _errors() -> list[Exception]:
         OpenRouterAPIError("broken", status_code=502, body={"a": 1}, partial=AIMessage("half")),
         ValueError("no", 3),
         KeyError("x"),
+        FileNotFoundError(2, "No such file", "/x"),
+        OSError(18, "Cross-device link", "/x", None, "/y"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+        StrictError(4, why="strict"),
         invalid,
     ]
 
@@ -375,6 +394,9 @@ def test_an_error_comes_back_with_its_text(error: Exception) -> None:
         assert back.class_name.endswith(":ValidationError")
     else:
         assert type(back) is type(error)
+        assert back.args == error.args
+    for name in ("filename", "filename2"):
+        assert getattr(back, name, None) == getattr(error, name, None)
     assert getattr(back, "__dict__", {}).keys() >= vars(error).keys()
 
 
@@ -534,6 +556,19 @@ def test_a_text_with_escapes_or_nul_is_exported_as_it_is(file: Path, tmp_path: P
     export(file, tmp_path / "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text().split("\n")[:-1]
     assert [json.loads(line)["value"] for line in lines] == given
+
+
+def test_an_export_that_fails_leaves_the_file_that_was_there(file: Path, tmp_path: Path) -> None:
+    list(bulk(RunnableLambda(str), range(3), journal=file))
+    out = tmp_path / "out.jsonl"
+    export(file, out)
+    before = out.read_text()
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE rows SET value = 'no JSON' WHERE key = '2'")
+    with pytest.raises(ValueError, match=r"JSON|char"):
+        export(file, out)
+    assert out.read_text() == before
+    assert [each.name for each in tmp_path.glob("out*")] == ["out.jsonl"]
 
 
 def test_every_value_is_exported_without_its_class() -> None:

@@ -159,6 +159,17 @@ def test_the_input_may_be_asynchronous(run: Any, model: ChatOpenRouterO3) -> Non
     assert [row.value.text for row in rows] == [f"row-{number}" for number in range(25)]
 
 
+@pytest.mark.parametrize("package", ["pandas", "pyarrow"])
+def test_a_frame_is_refused_whose_columns_would_be_the_rows(run: Any, package: str) -> None:
+    module = pytest.importorskip(package, reason=f"{package} is not installed")
+    make: Any = {"pandas": "DataFrame", "pyarrow": "table"}[package]
+    frame = getattr(module, make)({"text": ["a", "b"], "id": [1, 2]})
+    with pytest.raises(OpenRouterInputError, match=r'pass its rows: to_dict\("records"\)'):
+        run(RunnableLambda(str), frame)
+    rows = frame.to_dict("records") if package == "pandas" else frame.to_pylist()
+    assert len(run(RunnableLambda(str), rows, key="id")) == 2
+
+
 def test_what_a_caller_has_opened_stays_open(run: Any, tmp_path: Path) -> None:
     closed: list[str] = []
 

@@ -54,6 +54,10 @@ def test_rows_are_submitted_looked_at_and_written(
     assert [row["value"] and row["value"]["born"] for row in rows] == [1800, 1801, 1802, None]
     assert rows[0]["cost_is_share"] is True
     assert "no luck" in rows[3]["error"]
+    assert main(["batch", "results", f"{out}.db", "--out", f"{out}.db"]) == 2
+    assert "is the job; choose another file" in capsys.readouterr().err
+    assert main(["batch", "results", f"{out}.db", "--out", "no/such/a.jsonl"]) == 2
+    assert "there is no folder no/such" in capsys.readouterr().err
     assert main(["batch", "wait", f"{out}.db"]) == 0
     server.batches.plan.end, server.batches.plan.outcome = "failed", lambda _: None
     texts = tmp_path / "texts.jsonl"

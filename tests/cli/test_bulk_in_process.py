@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,6 @@ from langchain_openrouter_o3._cli.main import main
 from langchain_openrouter_o3.emulator import faults
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from langchain_openrouter_o3.emulator import Emulator
 
 PROMPT = "Who is in this text? {text}"
@@ -83,7 +82,7 @@ def test_without_pyarrow(
     ("file", "options", "text"),
     [
         ("missing.jsonl", [], "no such file"),
-        (None, ["--prompt", "{nothing}"], "the first row has no nothing; it has id, text"),
+        (None, ["--prompt", "{nothing}"], "row 1 has no nothing; it has id, text"),
         (None, ["--prompt", "{"], "--prompt: "),
         (None, ["--out", "out.csv"], "--out: the name must end with .jsonl or .parquet"),
         (None, ["--schema", "born in the"], "'born in the' is no field"),
@@ -97,7 +96,12 @@ def test_without_pyarrow(
         ("a.jsonl", b'{"text": "a"}\nnothing\n', "line 2: not JSON"),
         ("a.jsonl", b'{"text": "a"}\n{"text": NaN}\n', "line 2: not JSON (NaN is not JSON)"),
         ("a.jsonl", b'{"text": "a"}\n[1]\n', "line 2: a row is an object or a text"),
+        ("a.jsonl", b'{"text": "a"}\n{"other": "b"}\n', "row 2 has no text; it has other"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": null}\n', "text of row 2 is null"),
         ("a.csv", b"text\n\xff\n", "not CSV in UTF-8"),
+        ("a.csv", b"id,text\n1,a\n2\n", "line 3: a row needs as many fields as the header has, 2"),
+        ("a.csv", b"id,text\n1,a\n2,b,c\n", "line 3: a row needs as many fields"),
+        ("a.csv", b"text,id,text\na,1,b\n", "two columns are called 'text'"),
     ],
 )
 def test_what_cannot_work_is_told_with_its_place(  # noqa: PLR0913, PLR0917 - fixtures
@@ -115,8 +119,43 @@ def test_what_cannot_work_is_told_with_its_place(  # noqa: PLR0913, PLR0917 - fi
         options = []
     assert bulk(rows, tmp_path / "out.jsonl", *options) == 2
     assert text in capsys.readouterr().err
-    # A row that nobody can read may come after others that were sent.
-    assert file is not None or server.requests == []
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--out", "rows.jsonl"], "--out: rows.jsonl is the input; choose another file"),
+        (["--out", "same.jsonl"], "--out: same.jsonl is the input"),  # a hard link
+        (["--out", "no/such/folder/a.jsonl"], "there is no folder no/such/folder; make it first"),
+        (["--out", "folder.jsonl"], "--out: folder.jsonl is a folder"),
+        (["--journal", "rows.jsonl", "--resume"], "--journal: rows.jsonl is the input"),
+        (["--journal", "a.jsonl"], "--journal: a.jsonl is the output"),
+        (["--journal", "no/a.db"], "--journal: there is no folder no"),
+    ],
+)
+def test_no_file_of_the_command_is_lost(  # noqa: PLR0913, PLR0917 - fixtures
+    server: Emulator,
+    lines: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    text: str,
+) -> None:
+    monkeypatch.chdir(lines.parent)
+    Path("same.jsonl").hardlink_to(lines)
+    Path("folder.jsonl").mkdir()
+    before = lines.read_text()
+    arguments = ["bulk", "rows.jsonl", "--prompt", PROMPT, "--out", "a.jsonl", *options]
+    assert main(arguments, command="o3") == 2
+    assert text in capsys.readouterr().err
+    assert (server.requests, lines.read_text()) == ([], before)
+
+
+@pytest.mark.usefixtures("server")
+def test_a_long_field_is_read(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(f"text\n{'a' * 140_000}\n")
+    assert bulk(tmp_path / "rows.csv", tmp_path / "a.jsonl") == 0
 
 
 def test_failed_rows_a_budget_and_what_is_there_already(
