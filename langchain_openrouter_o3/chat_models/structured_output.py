@@ -413,7 +413,7 @@ def _is_same(one: Any, other: Any, *, seen_as: Callable[[Any], Any] = lambda val
         return False
 
 
-def _adds_up(value: Any) -> bool:
+def _adds_up(value: object) -> bool:
     """Whether the next step of a chain gets sums of such values; that of states is no object."""
     return hasattr(type(value), "__add__")
 
