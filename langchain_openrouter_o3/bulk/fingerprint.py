@@ -6,10 +6,11 @@ callbacks) is left out, and so is the key.
 
 from __future__ import annotations
 
+import dis
 import hashlib
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import partial
@@ -175,6 +176,8 @@ class _Walker:
         name = f"{function.__module__}.{function.__qualname__}"
         library = str(function.__module__).partition(".")[0] in _LIBRARIES
         self._chain.parts[path] = name if library else f"{name} ({_digest(_source(function))})"
+        if not library:
+            self._constants(path, function, depth)
         names = function.__code__.co_freevars
         for name, cell in zip(names, function.__closure__ or (), strict=True):
             try:
@@ -182,6 +185,46 @@ class _Walker:
             except ValueError:
                 continue  # not set yet
             self.walk(f"{path}.{name}", held, depth + 1)
+
+    def _constants(self, path: str, function: Any, depth: int) -> None:
+        """Note defaults, and the data of its module that a function names.
+
+        Of the latter only digests are kept: a key may be among them.
+        """
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.default is not parameter.empty:
+                self.walk(f"{path}.{parameter.name}", parameter.default, depth + 1)
+        for name in sorted(_named_globals(function.__code__)):
+            value = function.__globals__.get(name)
+            if _is_constant(value):
+                digest = _digest(repr(value).encode("utf-8", "surrogatepass"))
+                self._chain.parts[f"{path}.{name}"] = f"{type(value).__qualname__} ({digest})"
+
+
+def _named_globals(code: types.CodeType) -> set[str]:
+    """Return the globals that a function reads; what it sets itself is no constant."""
+    steps = [step for each in _codes(code) for step in dis.get_instructions(each)]
+    read, written = (
+        {str(step.argval) for step in steps if step.opname == name}
+        for name in ("LOAD_GLOBAL", "STORE_GLOBAL")
+    )
+    return {name for name in read - written if not name.startswith("__")}
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    """Give the code of a function and of those within it."""
+    yield code
+    for each in code.co_consts:
+        if isinstance(each, types.CodeType):
+            yield from _codes(each)
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a value is data that cannot change; what can may be a tally, not a part."""
+    if isinstance(value, tuple):
+        items: tuple[Any, ...] = value
+        return all(map(_is_constant, items))
+    return isinstance(value, (str, int, float, bytes, Enum))
 
 
 def _state(value: Any) -> dict[str, Any]:
@@ -253,8 +296,17 @@ def _source(function: Any) -> bytes:
     try:
         return inspect.getsource(function).encode()
     except (OSError, TypeError):  # typed into a shell
-        code: bytes = function.__code__.co_code
-        return code
+        return b"".join(map(_compiled, _codes(function.__code__)))
+
+
+def _compiled(code: types.CodeType) -> bytes:
+    """Write code down; that within it has a place of its own, and sets an order of their own."""
+    constants = [
+        sorted(map(repr, each)) if isinstance(each, frozenset) else each
+        for each in code.co_consts
+        if not isinstance(each, types.CodeType)
+    ]
+    return code.co_code + repr((code.co_names, constants)).encode("utf-8", "surrogatepass")
 
 
 def _digest(data: bytes) -> str:

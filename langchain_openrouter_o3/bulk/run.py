@@ -353,7 +353,7 @@ class LoopThread:
         self._end()
 
     def _end(self) -> None:
-        if self._process != os.getpid() or self._is_over:
+        if not self._is_here():
             return
         self._is_over = True
         atexit.unregister(self._end)
@@ -361,6 +361,9 @@ class LoopThread:
         self._thread.join()
         if self._error is not None:
             raise self._error
+
+    def _is_here(self) -> bool:
+        return self._process == os.getpid() and not self._is_over
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Carry a coroutine out, and wait for it.
@@ -401,15 +404,16 @@ class LoopThread:
             self._end()
 
     def call(self, function: Callable[[], object]) -> None:
-        """Have a function called, if the thread has not ended."""
-        if not self._is_over:
+        """Have a function called, if the thread is there."""
+        if self._is_here():
             self._loop.call_soon_threadsafe(function)
 
     def _work(self) -> None:
         # A loop shuts its own executor by one more thread, which a program that ends cannot start.
         with ThreadPoolExecutor() as executor:
             self._loop.set_default_executor(executor)
-            self._run(self._over.wait())
+            while not self._over.is_set():  # also if a chain cancels all tasks that it finds
+                self._run(self._over.wait())
             self._error = self._run(self._close())
         self._loop.close()
 
@@ -422,7 +426,7 @@ class LoopThread:
         while not task.done():
             with suppress(BaseException):
                 self._loop.run_until_complete(task)
-        return task.exception()
+        return None if task.cancelled() else task.exception()
 
     async def _close(self) -> None:
         """Do what `asyncio.run` does at its end; but first close what was iterated over.

@@ -118,7 +118,9 @@ def test_a_journal_that_was_opened_before_a_fork_is_the_parents(tmp_path: Path) 
     database.process -= 1
     with pytest.raises(JournalError, match="before a fork"):
         open_database(tmp_path / "run.db")
+    database.close()
     database.process += 1
+    assert database.execute("SELECT 1").fetchone() == (1,)  # it is still open
     close_database(database)
 
 

@@ -117,6 +117,49 @@ def test_a_changed_function_is_named() -> None:
     assert differences(*(read_chain(chain).parts for chain in chains))
 
 
+def function_of(source: str, **module: Any) -> Any:
+    """What was typed into a shell: it has no source that anybody could read again."""
+    exec(source, module)  # noqa: S102 - our own
+    return module["step"]
+
+
+@pytest.mark.parametrize(
+    ("source", "before", "now", "path"),
+    [
+        ("def step(x): return 'French' + x", {}, {}, None),
+        ("def step(x): return P + x", {"P": "French"}, {"P": "German"}, "func.P"),
+        ("def step(x): return [P + y for y in x]", {"P": "a"}, {"P": "b"}, "func.P"),
+        ("def step(x): return (lambda: P)()", {"P": ("a", 1)}, {"P": ("a", 2)}, "func.P"),
+        ("def step(x, p=P): return p + x", {"P": "French"}, {"P": "German"}, "func.p"),
+        ("def step(x, *, p=P): return p + x", {"P": [1]}, {"P": [2]}, "func.p[0]"),
+        # A tally, what the function sets itself, and an attribute are no parts.
+        ("def step(x): P.append(x)", {"P": []}, {"P": [1]}, None),
+        ("def step(x):\n global P\n P = P + 1", {"P": 1}, {"P": 2}, None),
+        ("def step(x): return x.P", {"P": 1}, {"P": 2}, None),
+        ("def step(x): return __name__", {"__name__": "a"}, {"__name__": "a"}, None),
+    ],
+)
+def test_constants_that_a_function_names_are_parts(
+    source: str, before: dict[str, Any], now: dict[str, Any], path: str | None
+) -> None:
+    one, two = (read_chain(RunnableLambda(function_of(source, **each))) for each in (before, now))
+    changed = [text.partition(":")[0] for text in differences(one.parts, two.parts)]
+    assert changed == ([] if path is None else [path])
+    assert "French" not in str([one.parts.get("func"), one.parts.get("func.P")])
+
+
+def test_constants_of_a_function_without_source_are_parts() -> None:
+    sources = (
+        "def step(x): return 'French' + x",
+        "def step(x): return 'German' + x",
+        "def step(x): return x in {'a', 'b', 'c'}",
+        "def step(x): return [y in {'a', 'b'} for y in x]",
+        "def step(x): return [y in {'a', 'c'} for y in x]",
+    )
+    parts = [read_chain(RunnableLambda(function_of(source))).parts["func"] for source in sources]
+    assert len({*parts}) == len(sources)
+
+
 def test_built_in_and_partial_functions_are_told_apart() -> None:
     chains: list[Any] = [
         RunnableLambda(len),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
+from concurrent.futures import CancelledError
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,8 @@ def test_a_connection_from_before_a_fork_is_never_closed(tmp_path: Path) -> None
 
 
 def test_a_thread_of_another_process_or_of_the_past_is_not_waited_for() -> None:
+    called: list[int] = []
+
     async def work() -> int:
         return 1
 
@@ -159,9 +163,33 @@ def test_a_thread_of_another_process_or_of_the_past_is_not_waited_for() -> None:
         thread._process -= 1
         with pytest.raises(OpenRouterInputError, match="before a fork"):
             thread.run(work())
+        thread.call(lambda: called.append(1))
         thread._process += 1
     with pytest.raises(SystemExit):
         thread.run(work())
+    thread.call(lambda: called.append(2))
+    assert called == []
+
+
+def test_who_waits_for_a_thread_that_ends_is_ended_in_silence() -> None:
+    begun, ended = threading.Event(), list[type[BaseException]]()
+
+    async def work() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    def wait() -> None:
+        try:
+            thread.run(work())
+        except SystemExit as error:
+            ended.append(type(error))
+
+    with LoopThread() as thread:
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        begun.wait()
+    waiting.join()
+    assert ended == [SystemExit]
 
 
 # --- Cancelled ---
@@ -219,6 +247,18 @@ async def test_a_run_that_is_cancelled_again_and_again_keeps_what_was_answered(
     rows = [row async for row in run()]
     assert sum(row.from_journal for row in rows) == done >= 40
     assert len(rows) == 300
+
+
+def test_a_chain_that_cancels_all_tasks_ends_the_run(tmp_path: Path) -> None:
+    async def cancel(number: int) -> int:
+        for task in asyncio.all_tasks() if number == 5 else ():
+            task.cancel()
+        return number
+
+    chain: Any = RunnableLambda(int, afunc=cancel)
+    for _ in range(2):  # the journal is given back
+        with pytest.raises(CancelledError):
+            list(bulk(chain, range(100), journal=tmp_path / "run.db", max_concurrency=1))
 
 
 def test_a_run_under_trio_opens_no_journal(tmp_path: Path) -> None:
