@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, PydanticUserError, SecretStr
@@ -222,8 +222,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 def _is_constant(value: Any) -> bool:
     """Whether a value is data that cannot change; what can may be a tally, not a part."""
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
-        return all(map(_is_constant, items))
+        return all(map(_is_constant, cast("tuple[Any, ...]", value)))
     return isinstance(value, (str, int, float, bytes, Enum))
 
 
@@ -302,7 +301,7 @@ def _source(function: Any) -> bytes:
 def _compiled(code: types.CodeType) -> bytes:
     """Write code down; that within it has a place of its own, and sets an order of their own."""
     constants = [
-        sorted(map(repr, each)) if isinstance(each, frozenset) else each
+        sorted(map(repr, cast("frozenset[Any]", each))) if isinstance(each, frozenset) else each
         for each in code.co_consts
         if not isinstance(each, types.CodeType)
     ]
