@@ -132,7 +132,7 @@ def test_a_child_waits_for_no_lock_that_was_held_when_it_was_forked(
 ) -> None:
     script = """
 from langchain_openrouter_o3.bulk import bulk, database
-with database._LOCK:
+with database._opening:
     child = in_child(lambda: list(bulk(model, ["echo a"], journal=sys.argv[2])))
 reap(child)
 """
