@@ -15,7 +15,7 @@ import pytest
 import trio
 from langchain_core.runnables import RunnableLambda
 
-from langchain_openrouter_o3 import OpenRouterInputError
+from langchain_openrouter_o3 import OpenRouterError, OpenRouterInputError
 from langchain_openrouter_o3.bulk import JournalCache, abulk, bulk, database
 from langchain_openrouter_o3.bulk.run import LoopThread
 from langchain_openrouter_o3.emulator import Emulator
@@ -257,7 +257,7 @@ def test_a_chain_that_cancels_all_tasks_ends_the_run(tmp_path: Path) -> None:
 
     chain: Any = RunnableLambda(int, afunc=cancel)
     for _ in range(2):  # the journal is given back
-        with pytest.raises(CancelledError):
+        with pytest.raises((CancelledError, OpenRouterError)):  # as it waits or works then
             list(bulk(chain, range(100), journal=tmp_path / "run.db", max_concurrency=1))
 
 
