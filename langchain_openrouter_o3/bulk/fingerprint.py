@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import types
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from functools import partial
@@ -292,10 +293,13 @@ def _annotations(cls: type[Any]) -> list[Any]:
 
 
 def _source(function: Any) -> bytes:
-    try:
-        return inspect.getsource(function).encode()
-    except (OSError, TypeError):  # typed into a shell
-        return b"".join(map(_compiled, _codes(function.__code__)))
+    code: types.CodeType = function.__code__
+    # All that is executed from a text is called so, and from Python 3.13 on the text of `python -c`
+    # would be taken for its source.
+    if code.co_filename != "<string>":
+        with suppress(OSError, TypeError):  # typed into a shell
+            return inspect.getsource(function).encode()
+    return b"".join(map(_compiled, _codes(code)))
 
 
 def _compiled(code: types.CodeType) -> bytes:
