@@ -10,7 +10,7 @@ import dis
 import hashlib
 import inspect
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
@@ -223,7 +223,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 def _is_constant(value: Any) -> bool:
     """Whether a value is data that cannot change; what can may be a tally, not a part."""
     if isinstance(value, tuple):
-        return all(map(_is_constant, cast("tuple[Any, ...]", value)))
+        return all(map(_is_constant, cast("Iterable[Any]", value)))
     return isinstance(value, (str, int, float, bytes, Enum))
 
 
@@ -305,7 +305,7 @@ def _source(function: Any) -> bytes:
 def _compiled(code: types.CodeType) -> bytes:
     """Write code down; that within it has a place of its own, and sets an order of their own."""
     constants = [
-        sorted(map(repr, cast("frozenset[Any]", each))) if isinstance(each, frozenset) else each
+        sorted(map(repr, cast("Iterable[Any]", each))) if isinstance(each, frozenset) else each
         for each in code.co_consts
         if not isinstance(each, types.CodeType)
     ]
