@@ -440,7 +440,8 @@ class ModelFields(BaseChatModel, SharedConnections):
             self._check_together(names)
         except OpenRouterInputError as error:
             raise error.with_traceback(None)  # noqa: B904 - the same, without frames that hold secrets
-        if new != ["_serialized"]:  # core's, of the values before; where it alone is new, of these
+        # Core has made it of the values before. If it alone is new, a call has made it of these.
+        if new != ["_serialized"]:
             vars(self).pop("_serialized", None)
         self._fields_checked = dict(self.__dict__)
 

@@ -14,7 +14,7 @@ from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.redaction import conceal
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from langchain_openrouter_o3.errors import OpenRouterError
 
@@ -65,27 +65,28 @@ class RequestHeaders:
 
     def conceal_in(self, error: OpenRouterError) -> None:
         """Take the key, and every value that is not known as harmless, out of an error."""
-        for name, value in self._values.items():
-            if name not in self._harmless:
-                for secret in _with_and_without_scheme(value):
-                    error.conceal(secret)
+        for secret in self._secrets():
+            error.conceal(secret)
 
     def conceal(self, data: Any) -> Any:
         """Return JSON-like data of a good answer without the values that are credentials."""
-        for name, value in self._values.items():
-            if name not in self._harmless and re.search(_CREDENTIALS, name):
-                for secret in _with_and_without_scheme(value):
-                    data = conceal(data, secret)
+        for secret in self._secrets(_CREDENTIALS):
+            data = conceal(data, secret)
         return data
+
+    def _secrets(self, names: str = "") -> Iterator[str]:
+        """Give the values that may be secret, and what stands behind `Bearer`, `Basic` and so on.
+
+        Args:
+            names: Pattern of the headers' names.
+        """
+        for name, value in self._values.items():
+            if name not in self._harmless and re.search(names, name):
+                yield from (value, value.partition(" ")[2].strip())
 
     def __repr__(self) -> str:
         """Tell the names alone."""
         return f"RequestHeaders({', '.join(self._values)})"
-
-
-def _with_and_without_scheme(value: str) -> tuple[str, str]:
-    """Return a header's value, and the credentials of `Bearer …`, `Basic …` and the like."""
-    return value, value.partition(" ")[2].strip()
 
 
 def build_headers(

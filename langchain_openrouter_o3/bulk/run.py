@@ -424,7 +424,7 @@ class LoopThread:
         """
         task = self._loop.create_task(work)
         while not task.done():
-            with suppress(BaseException):
+            with suppress(BaseException):  # the task's own is returned
                 self._loop.run_until_complete(task)
         return None if task.cancelled() else task.exception()
 

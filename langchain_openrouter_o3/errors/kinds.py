@@ -191,7 +191,7 @@ _WORDINGS = (
     ),
     Wording(
         # A model has tokens, too: "returned no token for 30 s".
-        r"(?:invalid|incorrect|missing|(?<![a-z])no(?![a-su-z]|t\b)|expired).{0,20}"
+        r"(?:invalid|incorrect|missing|(?<![a-z])no(?![a-z])|expired).{0,20}"
         r"(?:api.?key|auth(?!ors?\b)"
         r"|token\b(?! (?:for|in|within|after) \d| (?:was|were) (?:gener|produc|return)))"
         rf"|unauthori[sz]ed|authentication{_NOT_DOWN}",

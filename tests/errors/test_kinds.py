@@ -284,6 +284,7 @@ def test_a_status_may_be_written_as_any_kind_of_number(
         ("Provider did not return a first token in 30 s", OpenRouterAPIError),
         ("Upstream produced no token for 60 seconds", OpenRouterAPIError),
         ("Cannot decode token 128009", OpenRouterAPIError),
+        ("Nothing came before the first token", OpenRouterAPIError),
         ("Unknown token id 5", OpenRouterAPIError),
         ("The stream belongs to another author", OpenRouterAPIError),
         ("Separate limits apply here", OpenRouterAPIError),
