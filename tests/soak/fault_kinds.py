@@ -157,7 +157,12 @@ def _breaks() -> dict[str, Kind]:
         kinds |= {
             f"{name}-before-headers": _same(fault("before-headers"), Failure(lost)),
             f"{name}-after-headers": _same(fault("after-headers"), Failure(lost)),
-            f"{name}-after-events": _broken(fault("after-events", events=3), lost, 3),
+            # A whole body is one event, so it had come when the connection was lost.
+            f"{name}-after-events": Kind(
+                fault("after-events", events=3),
+                Failure(lost, arrived=3),
+                Failure(lost, arrived="all"),
+            ),
             f"{name}-mid-event": _broken(fault("mid-event", events=1), lost, 1),
             f"{name}-mid-character": _broken(fault("mid-character"), lost, "some"),
             f"{name}-before-finish": _broken(fault("before-finish"), lost, "all"),
