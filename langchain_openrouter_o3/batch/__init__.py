@@ -5,7 +5,7 @@ a `BatchJob`, which any process can find again. Its `results` run the chain on w
 """
 
 from langchain_openrouter_o3.batch.job import BatchJob, asubmit_batch, find_jobs, submit_batch
-from langchain_openrouter_o3.batch.submission import BatchInfo, JobStatus
+from langchain_openrouter_o3.batch.status import BatchInfo, JobStatus
 from langchain_openrouter_o3.batch.wire import (
     BatchError,
     BatchExpiredError,
