@@ -270,6 +270,20 @@ def test_broken_arguments_of_somebody_elses_message_are_quoted(
 
 
 @every_mode
+def test_broken_arguments_of_another_tool_do_not_cost_the_object(
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str
+) -> None:
+    good = wire.tool_call("Person", '{"name":"Ada","born":1815}', "call_2", index=1)
+    calls = [wire.tool_call("note", '{"text'), good]
+    chunks = map(wire.tool_chunk, calls)
+    body = wire.body(None, finish="tool_calls", tool_calls=calls)
+    last = wire.ending("tool_calls")
+    emulator.play(streamed(*chunks, *last) if "stream" in mode else whole(body))
+    chain = model.with_structured_output(Person, method="function_calling")
+    assert MODES[mode](chain, "Who?") == Person(name="Ada", born=1815)
+
+
+@every_mode
 def test_broken_arguments_are_quoted_as_the_model_wrote_them(
     emulator: Emulator, model: ChatOpenRouterO3, mode: str
 ) -> None:
