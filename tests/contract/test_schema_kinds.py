@@ -158,6 +158,63 @@ def test_a_typed_dict_keeps_what_is_optional(
     assert run(traced, PROMPT) == expected
 
 
+class Remark(TypedDict):
+    """A remark."""
+
+    text: str
+    urgent: NotRequired[Literal[True]]
+
+
+REMARK: dict[str, Any] = {
+    "title": "Remark",
+    "type": "object",
+    "properties": {"text": {"type": "string"}, "urgent": {"const": True}},
+    "required": ["text"],
+}
+
+
+@pytest.mark.parametrize("schema", [Remark, REMARK])
+def test_an_optional_constant_may_be_absent(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, run: Run
+) -> None:
+    """A model that had to give it would say of every remark that it is urgent."""
+    play(emulator, {"text": "Tea", "urgent": None})
+    chain = model.with_structured_output(schema, strict=True)
+    assert run(chain, PROMPT) == {"text": "Tea"}
+    Draft202012Validator(sent_schema(emulator)).validate({"text": "Tea", "urgent": None})
+
+
+class Bird(TypedDict):
+    """A bird."""
+
+    kind: NotRequired[Literal["bird"]]
+    name: str
+
+
+class Fish(TypedDict):
+    """A fish."""
+
+    kind: NotRequired[Literal["fish"]]
+    name: str
+
+
+class Pond(BaseModel):
+    """What lives in a pond."""
+
+    animal: Bird | Fish
+
+
+def test_an_optional_constant_that_is_the_tag_of_a_union_is_given(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    play(emulator, {"animal": {"kind": "fish", "name": "Wanda"}})
+    found = model.with_structured_output(Pond, strict=True).invoke(PROMPT)
+    assert found == Pond(animal=Fish(kind="fish", name="Wanda"))
+    for definition in sent_schema(emulator)["$defs"].values():
+        assert definition["required"][0] == "kind"
+        assert "const" in definition["properties"]["kind"]
+
+
 def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRouterO3) -> None:
     model.with_structured_output(PersonDict).invoke("Ann lives in a street.")
     properties = sent_schema(emulator)["properties"]

@@ -319,16 +319,18 @@ class _Compiler:
 
     def _property(self, schema: Any, path: str, *, required: bool) -> Schema:
         converted = self._node(schema, path)
-        if required or not self._parsed_here or self._is_constant(converted):
+        if required or not self._parsed_here:
             return converted
         if not is_object(schema) or accepts_null(schema, self._schema):
             return converted
         default = schema.get("default")
+        if default is not None and self._is_constant(converted):
+            return converted  # null would say the same, and untag a union's member
         known = {} if default is None else {"default": default}
         return {**nullable(converted), ABSENT: {"present": converted, **known}}
 
     def _is_constant(self, schema: Schema) -> bool:
-        """Whether there is one value only: the tag of a union, which null would untag."""
+        """Whether there is one value only, such as the tag of a union."""
         if "$ref" in schema:
             schema = self._definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})
         (inner,) = schema["anyOf"] if len(schema.get("anyOf", ())) == 1 else (None,)
