@@ -22,7 +22,17 @@ from langchain_core.runnables import RunnableParallel
 from langchain_core.tools import tool
 from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    computed_field,
+)
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import (
     Never,
@@ -631,6 +641,71 @@ def test_a_class_is_shown_as_it_is_now(
         assert sent_schema(emulator)["properties"]["tag"]["enum"] == tags
         model.bind(response_format=Tagged).invoke(PROMPT)
         assert sent_schema(emulator)["properties"]["tag"]["enum"] == tags
+
+
+class Written(BaseModel):
+    """Configured to show what it writes, which is not what it takes."""
+
+    model_config = ConfigDict(json_schema_mode_override="serialization")
+
+    size: int = Field(3, validation_alias="taken", serialization_alias="written")
+
+    @computed_field
+    def double(self) -> int:
+        return self.size * 2
+
+
+@pydantic_dataclass(config=ConfigDict(extra="forbid"))
+class Counted:
+    """Counts its letters itself, and refuses to be told."""
+
+    text: str
+    letters: int = Field(init=False, default=0)
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "expected"),
+    [
+        (Written, {"taken": 5}, Written.model_validate({"taken": 5})),
+        (Counted, {"text": "Tea"}, Counted(text="Tea")),
+    ],
+)
+def test_a_class_is_shown_by_what_it_takes(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, answer: Any, expected: Any
+) -> None:
+    play(emulator, answer)
+    assert model.with_structured_output(schema).invoke(PROMPT) == expected
+    assert sent_schema(emulator)["required"] == [*answer]
+
+
+class ByPath(BaseModel):
+    """Takes its field by no name at all."""
+
+    street: str = Field("none", validation_alias=AliasPath("address", "street"))
+
+
+class ByPathOrName(BaseModel):
+    """Takes its field by a path or a name."""
+
+    street: str = Field(validation_alias=AliasChoices(AliasPath("address", "street"), "street"))
+
+
+class ByPathOrOwnName(ByPath):
+    """Takes its field by a path or the field's own name."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+def test_a_field_that_is_read_from_a_path_needs_a_name_besides(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """Under the name that pydantic shows the answer would be lost, and the default stand for it."""
+    with pytest.raises(OpenRouterInputError, match=r"schema 'ByPath': .*AliasChoices"):
+        model.with_structured_output(ByPath)
+    for schema in (ByPathOrName, ByPathOrOwnName):
+        play(emulator, {"street": "Elm"})
+        found: Any = model.with_structured_output(schema).invoke(PROMPT)
+        assert found.street == "Elm"
 
 
 def test_a_wrong_value_within_makes_no_other_object(
