@@ -768,6 +768,60 @@ def test_more_keys_are_judged_by_the_schema(
         chain.invoke(PROMPT)
 
 
+COUNT: dict[str, Any] = {"type": "integer"}
+DEPENDENT: dict[str, Any] = {
+    "title": "dependent",
+    "type": "object",
+    "properties": {"card": COUNT, "name": {"type": "string"}},
+}
+
+
+@pytest.mark.parametrize("needed", [["name"], {"required": ["name"]}])
+def test_what_draft_07_makes_depend_on_a_key_is_asked_for(
+    emulator: Emulator, model: ChatOpenRouterO3, needed: Any
+) -> None:
+    schema = {**DEPENDENT, "dependencies": {"card": needed}}
+    for answer in ({}, {"card": 1, "name": "Ann"}):
+        play(emulator, answer)
+        chain = model.with_structured_output(schema, strict=False)
+        assert chain.invoke(PROMPT) == answer
+    play(emulator, {"card": 1})
+    with pytest.raises(OpenRouterOutputError, match="'name' is a"):
+        chain.invoke(PROMPT)
+
+
+PART: dict[str, Any] = {
+    "$id": "part",
+    "type": "object",
+    "properties": {"size": {"$ref": "#/$defs/Size"}},
+    "required": ["size"],
+    "$defs": {"Size": {**COUNT, "$anchor": "size"}},
+}
+
+
+@pytest.mark.parametrize(
+    "reference", ["part", "https://example.org/part", "#/$defs/Part", "whole#/$defs/Part"]
+)
+def test_a_schema_with_a_uri_of_its_own_has_references_of_its_own(
+    emulator: Emulator, model: ChatOpenRouterO3, reference: str
+) -> None:
+    """As bundlers write them: below the part `#` is the part."""
+    schema = {
+        "$id": "https://example.org/whole",
+        "title": "whole",
+        "type": "object",
+        "properties": {"part": {"$ref": reference}, "size": {"$ref": "part#size"}},
+        "required": ["part", "size"],
+        "$defs": {"Part": PART, "Size": {"type": "string"}},
+    }
+    chain = model.with_structured_output(schema, strict=True)
+    play(emulator, {"part": {"size": 1}, "size": 2})
+    assert chain.invoke(PROMPT) == {"part": {"size": 1}, "size": 2}
+    play(emulator, {"part": {"size": "large"}, "size": 2})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"

@@ -128,7 +128,7 @@ _TOLD = {
 }
 _IMPOSSIBLE = frozenset(
     {
-        *("contains", "dependencies", "dependentRequired", "dependentSchemas", "else", "if"),
+        *("contains", "dependentRequired", "dependentSchemas", "else", "if"),
         *("maxProperties", "minProperties", "not", "patternProperties", "propertyNames", "then"),
         *("unevaluatedItems", "unevaluatedProperties"),
     }
