@@ -194,6 +194,18 @@ def test_an_optional_constant_may_be_absent(
     Draft202012Validator(sent_schema(emulator)).validate({"text": "Tea", "urgent": None})
 
 
+def test_an_optional_constant_is_not_strict_where_null_is_not_undone(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """An agent parses its answer itself, and a tool its arguments."""
+    with pytest.warns(UserWarning, match="without strict mode.*urgent.*always be given"):
+        model.bind(response_format=Remark).invoke(PROMPT)
+    assert sent_format(emulator)["strict"] is False
+    assert sent_schema(emulator)["required"] == ["text"]
+    with pytest.raises(OpenRouterInputError, match="always be given"):
+        model.bind_tools([Remark], strict=True)
+
+
 class Bird(TypedDict):
     """A bird."""
 
@@ -220,9 +232,14 @@ def test_an_optional_constant_that_is_the_tag_of_a_union_is_given(
     play(emulator, {"animal": {"kind": "fish", "name": "Wanda"}})
     found = model.with_structured_output(Pond, strict=True).invoke(PROMPT)
     assert found == Pond(animal=Fish(kind="fish", name="Wanda"))
-    for definition in sent_schema(emulator)["$defs"].values():
-        assert definition["required"][0] == "kind"
-        assert "const" in definition["properties"]["kind"]
+    model.bind(response_format=Pond).invoke(PROMPT)
+    for request in emulator.requests:
+        assert request.body is not None
+        sent = request.body["response_format"]["json_schema"]
+        assert sent["strict"] is True
+        for definition in sent["schema"]["$defs"].values():
+            assert definition["required"][0] == "kind"
+            assert "const" in definition["properties"]["kind"]
 
 
 def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRouterO3) -> None:

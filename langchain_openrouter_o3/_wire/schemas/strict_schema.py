@@ -174,6 +174,7 @@ def compile_strict(schema: Schema, *, parsed_here: bool) -> StrictSchema:
     if not problems:
         problems += find_endless(strict)
         problems += separate_first_keys(strict)
+        problems += [] if parsed_here else _find_always_given(strict)
         problems += find_broken_limit(strict)
     return StrictSchema(strict, problems[0] if problems else None)
 
@@ -203,6 +204,13 @@ def schema_to_wire(
     if strict is False or compiled.problem:
         return False, repair_schema(schema, what)
     return True, without_keywords(compiled.schema, ABSENT, POSITIONS)
+
+
+def _find_always_given(root: Schema) -> Iterator[str]:
+    """Give the constants that a model would always have to say, with their paths."""
+    for path, node in walk(root):
+        if ABSENT in node:
+            yield f"{path}: a constant that may be absent, but would always be given; allow null"
 
 
 class _Compiler:
@@ -319,15 +327,17 @@ class _Compiler:
 
     def _property(self, schema: Any, path: str, *, required: bool) -> Schema:
         converted = self._node(schema, path)
-        if required or not self._parsed_here:
-            return converted
-        if not is_object(schema) or accepts_null(schema, self._schema):
-            return converted
-        default = schema.get("default")
-        if default is not None and self._is_constant(converted):
+        default = schema.get("default") if is_object(schema) else None
+        is_constant = self._is_constant(converted)
+        if required or (is_constant and default is not None):
             return converted  # null would say the same, and untag a union's member
         known = {} if default is None else {"default": default}
-        return {**nullable(converted), ABSENT: {"present": converted, **known}}
+        mark = {ABSENT: {"present": converted, **known}}
+        if not self._parsed_here:
+            return {**converted, **mark} if is_constant else converted
+        if not is_object(schema) or accepts_null(schema, self._schema):
+            return converted
+        return {**nullable(converted), **mark}
 
     def _is_constant(self, schema: Schema) -> bool:
         """Whether there is one value only, such as the tag of a union."""
