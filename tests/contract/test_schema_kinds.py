@@ -28,9 +28,11 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    Json,
     SecretStr,
     TypeAdapter,
     computed_field,
+    create_model,
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -878,12 +880,14 @@ class Priced(BaseModel):
     price: Decimal
     code: Annotated[str, Field(min_length=2, json_schema_extra={"pattern": "^(?=a)ab$"})]
     home: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    sizes: Annotated[Json[list[int]], Field(description="In cm", examples=["[1, 2]"])]
 
 
 def test_what_strict_mode_refuses_is_told_instead(
     emulator: Emulator, model: ChatOpenRouterO3
 ) -> None:
-    play(emulator, {"price": "12.50", "code": "ab", "home": "https://example.org"})
+    answer = {"price": "12.50", "code": "ab", "home": "https://example.org", "sizes": "[3]"}
+    play(emulator, answer)
     found = model.with_structured_output(Priced).invoke(PROMPT)
     assert found.price == Decimal("12.50")
     schema = sent_schema(emulator)
@@ -892,6 +896,8 @@ def test_what_strict_mode_refuses_is_told_instead(
     assert not {"pattern", "minLength", "format"} & {*code, *home}
     assert code["description"] == "At least 2 characters. Matches the pattern ^(?=a)ab$."
     assert home["description"] == "Format: uri."
+    sizes = schema["properties"]["sizes"]
+    assert sizes["description"] == 'In cm. Content: application/json. Examples: ["[1, 2]"].'
 
 
 class Labelled(BaseModel):
@@ -1078,6 +1084,17 @@ def test_nobody_else_meets_a_null_of_ours(
     if how != "tool beside an object":  # which is as loose as the object
         assert unit["description"] == ('Default: "C".' if is_tool else 'Default: "piece".')
         assert schema["required"] == list(schema["properties"])
+
+
+@pytest.mark.parametrize("default", [0, 0.0, False, ""])
+def test_a_default_is_told_whatever_it_is(
+    emulator: Emulator, model: ChatOpenRouterO3, default: Any
+) -> None:
+    retried = create_model("Retried", retries=(type(default), Field(default, examples=[default])))
+    model.bind(response_format=retried).invoke(PROMPT)
+    written = json.dumps(default)
+    expected = f"Default: {written}. Examples: [{written}]."
+    assert sent_schema(emulator)["properties"]["retries"]["description"] == expected
 
 
 # --- S10, S11, S12, S23, S29: schemas of others ---

@@ -360,12 +360,10 @@ def _modernise(schema: Any, document: _Document, around: str) -> Any:
     read: Schema = {
         key: value
         for key, value in _map_children(_split_dependencies(schema), inside).items()
-        if (value is not None or key in ("const", "default")) and key != "$id"
+        if _is_meant(key, value)
     }
     if isinstance(read.get("$ref"), str):
         read["$ref"] = document.update_reference(read["$ref"], base)
-    if not _is_json(read.get("default")):
-        del read["default"]  # an infinity, a class: nothing that a model can be told
     if is_array(read.get("items")):  # a tuple of draft-07
         read["prefixItems"] = [inside(item) for item in read.pop("items")]
         if "additionalItems" in read:
@@ -378,6 +376,12 @@ def _modernise(schema: Any, document: _Document, around: str) -> Any:
         if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
             read[exclusive] = read.pop(bound)
     return nullable(read) if read.pop("nullable", None) is True else read
+
+
+def _is_meant(keyword: str, value: Any) -> bool:
+    if keyword in ("default", "examples") and not _is_json(value):
+        return False  # an infinity, a class: nothing that a model can be told
+    return keyword != "$id" and (value is not None or keyword in ("const", "default"))
 
 
 def _split_dependencies(schema: Schema) -> Schema:

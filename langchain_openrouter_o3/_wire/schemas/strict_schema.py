@@ -124,8 +124,11 @@ _TOLD = {
     "uniqueItems": "No item twice.",
     "pattern": "Matches the pattern {}.",
     "format": "Format: {}.",
+    "contentMediaType": "Content: {}.",
     "default": "Default: {}.",
+    "examples": "Examples: {}.",
 }
+_AS_WRITTEN = ("pattern", "format", "contentMediaType")
 _IMPOSSIBLE = frozenset(
     {
         *("contains", "dependentRequired", "dependentSchemas", "else", "if"),
@@ -407,6 +410,6 @@ def _describe(converted: Schema, schema: Schema) -> Schema:
 def _tell(schema: Schema) -> Iterable[str]:
     for keyword, words in _TOLD.items():
         value = schema.get(keyword)
-        if value not in (None, False) or (keyword == "default" and value is False):
-            text = value if keyword in ("pattern", "format") else encode(value).decode()
+        if value or (keyword == "default" and value is not None):
+            text = value if keyword in _AS_WRITTEN else encode(value).decode()
             yield words.format(text)
