@@ -48,6 +48,7 @@ from langchain_openrouter_o3._wire.schemas.strict_schema import (
     schema_to_wire,
 )
 from langchain_openrouter_o3._wire.schemas.typed_dicts import explain, rebuild_typed_dict
+from langchain_openrouter_o3._wire.schemas.values import validators
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
 
@@ -437,7 +438,7 @@ def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
     import jsonschema  # noqa: PLC0415 - takes 45 ms
 
     checks: Any = jsonschema
-    validator = checks.Draft202012Validator(schema)
+    validator = validators()(schema)
 
     def validate(text: str | bytes) -> Any:
         value = decode(text)

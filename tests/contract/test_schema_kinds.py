@@ -787,6 +787,28 @@ def test_more_keys_are_judged_by_the_schema(
         chain.invoke(PROMPT)
 
 
+@pytest.mark.parametrize(
+    ("price", "is_right"),
+    [(0.07, True), (19.99, True), (1e300, True), (-3, True), (0.075, False), (1e-9, False)],
+)
+def test_cents_are_multiples_of_cents(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    price: float,
+    is_right: bool,  # noqa: FBT001 - a table
+) -> None:
+    """To floats 0.07 is no multiple of 0.01."""
+    cents = {"type": "number", "multipleOf": 0.01}
+    schema = {**SCHEMA, "title": "price", "properties": {"price": cents}, "required": ["price"]}
+    play(emulator, {"price": price})
+    chain = model.with_structured_output(schema, strict=True)
+    if is_right:
+        assert chain.invoke(PROMPT) == {"price": price}
+        return
+    with pytest.raises(OpenRouterOutputError, match="not a multiple"):
+        chain.invoke(PROMPT)
+
+
 COUNT: dict[str, Any] = {"type": "integer"}
 DEPENDENT: dict[str, Any] = {
     "title": "dependent",
