@@ -407,6 +407,13 @@ def test_a_reference_follows_what_it_points_to(child: Any, reference: str, moved
     assert resolve_ref(moved, read)["title"] == "target"
 
 
+@pytest.mark.parametrize("own", ["http://[x", "other", 5, None])
+def test_what_is_no_uri_of_a_schema_leads_nowhere(own: Any) -> None:
+    part = obj(a={"$id": own, **STRING}, b={"$ref": "http://[x/part"})
+    with pytest.raises(OpenRouterInputError, match="points nowhere"):
+        strict_schema({"$id": "http://example.org/whole", **part}, "s")
+
+
 @pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_definition_of_nothing_but_itself_is_refused(union: str, depth: int) -> None:

@@ -313,7 +313,10 @@ def _base_of(schema: Schema, base: str) -> str:
     """Return the URI to which references within a schema are relative."""
     own = schema.get("$id")
     is_uri = isinstance(own, str) and not own.startswith("#")
-    return urljoin(base, own).removesuffix("#") if is_uri else base
+    try:
+        return urljoin(base, own).removesuffix("#") if is_uri else base
+    except ValueError:
+        return base  # it is no URI, so nothing can be relative to it
 
 
 def _anchors_of(schema: Schema) -> Iterator[str]:
