@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, is_dataclass
 from functools import cached_property, lru_cache, partial
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import CoreRef, GenerateJsonSchema
@@ -21,6 +21,7 @@ from langchain_openrouter_o3._json import (
     decode,
     encode,
     has_odd_number,
+    is_array,
     is_object,
     memoize_json,
 )
@@ -47,6 +48,7 @@ from langchain_openrouter_o3._wire.schemas.strict_schema import (
     schema_to_wire,
 )
 from langchain_openrouter_o3._wire.schemas.typed_dicts import explain, rebuild_typed_dict
+from langchain_openrouter_o3._wire.schemas.values import validators
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
 
@@ -360,13 +362,35 @@ def _read_model(schema: type[BaseModel]) -> Schema:
 
 
 class _SchemaGenerator(GenerateJsonSchema):
-    """Tells the default of a factory that can make one thing only, such as `list`.
+    """Shows what a class takes, whatever pydantic would show instead."""
 
-    The model needs it where null is not invited, and a union's member is chosen by it.
-    """
+    @property
+    @override
+    def mode(self) -> Literal["validation"]:
+        """What goes in, also for a class that is configured to show what it writes."""
+        return "validation"
+
+    @override
+    def field_is_present(self, field: Any) -> bool:
+        """Leave out what a dataclass sets itself."""
+        if self._is_by_path_alone(field.get("validation_alias")):
+            raise ValueError(
+                f"a field is read from the path {field['validation_alias']} alone, which its JSON "
+                "schema does not show; give it a name, too: AliasChoices(AliasPath(...), 'name')."
+            )
+        return field.get("init") is not False and super().field_is_present(field)
+
+    def _is_by_path_alone(self, alias: Any) -> bool:
+        """Whether pydantic shows the name of a field that its class takes by no name."""
+        is_by_name = self._config.validate_by_name or self._config.populate_by_name
+        return is_array(alias) and not is_by_name and not any(map(_is_name, alias))
 
     @override
     def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
+        """Tell the default of a factory that can make one thing only, such as `list`.
+
+        The model needs it where null is not invited, and a union's member is chosen by it.
+        """
         factory: Any = schema.get("default_factory")
         if any(factory is each for each in _EMPTY_FACTORIES):
             return factory()
@@ -378,6 +402,11 @@ class _SchemaGenerator(GenerateJsonSchema):
         if "extras_schema" in schema:  # which earlier versions of pydantic do not tell
             made["additionalProperties"] = self.generate_inner(schema["extras_schema"])
         return made
+
+
+def _is_name(path: Any) -> bool:
+    """Whether one of several aliases is a name, and no path."""
+    return is_array(path) and len(path) == 1 and isinstance(path[0], str)
 
 
 def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
@@ -409,7 +438,7 @@ def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
     import jsonschema  # noqa: PLC0415 - takes 45 ms
 
     checks: Any = jsonschema
-    validator = checks.Draft202012Validator(schema)
+    validator = validators()(schema)
 
     def validate(text: str | bytes) -> Any:
         value = decode(text)

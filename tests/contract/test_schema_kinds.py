@@ -22,7 +22,19 @@ from langchain_core.runnables import RunnableParallel
 from langchain_core.tools import tool
 from langchain_core.tracers import ConsoleCallbackHandler
 from langchain_openai import custom_tool
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import (
+    AliasChoices,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    SecretStr,
+    TypeAdapter,
+    computed_field,
+    create_model,
+)
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import (
     Never,
@@ -156,6 +168,80 @@ def test_a_typed_dict_keeps_what_is_optional(
     chain = model.with_structured_output(schema, strict=True)
     traced = chain.with_config(callbacks=[ConsoleCallbackHandler()])
     assert run(traced, PROMPT) == expected
+
+
+class Remark(TypedDict):
+    """A remark."""
+
+    text: str
+    urgent: NotRequired[Literal[True]]
+
+
+REMARK: dict[str, Any] = {
+    "title": "Remark",
+    "type": "object",
+    "properties": {"text": {"type": "string"}, "urgent": {"const": True}},
+    "required": ["text"],
+}
+
+
+@pytest.mark.parametrize("schema", [Remark, REMARK])
+def test_an_optional_constant_may_be_absent(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, run: Run
+) -> None:
+    """A model that had to give it would say of every remark that it is urgent."""
+    play(emulator, {"text": "Tea", "urgent": None})
+    chain = model.with_structured_output(schema, strict=True)
+    assert run(chain, PROMPT) == {"text": "Tea"}
+    Draft202012Validator(sent_schema(emulator)).validate({"text": "Tea", "urgent": None})
+
+
+def test_an_optional_constant_is_not_strict_where_null_is_not_undone(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """An agent parses its answer itself, and a tool its arguments."""
+    with pytest.warns(UserWarning, match="without strict mode.*urgent.*always be given"):
+        model.bind(response_format=Remark).invoke(PROMPT)
+    assert sent_format(emulator)["strict"] is False
+    assert sent_schema(emulator)["required"] == ["text"]
+    with pytest.raises(OpenRouterInputError, match="always be given"):
+        model.bind_tools([Remark], strict=True)
+
+
+class Bird(TypedDict):
+    """A bird."""
+
+    kind: NotRequired[Literal["bird"]]
+    name: str
+
+
+class Fish(TypedDict):
+    """A fish."""
+
+    kind: NotRequired[Literal["fish"]]
+    name: str
+
+
+class Pond(BaseModel):
+    """What lives in a pond."""
+
+    animal: Bird | Fish
+
+
+def test_an_optional_constant_that_is_the_tag_of_a_union_is_given(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    play(emulator, {"animal": {"kind": "fish", "name": "Wanda"}})
+    found = model.with_structured_output(Pond, strict=True).invoke(PROMPT)
+    assert found == Pond(animal=Fish(kind="fish", name="Wanda"))
+    model.bind(response_format=Pond).invoke(PROMPT)
+    for request in emulator.requests:
+        assert request.body is not None
+        sent = request.body["response_format"]["json_schema"]
+        assert sent["strict"] is True
+        for definition in sent["schema"]["$defs"].values():
+            assert definition["required"][0] == "kind"
+            assert "const" in definition["properties"]["kind"]
 
 
 def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRouterO3) -> None:
@@ -576,6 +662,71 @@ def test_a_class_is_shown_as_it_is_now(
         assert sent_schema(emulator)["properties"]["tag"]["enum"] == tags
 
 
+class Written(BaseModel):
+    """Configured to show what it writes, which is not what it takes."""
+
+    model_config = ConfigDict(json_schema_mode_override="serialization")
+
+    size: int = Field(3, validation_alias="taken", serialization_alias="written")
+
+    @computed_field
+    def double(self) -> int:
+        return self.size * 2
+
+
+@pydantic_dataclass(config=ConfigDict(extra="forbid"))
+class Counted:
+    """Counts its letters itself, and refuses to be told."""
+
+    text: str
+    letters: int = Field(init=False, default=0)
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "expected"),
+    [
+        (Written, {"taken": 5}, Written.model_validate({"taken": 5})),
+        (Counted, {"text": "Tea"}, Counted(text="Tea")),
+    ],
+)
+def test_a_class_is_shown_by_what_it_takes(
+    emulator: Emulator, model: ChatOpenRouterO3, schema: Any, answer: Any, expected: Any
+) -> None:
+    play(emulator, answer)
+    assert model.with_structured_output(schema).invoke(PROMPT) == expected
+    assert sent_schema(emulator)["required"] == [*answer]
+
+
+class ByPath(BaseModel):
+    """Takes its field by no name at all."""
+
+    street: str = Field("none", validation_alias=AliasPath("address", "street"))
+
+
+class ByPathOrName(BaseModel):
+    """Takes its field by a path or a name."""
+
+    street: str = Field(validation_alias=AliasChoices(AliasPath("address", "street"), "street"))
+
+
+class ByPathOrOwnName(ByPath):
+    """Takes its field by a path or the field's own name."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+def test_a_field_that_is_read_from_a_path_needs_a_name_besides(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """Under the name that pydantic shows the answer would be lost, and the default stand for it."""
+    with pytest.raises(OpenRouterInputError, match=r"schema 'ByPath': .*AliasChoices"):
+        model.with_structured_output(ByPath)
+    for schema in (ByPathOrName, ByPathOrOwnName):
+        play(emulator, {"street": "Elm"})
+        found: Any = model.with_structured_output(schema).invoke(PROMPT)
+        assert found.street == "Elm"
+
+
 def test_a_wrong_value_within_makes_no_other_object(
     emulator: Emulator, model: ChatOpenRouterO3, run: Run
 ) -> None:
@@ -636,6 +787,82 @@ def test_more_keys_are_judged_by_the_schema(
         chain.invoke(PROMPT)
 
 
+@pytest.mark.parametrize(
+    ("price", "is_right"),
+    [(0.07, True), (19.99, True), (1e300, True), (-3, True), (0.075, False), (1e-9, False)],
+)
+def test_cents_are_multiples_of_cents(
+    emulator: Emulator,
+    model: ChatOpenRouterO3,
+    price: float,
+    is_right: bool,  # noqa: FBT001 - a table
+) -> None:
+    """To floats 0.07 is no multiple of 0.01."""
+    cents = {"type": "number", "multipleOf": 0.01}
+    schema = {**SCHEMA, "title": "price", "properties": {"price": cents}, "required": ["price"]}
+    play(emulator, {"price": price})
+    chain = model.with_structured_output(schema, strict=True)
+    if is_right:
+        assert chain.invoke(PROMPT) == {"price": price}
+        return
+    with pytest.raises(OpenRouterOutputError, match="not a multiple"):
+        chain.invoke(PROMPT)
+
+
+COUNT: dict[str, Any] = {"type": "integer"}
+DEPENDENT: dict[str, Any] = {
+    "title": "dependent",
+    "type": "object",
+    "properties": {"card": COUNT, "name": {"type": "string"}},
+}
+
+
+@pytest.mark.parametrize("needed", [["name"], {"required": ["name"]}])
+def test_what_draft_07_makes_depend_on_a_key_is_asked_for(
+    emulator: Emulator, model: ChatOpenRouterO3, needed: Any
+) -> None:
+    schema = {**DEPENDENT, "dependencies": {"card": needed}}
+    for answer in ({}, {"card": 1, "name": "Ann"}):
+        play(emulator, answer)
+        chain = model.with_structured_output(schema, strict=False)
+        assert chain.invoke(PROMPT) == answer
+    play(emulator, {"card": 1})
+    with pytest.raises(OpenRouterOutputError, match="'name' is a"):
+        chain.invoke(PROMPT)
+
+
+PART: dict[str, Any] = {
+    "$id": "part",
+    "type": "object",
+    "properties": {"size": {"$ref": "#/$defs/Size"}},
+    "required": ["size"],
+    "$defs": {"Size": {**COUNT, "$anchor": "size"}},
+}
+
+
+@pytest.mark.parametrize(
+    "reference", ["part", "https://example.org/part", "#/$defs/Part", "whole#/$defs/Part"]
+)
+def test_a_schema_with_a_uri_of_its_own_has_references_of_its_own(
+    emulator: Emulator, model: ChatOpenRouterO3, reference: str
+) -> None:
+    """As bundlers write them: below the part `#` is the part."""
+    schema = {
+        "$id": "https://example.org/whole",
+        "title": "whole",
+        "type": "object",
+        "properties": {"part": {"$ref": reference}, "size": {"$ref": "part#size"}},
+        "required": ["part", "size"],
+        "$defs": {"Part": PART, "Size": {"type": "string"}},
+    }
+    chain = model.with_structured_output(schema, strict=True)
+    play(emulator, {"part": {"size": 1}, "size": 2})
+    assert chain.invoke(PROMPT) == {"part": {"size": 1}, "size": 2}
+    play(emulator, {"part": {"size": "large"}, "size": 2})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
@@ -675,12 +902,14 @@ class Priced(BaseModel):
     price: Decimal
     code: Annotated[str, Field(min_length=2, json_schema_extra={"pattern": "^(?=a)ab$"})]
     home: Annotated[str, Field(json_schema_extra={"format": "uri"})]
+    sizes: Annotated[Json[list[int]], Field(description="In cm", examples=["[1, 2]"])]
 
 
 def test_what_strict_mode_refuses_is_told_instead(
     emulator: Emulator, model: ChatOpenRouterO3
 ) -> None:
-    play(emulator, {"price": "12.50", "code": "ab", "home": "https://example.org"})
+    answer = {"price": "12.50", "code": "ab", "home": "https://example.org", "sizes": "[3]"}
+    play(emulator, answer)
     found = model.with_structured_output(Priced).invoke(PROMPT)
     assert found.price == Decimal("12.50")
     schema = sent_schema(emulator)
@@ -689,6 +918,8 @@ def test_what_strict_mode_refuses_is_told_instead(
     assert not {"pattern", "minLength", "format"} & {*code, *home}
     assert code["description"] == "At least 2 characters. Matches the pattern ^(?=a)ab$."
     assert home["description"] == "Format: uri."
+    sizes = schema["properties"]["sizes"]
+    assert sizes["description"] == 'In cm. Content: application/json. Examples: ["[1, 2]"].'
 
 
 class Labelled(BaseModel):
@@ -875,6 +1106,17 @@ def test_nobody_else_meets_a_null_of_ours(
     if how != "tool beside an object":  # which is as loose as the object
         assert unit["description"] == ('Default: "C".' if is_tool else 'Default: "piece".')
         assert schema["required"] == list(schema["properties"])
+
+
+@pytest.mark.parametrize("default", [0, 0.0, False, ""])
+def test_a_default_is_told_whatever_it_is(
+    emulator: Emulator, model: ChatOpenRouterO3, default: Any
+) -> None:
+    retried = create_model("Retried", retries=(type(default), Field(default, examples=[default])))
+    model.bind(response_format=retried).invoke(PROMPT)
+    written = json.dumps(default)
+    expected = f"Default: {written}. Examples: [{written}]."
+    assert sent_schema(emulator)["properties"]["retries"]["description"] == expected
 
 
 # --- S10, S11, S12, S23, S29: schemas of others ---

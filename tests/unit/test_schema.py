@@ -108,9 +108,12 @@ def test_a_required_property_is_converted(child: dict[str, Any], converted: dict
          {"enum": ["a", "b", None], "type": ["string", "null"]}),
         ({"enum": [1, 2.5, True]},
          {"enum": [1, 2.5, True, None], "type": ["integer", "number", "boolean", "null"]}),
-        ({"const": "a", "type": "string"}, {"const": "a", "type": "string"}),
-        ({"enum": ["a"]}, {"enum": ["a"], "type": "string"}),
-        ({"const": 1}, {"const": 1, "type": "integer"}),
+        ({"const": "a", "type": "string"},
+         {"anyOf": [{"const": "a", "type": "string"}, {"type": "null"}]}),
+        ({"enum": ["a"]}, {"enum": ["a", None], "type": ["string", "null"]}),
+        ({"const": 1, "default": 1}, {"const": 1, "type": "integer"}),
+        ({"enum": ["a"], "default": "a"},
+         {"enum": ["a"], "type": "string", "description": 'Default: "a".'}),
         ({"enum": ["a", "b"], "default": "a"},
          {"enum": ["a", "b", None], "type": ["string", "null"], "description": 'Default: "a".'}),
         ({"anyOf": [STRING]}, {"anyOf": [STRING, {"type": "null"}]}),
@@ -402,6 +405,13 @@ def test_a_reference_follows_what_it_points_to(child: Any, reference: str, moved
     read = mend(obj(any=True, a=child, b={"$ref": reference}), "s")
     assert read["properties"]["b"]["$ref"] == moved
     assert resolve_ref(moved, read)["title"] == "target"
+
+
+@pytest.mark.parametrize("own", ["http://[x", "other", 5, None])
+def test_what_is_no_uri_of_a_schema_leads_nowhere(own: Any) -> None:
+    part = obj(a={"$id": own, **STRING}, b={"$ref": "http://[x/part"})
+    with pytest.raises(OpenRouterInputError, match="points nowhere"):
+        strict_schema({"$id": "http://example.org/whole", **part}, "s")
 
 
 @pytest.mark.parametrize("union", ["anyOf", "oneOf", "allOf"])

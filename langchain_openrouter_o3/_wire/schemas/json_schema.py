@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urljoin
 
 from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
@@ -65,7 +65,7 @@ def read_schema(schema: Any, what: str) -> Schema:
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - takes 45 ms
 
     try:
-        read: Any = _modernise(schema, schema)
+        read: Any = _modernise(schema, _Document(schema), "")
         Draft202012Validator.check_schema(read)
     except SchemaError as error:
         raise OpenRouterInputError(
@@ -269,33 +269,62 @@ def _sole_reference(schema: Schema) -> str | None:
     return reference
 
 
-def _update_reference(reference: str, given: Schema) -> str:
-    """Write a reference as the path that its target has once the schema is read."""
-    reference = unquote(reference)
-    steps = _steps(reference)
-    if reference != "#" and not reference.startswith("#/"):
-        found = _find_anchor(reference, given)
-        if found is None:
-            return reference
-        steps = found
+class _Document:
+    """A schema as it was given, with the URIs by which parts of it may be referred to."""
+
+    def __init__(self, given: Any) -> None:
+        self._given = given
+        self._places: dict[str, list[str]] = {}  # the steps from the root, by URI
+        self._find_places(given, "", [])
+
+    def update_reference(self, reference: str, base: str) -> str:
+        """Write a reference as the path that its target has once the schema is read.
+
+        Args:
+            reference: As it was given.
+            base: The URI of the schema around it, to which it is relative.
+        """
+        reference = unquote(reference)
+        try:
+            moved = [*_move(self._steps_to(reference, base), self._given)]
+        except _NOT_THERE:
+            return reference  # to nowhere: it is refused as it was written
+        return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+
+    def _find_places(self, node: Any, base: str, place: list[str]) -> None:
+        if not is_object(node):
+            return
+        base = _base_of(node, base)
+        self._places.setdefault(base, place)
+        for name in _anchors_of(node):
+            self._places.setdefault(f"{base}#{name}", place)
+        for steps, child in _children(node):
+            self._find_places(child, base, [*place, *map(str, steps)])
+
+    def _steps_to(self, reference: str, base: str) -> list[str]:
+        uri, _, fragment = reference.partition("#")
+        base = urljoin(base, uri) if uri else base
+        if fragment and not fragment.startswith("/"):
+            return self._places[f"{base}#{fragment}"]
+        return [*self._places[base], *_steps(fragment)]
+
+
+def _base_of(schema: Schema, base: str) -> str:
+    """Return the URI to which references within a schema are relative."""
+    own = schema.get("$id")
+    is_uri = isinstance(own, str) and not own.startswith("#")
     try:
-        moved = [*_move(steps, given)]
-    except _NOT_THERE:
-        return reference  # to nowhere: it is refused as it was written
-    return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+        return urljoin(base, own).removesuffix("#") if is_uri else base
+    except ValueError:
+        return base  # it is no URI, so nothing can be relative to it
 
 
-def _find_anchor(reference: str, node: Any) -> list[str] | None:
-    """Return the steps to the schema that has a name of its own, by its keyword or as draft-07."""
-    if not is_object(node):
-        return None
-    if node.get("$id") == reference or any(f"#{node.get(key)}" == reference for key in _ANCHORS):
-        return []
-    for steps, child in _children(node):
-        found = _find_anchor(reference, child)
-        if found is not None:
-            return [*map(str, steps), *found]
-    return None
+def _anchors_of(schema: Schema) -> Iterator[str]:
+    """Give the names that a schema has by keywords, or as in draft-07."""
+    own = schema.get("$id")
+    if isinstance(own, str) and own.startswith("#"):
+        yield own[1:]
+    yield from (schema[key] for key in _ANCHORS if isinstance(schema.get(key), str))
 
 
 def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
@@ -316,21 +345,30 @@ def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
             node = _child(node, left.pop(0))
 
 
-def _modernise(schema: Any, given: Schema) -> Any:
-    """Write older keywords as those of 2020-12; null keywords mean absent ones."""
+def _modernise(schema: Any, document: _Document, around: str) -> Any:
+    """Write older keywords as those of 2020-12; null keywords mean absent ones.
+
+    Args:
+        schema: Of any dialect.
+        document: The schema that it is part of.
+        around: The URI of the schema around it.
+    """
     if not is_object(schema):
         return schema
+    base = _base_of(schema, around)
+
+    def inside(child: Any) -> Any:
+        return _modernise(child, document, base)
+
     read: Schema = {
         key: value
-        for key, value in _map_children(schema, lambda child: _modernise(child, given)).items()
-        if (value is not None or key in ("const", "default")) and key != "$id"
+        for key, value in _map_children(_split_dependencies(schema), inside).items()
+        if _is_meant(key, value)
     }
     if isinstance(read.get("$ref"), str):
-        read["$ref"] = _update_reference(read["$ref"], given)
-    if not _is_json(read.get("default")):
-        del read["default"]  # an infinity, a class: nothing that a model can be told
+        read["$ref"] = document.update_reference(read["$ref"], base)
     if is_array(read.get("items")):  # a tuple of draft-07
-        read["prefixItems"] = [_modernise(item, given) for item in read.pop("items")]
+        read["prefixItems"] = [inside(item) for item in read.pop("items")]
         if "additionalItems" in read:
             read["items"] = read.pop("additionalItems")
     if is_array(read.get("type")) and len(read["type"]) == 1:
@@ -341,6 +379,24 @@ def _modernise(schema: Any, given: Schema) -> Any:
         if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
             read[exclusive] = read.pop(bound)
     return nullable(read) if read.pop("nullable", None) is True else read
+
+
+def _is_meant(keyword: str, value: Any) -> bool:
+    if keyword in ("default", "examples") and not _is_json(value):
+        return False  # an infinity, a class: nothing that a model can be told
+    return keyword != "$id" and (value is not None or keyword in ("const", "default"))
+
+
+def _split_dependencies(schema: Schema) -> Schema:
+    """Write draft-07's `dependencies`, of keys and of schemas, as the two keywords of today."""
+    given = schema.get("dependencies")
+    if not is_object(given):
+        return schema
+    of_keys = {name: each for name, each in given.items() if is_array(each)}
+    of_schemas = {name: each for name, each in given.items() if not is_array(each)}
+    today = {"dependentRequired": of_keys, "dependentSchemas": of_schemas}
+    rest = {key: value for key, value in schema.items() if key != "dependencies"}
+    return {**{key: value for key, value in today.items() if value}, **rest}
 
 
 def _tell_foreign_patterns(schema: Schema) -> Schema:

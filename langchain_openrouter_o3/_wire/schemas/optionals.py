@@ -14,6 +14,7 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
     resolve_ref,
     walk,
 )
+from langchain_openrouter_o3._wire.schemas.values import validators
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -208,7 +209,7 @@ def _validator(root: Schema, keywords: dict[str, Any]) -> Any:
 
     checks: Any = jsonschema
     keywords = {"anyOf": _fit_one, **keywords}
-    return checks.validators.extend(checks.Draft202012Validator, keywords)(root)
+    return checks.validators.extend(validators(), keywords)(root)
 
 
 def _fit_one(validator: Any, options: Any, value: Any, _: Any) -> Iterator[Any]:

@@ -124,11 +124,14 @@ _TOLD = {
     "uniqueItems": "No item twice.",
     "pattern": "Matches the pattern {}.",
     "format": "Format: {}.",
+    "contentMediaType": "Content: {}.",
     "default": "Default: {}.",
+    "examples": "Examples: {}.",
 }
+_AS_WRITTEN = ("pattern", "format", "contentMediaType")
 _IMPOSSIBLE = frozenset(
     {
-        *("contains", "dependencies", "dependentRequired", "dependentSchemas", "else", "if"),
+        *("contains", "dependentRequired", "dependentSchemas", "else", "if"),
         *("maxProperties", "minProperties", "not", "patternProperties", "propertyNames", "then"),
         *("unevaluatedItems", "unevaluatedProperties"),
     }
@@ -174,6 +177,7 @@ def compile_strict(schema: Schema, *, parsed_here: bool) -> StrictSchema:
     if not problems:
         problems += find_endless(strict)
         problems += separate_first_keys(strict)
+        problems += [] if parsed_here else _find_always_given(strict)
         problems += find_broken_limit(strict)
     return StrictSchema(strict, problems[0] if problems else None)
 
@@ -203,6 +207,13 @@ def schema_to_wire(
     if strict is False or compiled.problem:
         return False, repair_schema(schema, what)
     return True, without_keywords(compiled.schema, ABSENT, POSITIONS)
+
+
+def _find_always_given(root: Schema) -> Iterator[str]:
+    """Give the constants that a model would always have to say, with their paths."""
+    for path, node in walk(root):
+        if ABSENT in node:
+            yield f"{path}: a constant that may be absent, but would always be given; allow null"
 
 
 class _Compiler:
@@ -319,16 +330,20 @@ class _Compiler:
 
     def _property(self, schema: Any, path: str, *, required: bool) -> Schema:
         converted = self._node(schema, path)
-        if required or not self._parsed_here or self._is_constant(converted):
-            return converted
+        default = schema.get("default") if is_object(schema) else None
+        is_constant = self._is_constant(converted)
+        if required or (is_constant and default is not None):
+            return converted  # null would say the same, and untag a union's member
+        known = {} if default is None else {"default": default}
+        mark = {ABSENT: {"present": converted, **known}}
+        if not self._parsed_here:
+            return {**converted, **mark} if is_constant else converted
         if not is_object(schema) or accepts_null(schema, self._schema):
             return converted
-        default = schema.get("default")
-        known = {} if default is None else {"default": default}
-        return {**nullable(converted), ABSENT: {"present": converted, **known}}
+        return {**nullable(converted), **mark}
 
     def _is_constant(self, schema: Schema) -> bool:
-        """Whether there is one value only: the tag of a union, which null would untag."""
+        """Whether there is one value only, such as the tag of a union."""
         if "$ref" in schema:
             schema = self._definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})
         (inner,) = schema["anyOf"] if len(schema.get("anyOf", ())) == 1 else (None,)
@@ -395,6 +410,6 @@ def _describe(converted: Schema, schema: Schema) -> Schema:
 def _tell(schema: Schema) -> Iterable[str]:
     for keyword, words in _TOLD.items():
         value = schema.get(keyword)
-        if value not in (None, False) or (keyword == "default" and value is False):
-            text = value if keyword in ("pattern", "format") else encode(value).decode()
+        if value or (keyword == "default" and value is not None):
+            text = value if keyword in _AS_WRITTEN else encode(value).decode()
             yield words.format(text)

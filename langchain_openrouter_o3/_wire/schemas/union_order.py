@@ -7,7 +7,7 @@ both ways out: a discriminator in the first place, or another order of the prope
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import encode
 from langchain_openrouter_o3._wire.schemas.json_schema import ABSENT, resolve_ref, walk
@@ -24,7 +24,7 @@ _MAX_TRIES = 10_000
 def separate_first_keys(root: Schema) -> list[str]:
     """Reorder the properties of unions' members in place so that their first keys differ.
 
-    A tag with a default is made required: null would untag its object.
+    A tag that is a constant, or has a default, is made required: null would untag its object.
 
     Args:
         root: A strict schema, with its marks.
@@ -56,6 +56,10 @@ def _members(union: Schema, root: Schema, seen: tuple[str, ...] = ()) -> list[Sc
         elif member.get("properties"):
             found.append(member)
     return [member for place, member in enumerate(found) if not _is_among(member, found[:place])]
+
+
+def _values(schema: Schema) -> Sequence[Any]:
+    return [schema["const"]] if "const" in schema else schema.get("enum", ())
 
 
 def _is_among(member: Schema, others: Sequence[Schema]) -> bool:
@@ -154,8 +158,7 @@ class _FirstKeys:
 
     def _tags(self, member: Schema, name: str) -> set[bytes]:
         schema = self._unwrapped(member["properties"][name])
-        values = [schema["const"]] if "const" in schema else schema.get("enum", ())
-        return {encode(value) for value in values}
+        return {encode(value) for value in _values(schema)}
 
     def _put_first(self, member: Schema) -> None:
         first = self._first(member)
@@ -168,8 +171,10 @@ class _FirstKeys:
 
     def _unwrapped(self, schema: Schema) -> Schema:
         """Return a property without what hides its values: null for a default, references."""
-        mark = schema.get(ABSENT, {})
-        schema = mark["present"] if "default" in mark else schema
+        if ABSENT in schema:
+            present = self._unwrapped(schema[ABSENT]["present"])
+            is_known = "default" in schema[ABSENT] or len(_values(present)) == 1
+            return present if is_known else schema
         while "$ref" in schema or len(schema.get("anyOf", ())) == 1:
             around = {key: value for key, value in schema.items() if key not in ("$ref", "anyOf")}
             is_reference = "$ref" in schema
