@@ -1,16 +1,18 @@
 """Server-sent events by the letter of the WHATWG: slow, whole, and without the package's code.
 
-Two faults are forgiven: blanks before a field's name, and JSON on lines of its own.
+Two faults are forgiven: blanks before a field's name (also zero bytes and byte order marks, which
+the letter forgives at the beginning alone), and JSON on lines of its own. And an event that says
+that it is an error is one without data, too; what a field `error` holds is its data.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
 from __future__ import annotations
 
-_BOM = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
-_BLANKS = b" \t\x0b\x0c"
+_BLANKS = b" \t\x0b\x0c\0\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
+_ERRORS = (b"error", b"fail", b"exception")
 
 
 Named = tuple[bytes, bytes]
@@ -33,22 +35,24 @@ def interpret_named(stream: bytes) -> tuple[list[Named], list[Named]]:
 
 def _read(stream: bytes) -> tuple[list[Named], list[Named]]:
     events: list[Named] = []
-    name, buffer, is_json = b"", b"", False
-    for line in _lines(stream[3:] if stream[:3] == _BOM else stream):
+    name, buffer, is_json, is_error = b"", b"", False, False
+    for line in _lines(stream):
         bare = line.lstrip(_BLANKS)
         field, _, value = bare.partition(b":")
         begins = bare[:1] == b"{" and (not is_json or bare == line)
         if line == b"" or (begins and buffer) or (is_json and bare.startswith(_FIELDS)):
-            events += [(name, buffer[:-1])] if buffer else []
-            name, buffer, is_json = b"", b"", False
+            events += [(name, buffer[:-1])] if buffer or is_error else []
+            name, buffer, is_json, is_error = b"", b"", False, False
         is_json = is_json or begins
         if is_json:
             buffer += bare + b"\n"
-        elif field == b"data":
+        elif field == b"data" or bare.startswith(b"error:"):
             buffer += (value[1:] if value[:1] == b" " else value) + b"\n"
+            is_error = is_error or field == b"error"
         elif field == b"event":
             name = value[1:] if value[:1] == b" " else value
-    return events, [(name, buffer[:-1])] if buffer else []
+            is_error = any(each in name.lower() for each in _ERRORS)
+    return events, [(name, buffer[:-1])] if buffer or is_error else []
 
 
 def _lines(stream: bytes) -> list[bytes]:

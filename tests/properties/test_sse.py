@@ -26,14 +26,17 @@ VALUES = st.text(
     ),
     max_size=12,
 )
-FIELDS = st.sampled_from(["data", "data", "data", "event", "id", "retry", "dat", "datas", "", "x"])
+NAMES = ["data", "data", "data", "event", "error", "id", "retry", "dat", "datas", "errors", "", "x"]
+FIELDS = st.sampled_from(NAMES)
 LINES = st.one_of(
     st.just(""),
     st.builds("{}:{}".format, FIELDS, VALUES),
     st.builds("{}: {}".format, FIELDS, VALUES),
     st.just(": OPENROUTER PROCESSING"),
     st.builds(" {}:{}".format, FIELDS, VALUES),
-    st.sampled_from(['{"a":', ' {"a":', "1}", ' "data": 1}']),
+    st.sampled_from(
+        ['{"a":', ' {"a":', "1}", ' "data": 1}', "event:", "event: ERROR", "event:failed"]
+    ),
     FIELDS,
     VALUES,
 )
