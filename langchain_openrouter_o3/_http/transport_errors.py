@@ -33,6 +33,9 @@ _CORE = (
 _BELOW = {"httpcore": _CORE, "httpcore2": _CORE, "h11": ("ProtocolError",)}
 """Libraries below httpx: what they may raise, under the names that httpx itself has for it."""
 
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
+"""No connection was had, so that nothing can have been sent."""
+
 _OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
@@ -127,7 +130,7 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
                 "be sent over HTTP."
             )
         )
-    unsent = issubclass(kind, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
+    unsent = issubclass(kind, tuple(getattr(library, name) for name in _UNSENT))
     if issubclass(kind, (library.TimeoutException, TimeoutError)):
         phase = kind.__name__.removesuffix("Timeout").lower()
         # Only a mock raises the class that names no phase.

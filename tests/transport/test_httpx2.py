@@ -322,6 +322,25 @@ def test_a_server_that_cannot_be_reached_is_a_connection_error(
     assert f"Cannot connect to {host}:{dead_port}" in str(error)
 
 
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_whose_connections_are_all_in_use_is_asked_again(
+    emulator: Emulator, library: Any
+) -> None:
+    client = {"limits": library.Limits(max_connections=1)}
+    timeout = library.Timeout(10, pool=0.1)
+    with model_with_clients(
+        emulator.base_url, client=client, library=library, timeout=timeout, max_retries=1
+    ) as model:
+        stream: Any = model.stream("Hello")
+        with contextlib.closing(stream):
+            next(stream)
+            with pytest.raises(OpenRouterTimeoutError, match="pool") as caught:
+                model.invoke("Hello")
+        assert model.invoke("Hello").text
+    assert caught.value.attempts == 2
+    assert len(emulator.requests) == 2
+
+
 @every_mode
 @pytest.mark.parametrize("where", ["head", "body"])
 @pytest.mark.parametrize("ending", ["close", "reset"])
