@@ -6,15 +6,18 @@ character may arrive in two packets. Only `data` matters here; comments (OpenRou
 beside it: the name of an event, and that it is named `error` or `response.failed`, or that its data
 came in a field `error`, as some gateways write; what they say there has no other sign of being an
 error. Two faults are forgiven, because the data would be lost in silence: blanks before the name of
-a field, and JSON without one (a line that begins with `{`, and the rest of it), which is an event.
+a field (byte order marks and zero bytes, too), and JSON without one (a line that begins with `{`,
+and the rest of it), which is an event.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
 from __future__ import annotations
 
-_BOM = b"\xef\xbb\xbf"
-_DATA_FIELDS = (b"data", b"error", b"{", _BOM)
+BLANKS = b" \t\v\f\0\xef\xbb\xbf"
+"""What may stand before a field; the last three bytes are a byte order mark."""
+
+_DATA_FIELDS = (b"data", b"error", b"{")
 _FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
 _MAX_BLANKS = 64
 _ERROR_NAMES = (b"error", b"fail", b"exception")
@@ -66,14 +69,13 @@ class SSEDecoder:
         self._is_error = False  # the event under way says that it is one
         self._name = b""  # of the event under way, unless it is an ordinary one
         self._after_cr = False  # a CR ended the last piece: an LF that follows belongs to it
-        self._at_start = True
         self.events = 0
         """Events seen so far, for messages that say where a stream went wrong."""
 
     @property
     def held(self) -> int:
         """Bytes of data of the event under way; comments and other fields are none."""
-        is_data = self._is_plain or self._line[:_MAX_BLANKS].lstrip().startswith(_DATA_FIELDS)
+        is_data = self._is_plain or self._line[:_MAX_BLANKS].lstrip(BLANKS).startswith(_DATA_FIELDS)
         return self._size + (len(self._line) if is_data else 0)
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -85,10 +87,8 @@ class SSEDecoder:
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece[1:] if piece.startswith(b"\n") else piece
-        if piece and not self._line and piece[0] != _BOM[0]:
-            self._at_start = False
         events: list[bytes] = []
-        under_way = self._data or self._name or self._is_error or self._at_start
+        under_way = self._data or self._name or self._is_error
         if under_way or b"\r" in piece or b"\n\n" not in piece:
             self._feed_lines(piece, events)
         else:
@@ -136,9 +136,6 @@ class SSEDecoder:
         return whole
 
     def _end_line(self, line: bytes, events: list[bytes]) -> None:
-        if self._at_start:
-            self._at_start = False
-            line = line.removeprefix(_BOM)
         if not line:
             self._end_event(events)
         elif self._is_plain or not line.startswith(_FIELDS):
@@ -148,7 +145,7 @@ class SSEDecoder:
 
     def _end_odd_line(self, line: bytes, events: list[bytes]) -> None:
         """Take a line that is no field, or stands within JSON, whose lines begin like no field."""
-        bare = line.lstrip()
+        bare = line.lstrip(BLANKS)
         is_field = bare.startswith(_FIELDS)
         begins = bare.startswith(b"{") and not (self._is_plain and len(bare) < len(line))
         if (self._is_plain and is_field) or (self._data and begins):

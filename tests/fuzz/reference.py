@@ -1,15 +1,15 @@
 """Server-sent events by the letter of the WHATWG: slow, whole, and without the package's code.
 
-Two faults are forgiven: blanks before a field's name, and JSON on lines of its own.
+Two faults are forgiven: blanks before a field's name (also zero bytes and byte order marks, which
+the letter forgives at the beginning alone), and JSON on lines of its own.
 
 Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
 
 from __future__ import annotations
 
-_BOM = b"\xef\xbb\xbf"
 _CR, _LF = b"\r\n"
-_BLANKS = b" \t\x0b\x0c"
+_BLANKS = b" \t\x0b\x0c\0\xef\xbb\xbf"
 _FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
 
 
@@ -34,7 +34,7 @@ def interpret_named(stream: bytes) -> tuple[list[Named], list[Named]]:
 def _read(stream: bytes) -> tuple[list[Named], list[Named]]:
     events: list[Named] = []
     name, buffer, is_json = b"", b"", False
-    for line in _lines(stream[3:] if stream[:3] == _BOM else stream):
+    for line in _lines(stream):
         bare = line.lstrip(_BLANKS)
         field, _, value = bare.partition(b":")
         begins = bare[:1] == b"{" and (not is_json or bare == line)
