@@ -130,6 +130,8 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
                 "be sent over HTTP."
             )
         )
+    if issubclass(kind, library.ProxyError) and words.startswith("407"):
+        return proxy_refusal(route)
     unsent = issubclass(kind, tuple(getattr(library, name) for name in _UNSENT))
     if issubclass(kind, (library.TimeoutException, TimeoutError)):
         phase = kind.__name__.removesuffix("Timeout").lower()
