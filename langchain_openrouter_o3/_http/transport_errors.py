@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 
 _CANNOT_CONNECT = "Cannot connect to {}: {}. Check base_url, the network and the proxy."
+_NOT_TRUSTED = (
+    "Cannot connect to {}: {}. Name a file of the certificates to trust with SSL_CERT_FILE, or "
+    "give them to a client of your own (verify=)."
+)
 _WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
 _CORE = (
     "ConnectionNotAvailable",
@@ -36,6 +40,7 @@ _BELOW = {"httpcore": _CORE, "httpcore2": _CORE, "h11": ("ProtocolError",)}
 _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
 """No connection was had, so that nothing can have been sent."""
 
+_UNKNOWN_ISSUER = re.compile("self.signed certificate|issuer certificate")  # OpenSSL's words
 _OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
@@ -142,8 +147,14 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     if issubclass(kind, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
+    return _failure(_connection_error(words, route, unsent=unsent), error, unsent=unsent)
+
+
+def _connection_error(words: str, route: Route, *, unsent: bool) -> OpenRouterConnectionError:
+    if _UNKNOWN_ISSUER.search(words):
+        return OpenRouterConnectionError(_NOT_TRUSTED.format(route, words), retryable=False)
     text = _CANNOT_CONNECT if unsent else _WAS_LOST
-    return _failure(OpenRouterConnectionError(text.format(route, words)), error, unsent=unsent)
+    return OpenRouterConnectionError(text.format(route, words))
 
 
 def of_another_loop(error: Exception) -> TransportFailure | None:
