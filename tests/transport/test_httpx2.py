@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -111,6 +111,40 @@ def test_a_mocked_transport_is_asked_again(mode: str) -> None:
     ]
     client = {"transport": httpx2.MockTransport(lambda _: answers.pop(0))}
     with model_with_clients(client=client, max_retries=1) as model:
+        assert MODES[mode](model).text == "Hello"
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+def test_a_mock_without_further_answers_is_no_end_of_an_answer(
+    library: Any, kind: type[Exception], mode: str
+) -> None:
+    def answer(_: Any) -> Any:
+        raise kind
+
+    client = {"transport": library.MockTransport(answer)}
+    with (
+        model_with_clients(client=client, library=library) as model,
+        pytest.raises(RuntimeError, match=kind.__name__),
+    ):
+        MODES[mode](model)
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_transport_may_give_any_bytes(library: Any, kind: type, mode: str) -> None:
+    class Pieces(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[Any]:
+            yield kind(wire.to_json(wire.body("Hello")))
+
+        async def __aiter__(self) -> AsyncIterator[Any]:
+            for piece in self:
+                yield piece
+
+    client = {"transport": library.MockTransport(lambda _: library.Response(200, stream=Pieces()))}
+    with model_with_clients(client=client, library=library) as model:
         assert MODES[mode](model).text == "Hello"
 
 
