@@ -543,13 +543,18 @@ class ModelFields(BaseChatModel, SharedConnections):
     # --- Shown to people ---
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Show the model's name first, and then what is not as it is by default."""
-        yield "model", self.model
+        """Show the model's name first, and then what is not as it is by default.
+
+        Frames are shown, too, in which a model that is refused has no fields yet.
+        """
+        known = vars(self)
+        if "model" in known:
+            yield "model", self.model
         for name, field in type(self).model_fields.items():
-            value = constructor.own_value(name, getattr(self, name))
-            shown = field.repr and name not in HIDDEN_FIELDS
-            if shown and value != field.get_default(call_default_factory=True):
-                yield name, value
+            if name in known and field.repr and name not in HIDDEN_FIELDS:
+                value = constructor.own_value(name, known[name])
+                if value != field.get_default(call_default_factory=True):
+                    yield name, value
 
 
 _INHERITED = {

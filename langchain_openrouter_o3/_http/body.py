@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_openrouter_o3._http.sse import (
+    BLANKS,
     ErrorEvent,
     EventTooLargeError,
     NamedEvent,
@@ -33,7 +34,7 @@ MAX_PADDING_LINE = 64 * 1024
 MAX_SLICE = 64 * 1024
 """Bytes that are cut into lines at once: a piece that was compressed may have millions of them."""
 MAX_JSON_BODY = 256 * 1024 * 1024
-_BOM = b"\xef\xbb\xbf"
+_PADDING = BLANKS + b"\r\n"
 _FIELDS = (
     *(name + end for name in (b"data", b"event", b"id", b"retry") for end in (b":", b"\r", b"\n")),
     *(b"error:", b":"),
@@ -114,7 +115,7 @@ class BodyDecoder:
         if self.framing == "page":
             raise self._no_page()
         if self.framing == "json":
-            yield _parse_object(self._bytes.strip())
+            yield _parse_object(self._bytes.strip(_PADDING))
             return
         try:
             yield from self._parse(self._events.flush())
@@ -143,12 +144,8 @@ class BodyDecoder:
         )
 
     def _forget_padding(self) -> None:
-        """Drop lines of white space, which a server may send for as long as it likes.
-
-        A byte order mark before them stays: another one may not follow.
-        """
-        mark = len(_BOM) if self._bytes.startswith(_BOM) else 0
-        del self._bytes[mark : max(mark, self._bytes.rfind(b"\n") + 1)]
+        """Drop lines of white space, which a server may send for as long as it likes."""
+        del self._bytes[: self._bytes.rfind(b"\n") + 1]
         if len(self._bytes) > MAX_PADDING_LINE:
             raise _malformed(f"more than {MAX_PADDING_LINE} bytes of white space in a line")
 
@@ -201,14 +198,14 @@ def _decode_error_event(data: bytes) -> Any:
 
 
 def _recognise(head: bytearray) -> Framing:
-    start = bytes(head).removeprefix(_BOM).lstrip()[:8]
+    start = bytes(head).lstrip(_PADDING)[:8]
     if start.startswith((b"{", b"[")):
         return "json"
     if start.startswith(b"<"):
         return "page"
     if start.startswith(_FIELDS):
         return "events"
-    if any(field.startswith(start) for field in (*_FIELDS, _BOM)):
+    if any(field.startswith(start) for field in _FIELDS):
         return "unknown"  # only white space so far, or the beginning of a field name
     raise _malformed(f"neither JSON nor an event stream: {_excerpt(head)}")
 

@@ -167,9 +167,9 @@ def exchange(  # noqa: PLR0913 - everything that a call has of its own
             if error.status_code in THROTTLES:
                 progress.allowed.throttle(error.retry_after)
             request.headers.conceal_in(without_frames(progress.note_in(error)))
+            if isinstance(error, OpenRouterTotalTimeoutError):
+                raise error from before or error.__cause__  # what the time went into
             wait = _wait(policy, progress, error, sources.jitter())
-            if before is not None and isinstance(error, OpenRouterTotalTimeoutError):
-                raise error from before  # what the time went into
             if progress.delivered or wait is None:
                 raise without_frames(error)  # noqa: B904 - the same error
             if late := deadlines.no_time_to_wait(wait, error):

@@ -124,7 +124,7 @@ class _Sending:
                         f"Malformed answer: more than {MAX_DECOMPRESSED} bytes after decompression."
                     )
                 )
-        return piece
+        return bytes(piece)  # no copy, but of what a transport of the caller's may give
 
     def fail(self, error: Exception) -> TransportFailure | None:
         """Translate an error of the client's; None for all others."""
@@ -180,6 +180,10 @@ class _Outcome:
             result = self.result if kind is None or is_failure else kind.__name__
             seconds = time.monotonic() - self._started
             self._sending.log_request(self._request, result, seconds)
+        if isinstance(error, (StopIteration, StopAsyncIteration)):
+            # To an iterator this is the end, as it would be to a generator (PEP 479).
+            told = RuntimeError(f"the HTTP client raised {error!r}")
+            raise told from without_frames(error)
         if error is not None and not is_failure:
             raise without_frames(error)
         return is_failure

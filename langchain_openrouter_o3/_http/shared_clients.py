@@ -220,7 +220,7 @@ def tls_context() -> ssl.SSLContext:
 
     Raises:
         OpenRouterInputError: `SSL_CERT_FILE`, `SSL_CERT_DIR` or certifi names what cannot be
-            read.
+            read, or `SSLKEYLOGFILE` what cannot be written.
     """
     named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
     try:
@@ -228,6 +228,11 @@ def tls_context() -> ssl.SSLContext:
             next(Path(os.environ["SSL_CERT_DIR"]).iterdir(), None)  # OpenSSL takes any name
         context = httpx.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one
+        if error.filename and error.filename == os.environ.get("SSLKEYLOGFILE"):
+            raise OpenRouterInputError(
+                "The environment variable SSLKEYLOGFILE does not name a file that can be written "
+                f"({error}); correct it, or remove the variable."
+            ) from error
         source = f"environment variable {' or '.join(named)}" if named else "package certifi"
         raise OpenRouterInputError(
             f"The {source} does not name certificates that can be read ({error}); correct it, or "

@@ -60,9 +60,14 @@ def socket_options() -> list[tuple[int, int, int]]:
 
 
 class _Exchanges:
-    """What both streams know of the exchange under way."""
+    """What both streams know of the exchange under way.
+
+    Attributes:
+        is_encrypted: Whether TLS has begun above it, for which there is another stream.
+    """
 
     def __init__(self) -> None:
+        self.is_encrypted = False
         self._joiner = ChunkJoiner()
         self._head: bytes | None = None  # of a request, waits for its body
         self._is_writing = False
@@ -197,6 +202,7 @@ class HTTPStream(_Exchanges, httpcore.NetworkStream):
             httpcore.ConnectError: The server and this client do not agree.
             httpcore.ConnectTimeout: It took too long.
         """
+        self.is_encrypted = True
         left = _left(timeout, httpcore.ConnectTimeout)
         try:
             encrypted = self._stream.start_tls(ssl_context, server_hostname, left)
@@ -262,6 +268,7 @@ class AsyncHTTPStream(_Exchanges, httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> AsyncHTTPStream:
+        self.is_encrypted = True
         encrypted = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         return AsyncHTTPStream(encrypted, self._timeout)
 

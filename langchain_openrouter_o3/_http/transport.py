@@ -101,7 +101,8 @@ class _Stack(Generic[C]):
 
         Raises:
             httpcore.ProxyError: A proxy does not speak SOCKS, of which httpcore tells in the
-                words of another package.
+                words of another package; or it was lost before it had made a tunnel, of which
+                httpcore tells as if the request had been sent.
         """
         _extensions(request)[REUSED] = reused
         self._in_use.add(connection)
@@ -113,6 +114,9 @@ class _Stack(Generic[C]):
             socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
             if socksio is not None and isinstance(error, socksio.SOCKSError):
                 raise httpcore.ProxyError(f"not SOCKS: {error}") from error
+            is_tunnel = request.url.scheme == b"https" and opened
+            if is_tunnel and isinstance(error, _LOST) and not opened[0].is_encrypted:
+                raise httpcore.ProxyError(str(error)) from error
             raise
         finally:
             OPENED.reset(token)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 
 _CANNOT_CONNECT = "Cannot connect to {}: {}. Check base_url, the network and the proxy."
+_NOT_TRUSTED = (
+    "Cannot connect to {}: {}. Name a file of the certificates to trust with SSL_CERT_FILE, or "
+    "give them to a client of your own (verify=)."
+)
 _WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
 _CORE = (
     "ConnectionNotAvailable",
@@ -33,6 +37,10 @@ _CORE = (
 _BELOW = {"httpcore": _CORE, "httpcore2": _CORE, "h11": ("ProtocolError",)}
 """Libraries below httpx: what they may raise, under the names that httpx itself has for it."""
 
+_UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
+"""No connection was had, so that nothing can have been sent."""
+
+_UNKNOWN_ISSUER = re.compile("self.signed certificate|issuer certificate")  # OpenSSL's words
 _OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
@@ -127,7 +135,9 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
                 "be sent over HTTP."
             )
         )
-    unsent = issubclass(kind, (library.ConnectError, library.ConnectTimeout, library.ProxyError))
+    if issubclass(kind, library.ProxyError) and words.startswith("407"):
+        return proxy_refusal(route)
+    unsent = issubclass(kind, tuple(getattr(library, name) for name in _UNSENT))
     if issubclass(kind, (library.TimeoutException, TimeoutError)):
         phase = kind.__name__.removesuffix("Timeout").lower()
         # Only a mock raises the class that names no phase.
@@ -137,8 +147,14 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     if issubclass(kind, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
+    return _failure(_connection_error(words, route, unsent=unsent), error, unsent=unsent)
+
+
+def _connection_error(words: str, route: Route, *, unsent: bool) -> OpenRouterConnectionError:
+    if _UNKNOWN_ISSUER.search(words):
+        return OpenRouterConnectionError(_NOT_TRUSTED.format(route, words), retryable=False)
     text = _CANNOT_CONNECT if unsent else _WAS_LOST
-    return _failure(OpenRouterConnectionError(text.format(route, words)), error, unsent=unsent)
+    return OpenRouterConnectionError(text.format(route, words))
 
 
 def of_another_loop(error: Exception) -> TransportFailure | None:

@@ -327,6 +327,7 @@ class ResponseAccumulator:
         self._accounts |= _telling(accounts, self._accounts)
 
     def _absorb_choice(self, choice: dict[str, Any], *, whole: bool) -> Delta:
+        choice = _with_message(choice)
         if (finish := choice.get("finish_reason")) is not None:
             reason = self._reason(finish, "finish_reason")
             self.finish_reason = worse_reason(self.finish_reason, reason)
@@ -341,8 +342,6 @@ class ResponseAccumulator:
                 self._absorb_usage(counts)  # Moonshot's place
             self._of_choice.update(_without_nulls(unknown))
         delta, message = choice.get("delta"), choice.get("message")
-        if whole and not is_object(delta) and not is_object(message):
-            raise _malformed("it has no message")
         if message is None or whole:
             source = self._parser.mapping(delta, "delta") or message
             return self._message.feed(self._parser.mapping(source, "message"), whole=whole)
@@ -367,6 +366,18 @@ def _find_error(payload: dict[str, Any], *, whole: bool) -> dict[str, Any] | Non
             if is_object(part) and (error := part.get("error")) and says_something(error):
                 return {"error": error}
     return None
+
+
+def _with_message(choice: dict[str, Any]) -> dict[str, Any]:
+    """Return a choice with an object where some servers write the text alone."""
+    for key in ("delta", "message", "text"):
+        value = choice.get(key)
+        if is_object(value):
+            break
+        if isinstance(value, str):
+            rest = {name: item for name, item in choice.items() if name != key}
+            return {**rest, "message" if key == "text" else key: {"content": value}}
+    return choice
 
 
 def _index_of(value: Any) -> int | None:

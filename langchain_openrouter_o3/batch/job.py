@@ -98,8 +98,9 @@ class BatchJob(Generic[V]):
         self.metadata: Any = read_metadata(facts)
 
     def __repr__(self) -> str:
-        """Show which job it is."""
-        return f"BatchJob({os.fspath(self.store)!r}, id={self.id!r})"
+        """Show which job it is; one that is refused has no id in the frames that show it."""
+        known = vars(self)
+        return f"BatchJob({str(known.get('store'))!r}, id={known.get('id')!r})"
 
     # --- Blocking ---
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -280,8 +281,10 @@ def test_jobs_are_found_in_a_folder_and_other_files_are_told_apart(
     found = find_jobs(tmp_path)
     assert [job.id for job in found] == [second.id, first.id]
     assert repr(found[1]) == f"BatchJob({str(tmp_path / 'a.db')!r}, id={first.id!r})"
-    with pytest.raises(JournalError, match="there is no such job"):
+    with pytest.raises(JournalError, match="there is no such job") as caught:
         BatchJob(tmp_path / "c.db")
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert f"self = BatchJob({str(tmp_path / 'c.db')!r}, id=None)" in "".join(shown.format())
     Database(str(tmp_path / "d.db"), ledger.JOB).close()
     with pytest.raises(JournalError, match="no job was begun"):
         BatchJob(tmp_path / "d.db")

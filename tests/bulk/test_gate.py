@@ -358,8 +358,9 @@ def test_waiting_counts_towards_the_total_timeout(
     with pytest.raises(OpenRouterRateLimitError):
         call(hasty)
     limited = ChatOpenRouterO3(base_url=emulator.base_url, api_key="any", total_timeout=5)
-    with pytest.raises(OpenRouterTotalTimeoutError, match="total_timeout=5 s"):
+    with pytest.raises(OpenRouterTotalTimeoutError, match="total_timeout=5 s") as caught:
         call(limited)
+    assert str(caught.value).count("total_timeout") == 1
     assert len(emulator.requests) == 1
 
 

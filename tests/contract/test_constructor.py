@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 import warnings
 from typing import Any
 
@@ -146,6 +147,13 @@ def test_bad_arguments_are_refused_with_the_remedy(
     assert expected in str(caught.value)
     assert KEY not in str(caught.value)
     assert KEY not in repr(caught.value.errors())
+
+
+def test_a_traceback_with_local_variables_shows_a_refusal() -> None:
+    with pytest.raises(ValidationError) as caught:
+        build(base_url="ftp://proxy.example")
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert "self = ChatOpenRouterO3()" in "".join(shown.format())
 
 
 @pytest.mark.parametrize("key", ["sk or", "sk-\x00", "sk-é", "", "  ", "a\nb"])

@@ -13,12 +13,13 @@ from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
     OpenRouterAPIError,
     OpenRouterConnectionError,
+    OpenRouterEmptyResponseError,
     OpenRouterError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import odd_fields, wire
-from tests.helpers.factories import STREAM, build_once, failure
+from tests.helpers.factories import JSON, STREAM, build_once, failure
 from tests.helpers.modes import MODES, comparable, every_mode
 from tests.helpers.scripted import add_up, read_chunks, read_message
 
@@ -391,6 +392,34 @@ def test_a_whole_message_that_says_something_else_is_kept_beside_the_deltas(
     for message in receive(emulator, stream_of(wire.chunk("Hello"), last)):
         assert message.text == "Hello"
         assert message.response_metadata["message"] == {"content": "Goodbye"}
+
+
+@pytest.mark.parametrize("delta", ["delta", "message", "text"])
+def test_a_text_alone_is_a_message(emulator: Emulator, delta: str) -> None:
+    events = [wire.chunk("ha"), wire.chunk("ha"), *wire.ending()]
+    for event in events:
+        event["choices"][0][delta] = event["choices"][0].pop("delta")["content"]
+    whole = wire.body()
+    del whole["choices"][0]["message"]
+    whole["choices"][0]["text" if delta == "text" else "message"] = "haha"
+    bodies = Canned(headers=JSON, pieces=wire.to_json(whole))
+    for message in (*receive(emulator, stream_of(*events)), *receive(emulator, bodies)):
+        assert message.text == "haha"
+        assert delta not in message.response_metadata
+
+
+@pytest.mark.parametrize("nothing", [{}, {"message": None}, {"message": {}}, {"message": 5}])
+def test_a_choice_without_a_message_is_an_empty_answer_that_may_be_billed(
+    emulator: Emulator, nothing: dict[str, Any]
+) -> None:
+    whole = wire.body()
+    del whole["choices"][0]["message"]
+    whole["choices"][0] |= nothing
+    for message in receive(emulator, Canned(headers=JSON, pieces=wire.to_json(whole))):
+        assert message.text == ""
+        assert message.usage_metadata
+    with pytest.raises(OpenRouterEmptyResponseError):
+        read_message(wire.to_json({**whole, "usage": None}))
 
 
 def test_a_server_may_call_its_deltas_messages(emulator: Emulator) -> None:

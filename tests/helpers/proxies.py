@@ -97,8 +97,8 @@ def assert_named(  # noqa: PLR0913 - what is asked, how, and what is awaited
     scheme: str = "http",
     kind: str = "http",
     words: str = "",
-) -> None:
-    """Ask through a proxy that fails: the error names all but the credentials.
+) -> OpenRouterError:
+    """Ask through a proxy that fails and return the error, which names all but the credentials.
 
     Args:
         monkeypatch: For the environment.
@@ -119,3 +119,4 @@ def assert_named(  # noqa: PLR0913 - what is asked, how, and what is awaited
     assert all(part in str(error) for part in (host, address, variable, words))
     whole = "".join(traceback.format_exception(error))
     assert not any(part in whole for part in (PASSWORD, USER, BASIC.decode(), KEY))
+    return error

@@ -161,6 +161,7 @@ def test_a_socks_proxy_without_its_package_is_refused_by_name(
 CERTIFICATES = [
     *(("SSL_CERT_FILE", path) for path in ("/nowhere.pem", "/", os.devnull)),
     *(("SSL_CERT_DIR", path) for path in ("/nowhere", os.devnull)),
+    ("SSLKEYLOGFILE", "/nowhere/keys"),
 ]
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -111,6 +111,40 @@ def test_a_mocked_transport_is_asked_again(mode: str) -> None:
     ]
     client = {"transport": httpx2.MockTransport(lambda _: answers.pop(0))}
     with model_with_clients(client=client, max_retries=1) as model:
+        assert MODES[mode](model).text == "Hello"
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+def test_a_mock_without_further_answers_is_no_end_of_an_answer(
+    library: Any, kind: type[Exception], mode: str
+) -> None:
+    def answer(_: Any) -> Any:
+        raise kind
+
+    client = {"transport": library.MockTransport(answer)}
+    with (
+        model_with_clients(client=client, library=library) as model,
+        pytest.raises(RuntimeError, match=kind.__name__),
+    ):
+        MODES[mode](model)
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_transport_may_give_any_bytes(library: Any, kind: type, mode: str) -> None:
+    class Pieces(library.SyncByteStream, library.AsyncByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[Any]:
+            yield kind(wire.to_json(wire.body("Hello")))
+
+        async def __aiter__(self) -> AsyncIterator[Any]:
+            for piece in self:
+                yield piece
+
+    client = {"transport": library.MockTransport(lambda _: library.Response(200, stream=Pieces()))}
+    with model_with_clients(client=client, library=library) as model:
         assert MODES[mode](model).text == "Hello"
 
 
@@ -320,6 +354,25 @@ def test_a_server_that_cannot_be_reached_is_a_connection_error(
     error = failure(mode, f"http://{host}:{dead_port}/api/v1")
     assert type(error) is OpenRouterConnectionError
     assert f"Cannot connect to {host}:{dead_port}" in str(error)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_whose_connections_are_all_in_use_is_asked_again(
+    emulator: Emulator, library: Any
+) -> None:
+    client = {"limits": library.Limits(max_connections=1)}
+    timeout = library.Timeout(10, pool=0.1)
+    with model_with_clients(
+        emulator.base_url, client=client, library=library, timeout=timeout, max_retries=1
+    ) as model:
+        stream: Any = model.stream("Hello")
+        with contextlib.closing(stream):
+            next(stream)
+            with pytest.raises(OpenRouterTimeoutError, match="pool") as caught:
+                model.invoke("Hello")
+        assert model.invoke("Hello").text
+    assert caught.value.attempts == 2
+    assert len(emulator.requests) == 2
 
 
 @every_mode

@@ -224,6 +224,9 @@ def test_a_certificate_that_is_not_the_servers_is_named(  # noqa: PLR0913, PLR09
                 with pytest.raises(OpenRouterConnectionError, match=words) as caught:
                     await world.ask(model, "Hi")
                 assert f"Cannot connect to {host}" in str(caught.value)
+                is_of_unknown_issuer = words == "local issuer certificate"
+                assert ("SSL_CERT_FILE" in str(caught.value)) == is_of_unknown_issuer
+                assert caught.value.is_retryable != is_of_unknown_issuer
 
     def handle(peer: Peer) -> None:
         encrypt(peer)

@@ -186,7 +186,18 @@ def test_white_space_may_last_but_not_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 4, 99])
-def test_a_second_byte_order_mark_is_none_wherever_the_network_cuts(cut: int) -> None:
-    body = b"\xef\xbb\xbf\n\n\xef\xbb\xbf\n\ndata: {}\n\n"
-    with pytest.raises(OpenRouterMalformedResponseError):
-        decode(*(body[at : at + cut] for at in range(0, len(body), cut)))
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xef\xbb\xbf\n\n\xef\xbb\xbf\n\ndata: {}\n\ndata: {}\n\n",
+        b"\xef\xbb\xbfdata: {}\n\n\xef\xbb\xbfdata: {}\n\n",
+        b"\0\0: x\n\n\0data: {}\n\n\0\0data: {}\n\n\0",
+        b"data: {}\n\n\xef\xbb\xbf{}\n\n",
+    ],
+)
+def test_byte_order_marks_and_zero_bytes_before_a_field_lose_nothing(body: bytes, cut: int) -> None:
+    assert decode(*(body[at : at + cut] for at in range(0, len(body), cut))) == [{}, {}]
+
+
+def test_byte_order_marks_and_zero_bytes_around_a_body_lose_nothing() -> None:
+    assert decode(b'\0\n\xef\xbb\xbf\xef\xbb\xbf{"a":1}\0') == [{"a": 1}]

@@ -13,8 +13,7 @@ from langchain_openrouter_o3.errors import OpenRouterMalformedResponseError
 from tests.fuzz.reference import interpret, interpret_named
 from tests.fuzz.source import one_by_one, pieces_of
 
-_SPACE = b" \t\n\r\x0b\x0c"
-_BOM = b"\xef\xbb\xbf"
+_SPACE = b" \t\n\r\x0b\x0c\0\xef\xbb\xbf"
 _STARTS = re.compile(rb"(?:data|event|id|retry)[:\r\n]|:")
 _LIMIT = 48
 _FIELD_NAME = len(b"data: ")
@@ -89,15 +88,15 @@ def _without_name(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names_an_error(whole: bytes) -> bool:
-    start = rb"(?i)(?:\A|\A\xef\xbb\xbf|[\r\n])[ \t\x0b\x0c]*"
+    start = rb"(?i)(?:\A|[\r\n])[ \t\x0b\x0c\0\xef\xbb\xbf]*"
     named = rb"(?:event:[^\r\n]*(?:error|fail|exception)|error:)"
     return re.search(start + named, whole) is not None
 
 
 def _read_plainly(whole: bytes) -> Payloads:
-    start = (whole[3:] if whole[:3] == _BOM else whole).lstrip(_SPACE)
+    start = whole.lstrip(_SPACE)
     if start[:1] in (b"{", b"["):
-        value = _object(whole)
+        value = _object(whole.strip(_SPACE))
         return ([], "malformed") if value is None else ([value], "ended")
     if not _STARTS.match(start):
         return [], "malformed"
