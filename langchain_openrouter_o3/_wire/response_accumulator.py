@@ -285,6 +285,8 @@ class ResponseAccumulator:
         choice = self._read_choice(payload, whole=whole)
         delta = Delta("", "", [])
         if choice:
+            if whole and not any(is_object(choice.get(key)) for key in ("delta", "message")):
+                raise _malformed("it has no message", retryable=_is_unpaid(payload))
             delta = self._absorb_choice(choice, whole=whole)
         if (counts := payload.get("usage")) is not None:
             self._absorb_usage(counts)
@@ -304,7 +306,8 @@ class ResponseAccumulator:
         if len(found) > 1 or (whole and not found):
             self._message.distrust_calls()
             came = "" if found else f": {show(payload)[:MAX_SHOWN]}"
-            raise _malformed(f"{len(found)} choices came where one was asked for{came}")
+            said = f"{len(found)} choices came where one was asked for{came}"
+            raise _malformed(said, retryable=None if found else _is_unpaid(payload))
         if not found:
             return None
         if not is_object(choice := found[0]):
@@ -341,8 +344,6 @@ class ResponseAccumulator:
                 self._absorb_usage(counts)  # Moonshot's place
             self._of_choice.update(_without_nulls(unknown))
         delta, message = choice.get("delta"), choice.get("message")
-        if whole and not is_object(delta) and not is_object(message):
-            raise _malformed("it has no message")
         if message is None or whole:
             source = self._parser.mapping(delta, "delta") or message
             return self._message.feed(self._parser.mapping(source, "message"), whole=whole)
@@ -378,8 +379,15 @@ def _index_of(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _malformed(what: str) -> OpenRouterMalformedResponseError:
-    return OpenRouterMalformedResponseError(f"Malformed answer: {what}.")
+def _malformed(what: str, *, retryable: bool | None = None) -> OpenRouterMalformedResponseError:
+    return OpenRouterMalformedResponseError(f"Malformed answer: {what}.", retryable=retryable)
+
+
+def _is_unpaid(payload: dict[str, Any]) -> bool | None:
+    """Whether a body without an answer may be asked for again at once; None where it may cost."""
+    counts = payload.get("usage")
+    was_paid = is_object(counts) and (counts.get("completion_tokens") or counts.get("cost"))
+    return None if was_paid else True
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
