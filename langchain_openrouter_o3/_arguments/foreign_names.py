@@ -33,6 +33,7 @@ _RESPONSES = "leave it out; it belongs to OpenAI's Responses API; here the histo
 _SCHEMA = "write response_format=…, or call with_structured_output(…)"
 _SYSTEM = "send a SystemMessage"
 _TOOLS = "call bind_tools(…)"
+_SECONDS = "write timeout=… in seconds"
 _USAGE = "leave it out; usage and cost always come, streamed or not"
 
 FOREIGN_NAMES = {
@@ -61,13 +62,14 @@ FOREIGN_NAMES = {
     "proxies": "write http_client=httpx.Client(proxy=…), or set HTTPS_PROXY",
     "proxy": "write http_client=httpx.Client(proxy=…), or set HTTPS_PROXY",
     "request_timeout": (
-        "write timeout=… in seconds; ChatOpenAI's is in seconds, too, ChatOpenRouter's in "
-        "milliseconds"
+        f"{_SECONDS}; ChatOpenAI's is in seconds, too, ChatOpenRouter's in milliseconds"
     ),
     "retries": "write max_retries=…",
     "root_async_client": _CLIENT,
     "root_client": _CLIENT,
     "stream_chunk_timeout": "write idle_timeout=…, the seconds that may pass without data",
+    "timeout_ms": _SECONDS,
+    "timeout_seconds": _SECONDS,
     "user_agent": _HEADERS,
     # Who asks
     "app_name": "write app_title=…",
@@ -88,21 +90,27 @@ FOREIGN_NAMES = {
     "stream_usage": _USAGE,
     "usage": _USAGE,
     # The model
+    "allow_fallbacks": "write provider={'allow_fallbacks': …}",
+    "data_collection": "write provider={'data_collection': …}",
     "disabled_params": "leave it out; what the model lacks is withheld, with a warning",
     "effort": "write reasoning_effort=…",
     "fallback_models": "write models=[…]",
     "fallbacks": "write models=[…], or call with_fallbacks(…)",
+    "max_price": "write provider={'max_price': {…}}",
     "openrouter_reasoning": "write reasoning={…}",
     "provider_order": "write provider={'order': […]}",
     "provider_preferences": "write provider={…}",
     "providers": "write provider={'only': […]}",
+    "reasoning_format": "write reasoning={'exclude': True} to get no thoughts",
     "reasoning_max_tokens": "write reasoning={'max_tokens': …}",
     "reasoning_summary": "write reasoning={'summary': …}",
+    "require_parameters": "write provider={'require_parameters': …}",
     "thinking": "write reasoning_effort=… or reasoning={…}",
     "thinking_budget": "write reasoning={'max_tokens': …}",
     "tiktoken_model_name": (
         "leave it out; o3-mini's encoding is used, and custom_get_token_ids=… is for another"
     ),
+    "zdr": "write provider={'zdr': …}",
     # The request
     "context_management": (
         "leave it out; trim_messages and SummarizationMiddleware shorten histories"

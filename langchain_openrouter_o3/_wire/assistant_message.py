@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_openrouter_o3._json import encode, is_array, is_object
 from langchain_openrouter_o3._wire.content import part_to_wire
+from langchain_openrouter_o3._wire.conversation import accepted_name
 from langchain_openrouter_o3._wire.merging import as_sent
 from langchain_openrouter_o3._wire.reasoning import (
     OPENAI_ITEM,
@@ -194,6 +195,8 @@ def _custom_ids(message: AIMessage, context: MessageContext) -> list[Any]:
 
 
 def _call(name: str, arguments: str, *, custom: bool) -> dict[str, Any]:
+    # Models make names up, and a call that came without one is kept, too: neither ends a thread.
+    name = accepted_name(name)
     if custom:
         return {"type": "custom", "custom": {"name": name, "input": custom_input(arguments)}}
     return {"type": "function", "function": {"name": name, "arguments": arguments}}

@@ -20,7 +20,7 @@ from langchain_openrouter_o3._wire.conversation import MessageContext
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -153,8 +153,9 @@ def _second_version(block: dict[str, Any]) -> dict[str, Any]:
 
 def _text(block: dict[str, Any], context: MessageContext) -> dict[str, Any]:
     _check_text(block.get("text"), context)
-    extras = block.get("extras")
-    keys = {"type": "text", "text": "", **(extras if is_object(extras) else {}), **block}
+    keys: dict[str, Any] = {"type": "text", "text": ""}
+    for layer in _layers(block, ("extras",)):
+        keys |= layer
     if isinstance(context.message, AIMessage):
         # What else a text of an answer has (citations, signatures) was made by its provider.
         keys = {key: keys[key] for key in ("type", "text", *_OF_ANY_PART) if key in keys}
@@ -260,17 +261,27 @@ def _finish(
 
 def _keys_of(block: dict[str, Any]) -> dict[str, Any]:
     """Return what a block says, also in `extras` and `metadata`; None says nothing."""
-    extras = block.get("extras")
-    nested = extras.get("metadata") if is_object(extras) else None
+    unpacked = ("metadata", "extras")
     keys: dict[str, Any] = {}
-    for layer in (nested, block.get("metadata"), extras, block):
-        if is_object(layer):
-            keys |= {
-                key: value
-                for key, value in layer.items()
-                if not _is_no_word(key, value, ("extras", "metadata")) and key != "type"
-            }
+    for layer in _layers(block, unpacked):
+        keys |= {
+            key: value
+            for key, value in layer.items()
+            if not _is_no_word(key, value, unpacked) and key != "type"
+        }
     return keys
+
+
+def _layers(block: dict[str, Any], unpacked: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Give what a block holds under these keys, however deep, and then the block itself.
+
+    langchain-core's `create_image_block(url=…, extras={…})` puts extras into extras.
+    """
+    for key in unpacked:
+        inner = block.get(key)
+        if is_object(inner):
+            yield from _layers(inner, unpacked)
+    yield block
 
 
 def _is_no_word(key: str, value: Any, unpacked: Sequence[str]) -> bool:

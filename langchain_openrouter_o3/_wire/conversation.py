@@ -48,6 +48,15 @@ def name_of(index: int, message: BaseMessage) -> str:
     return f"messages[{index}] ({message.type})"
 
 
+_REFUSED_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+_MAX_NAME = 64
+
+
+def accepted_name(name: str) -> str:
+    """Write the name of a speaker or of a called function as OpenAI accepts it."""
+    return _REFUSED_IN_NAMES.sub("_", name)[:_MAX_NAME] or "_"
+
+
 _ACCEPTED = re.compile(r"[\x21-\x7e]{1,64}")
 """Printable ASCII without spaces; OpenAI's Responses API, which serves o3-mini, takes 64."""
 

@@ -6,7 +6,6 @@ message's index and the block's type. Nothing is filtered.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache, singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +20,17 @@ from langchain_core.messages import (
 
 from langchain_openrouter_o3._wire.assistant_message import assistant_to_wire
 from langchain_openrouter_o3._wire.content import content_to_wire
-from langchain_openrouter_o3._wire.conversation import MessageContext, ToolCallTracker
+from langchain_openrouter_o3._wire.conversation import (
+    MessageContext,
+    ToolCallTracker,
+    accepted_name,
+)
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _ROLES = frozenset({"system", "developer", "user", "assistant"})
-_MAX_NAME = 64
 
 
 def messages_to_wire(
@@ -124,4 +126,4 @@ def _plain(
 
 def _name(message: BaseMessage) -> dict[str, str]:
     name = message.name or message.additional_kwargs.get("name")
-    return {"name": re.sub(r"[^A-Za-z0-9_-]", "_", str(name))[:_MAX_NAME]} if name else {}
+    return {"name": accepted_name(str(name))} if name else {}

@@ -304,7 +304,8 @@ class ResponseAccumulator:
         if len(found) > 1 or (whole and not found):
             self._message.distrust_calls()
             came = "" if found else f": {show(payload)[:MAX_SHOWN]}"
-            raise _malformed(f"{len(found)} choices came where one was asked for{came}")
+            said = f"{len(found)} choices came where one was asked for{came}"
+            raise _malformed(said, retryable=None if found else _is_unpaid(payload))
         if not found:
             return None
         if not is_object(choice := found[0]):
@@ -389,8 +390,15 @@ def _index_of(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _malformed(what: str) -> OpenRouterMalformedResponseError:
-    return OpenRouterMalformedResponseError(f"Malformed answer: {what}.")
+def _malformed(what: str, *, retryable: bool | None = None) -> OpenRouterMalformedResponseError:
+    return OpenRouterMalformedResponseError(f"Malformed answer: {what}.", retryable=retryable)
+
+
+def _is_unpaid(payload: dict[str, Any]) -> bool | None:
+    """Whether a body without an answer may be asked for again at once; None where it may cost."""
+    counts = payload.get("usage")
+    was_paid = is_object(counts) and (counts.get("completion_tokens") or counts.get("cost"))
+    return None if was_paid else True
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:

@@ -292,6 +292,9 @@ def show(body: Any) -> str:
 
 def _message(reading: _Reading, payload: Any, availability: Mapping[str, Any]) -> str:
     words = _join_sentences(reading.sentences)
+    if words in ("", _GENERIC):  # those who were asked before may have said more
+        before = _Reading([*reading.values("previouserrors")]).sentences
+        words = _join_sentences([*reading.sentences, *before])
     if not words and payload not in (None, "", {}, []):
         inner = payload.get("error") if is_object(payload) else None
         words = show(inner if is_object(inner) or is_array(inner) else payload)

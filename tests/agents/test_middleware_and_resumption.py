@@ -223,6 +223,20 @@ def test_an_agent_may_end_its_run_after_a_cut_call(
         assert body["messages"][1]["tool_calls"][0]["function"]["arguments"] == '{"a": 17, "b"'
 
 
+@pytest.mark.parametrize("name", ["multi_tool_use.parallel", "functions.add", "f" * 70, "añadir"])
+def test_an_agent_goes_on_after_a_call_of_a_name_that_the_model_made_up(
+    emulator: Emulator, model: ChatOpenRouterO3, name: str
+) -> None:
+    """OpenAI refuses such names in a history, and with them every further call of the thread."""
+    made_up = wire.body(None, finish="tool_calls", tool_calls=[wire.tool_call(name, "{}")])
+    emulator.play(Canned(pieces=wire.to_json(made_up)))
+    agent: Any = create_agent(model, [add])
+    messages = agent.invoke(ask("Hello"))["messages"]
+    assert messages[1].tool_calls[0]["name"] == name
+    assert isinstance(messages[-1], AIMessage)
+    assert len(emulator.requests) == 2
+
+
 IMAGE: Any = {"type": "image", "base64": "AAAA", "mime_type": "image/png"}
 
 

@@ -52,6 +52,7 @@ def text(words: str, **more: Any) -> dict[str, Any]:
 SENT: dict[str, tuple[Any, dict[str, Any]]] = {
     "text helper": (create_text_block("x"), text("x")),
     "text with extras": (create_text_block("x", **CACHED), text("x", **CACHED)),
+    "text with extras in extras": (create_text_block("x", extras=CACHED), text("x", **CACHED)),
     "text with its own keys": (
         {**text("x", future={"a": 1}, metadata={"b": 2}), "id": "1", "index": "lc_txt_0"},
         text("x", future={"a": 1}, metadata={"b": 2}),
@@ -103,6 +104,10 @@ SENT: dict[str, tuple[Any, dict[str, Any]]] = {
     "file data without a name": (
         create_file_block(base64="AAAA", mime_type="application/pdf"),
         file(file_data=PDF),
+    ),
+    "file with a name in extras of extras": (
+        create_file_block(url=URL, extras={"filename": "a.pdf", **CACHED}),
+        {**file(file_data=URL, filename="a.pdf"), **CACHED},
     ),
     "file id": (create_file_block(file_id="file-1"), file(file_id="file-1")),
     "file with a name by hand": (

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, message_chunk_to_message
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -718,7 +718,20 @@ def test_what_had_come_is_always_in_the_partial_message(emulator: Emulator) -> N
     assert caught.value.partial.text == "Hi"
 
 
-# --- History (W16) ---
+# --- History (W3, W16) ---
+
+
+@pytest.mark.parametrize("function", [None, {"name": 5, "arguments": "{}"}, {"arguments": "{}"}])
+def test_a_call_without_a_name_goes_back_as_openai_takes_it(
+    emulator: Emulator, model: ChatOpenRouterO3, function: Any
+) -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    emulator.play(Canned(pieces=wire.to_json(wire.body(None, tool_calls=[call]))))
+    said = model.invoke("Hello")
+    assert said.invalid_tool_calls
+    model.invoke([HumanMessage("Hello"), said, ToolMessage("No such tool", tool_call_id="call_1")])
+    body: Any = emulator.requests[-1].body
+    assert body["messages"][1]["tool_calls"][0]["function"]["name"] == "_"
 
 
 def test_a_reasoning_item_goes_back_once(emulator: Emulator, model: ChatOpenRouterO3) -> None:

@@ -127,6 +127,30 @@ def test_an_error_inside_a_200_is_treated_like_the_status(
     assert len(emulator.requests) == 2
 
 
+@pytest.mark.parametrize("mode", ["invoke", "ainvoke"])
+@pytest.mark.parametrize(
+    ("body", "requests"),
+    [
+        ({"choices": []}, 2),
+        ({"choices": None, "usage": None}, 2),
+        ({"choices": [None], "usage": wire.usage(20, 0, cost=0)}, 2),
+        ({"choices": [{"message": None, "finish_reason": None}]}, 2),
+        ({"choices": [], "usage": wire.usage()}, 1),
+        ({"choices": [{"message": None}], "usage": {"cost": 0.1}}, 1),
+    ],
+)
+def test_a_body_without_an_answer_is_asked_for_again_if_it_cost_nothing(
+    patient: ChatOpenRouterO3, emulator: Emulator, mode: str, body: Any, requests: int
+) -> None:
+    emulator.play(Canned(pieces=wire.to_json(wire.envelope(**body))), good(mode))
+    if requests == 1:
+        with pytest.raises(OpenRouterMalformedResponseError):
+            MODES[mode](patient)
+    else:
+        assert MODES[mode](patient).content == "Hello"
+    assert len(emulator.requests) == requests
+
+
 @pytest.mark.parametrize("mode", ["stream", "astream"])
 @pytest.mark.parametrize(
     ("tail", "kind"),

@@ -1170,6 +1170,13 @@ PAIR = {"type": "array", "items": [{"type": "number"}, {"type": "number"}]}
         ({"type": "number", "default": float("inf")}, {"type": "number"}),
         ({"type": "number", "default": float("nan")}, {"type": "number"}),
         ({"type": "string", "default": object()}, {"type": "string"}),
+        ({"type": "number", "examples": [float("inf"), 1]}, {"type": "number"}),
+        ({"type": "number", "x-of-theirs": {"a": object()}}, {"type": "number"}),
+        ({"type": "array", "items": []}, {"type": "array", "items": {}}),
+        (
+            {"type": "array", "items": [], "additionalItems": {"type": "string"}},
+            {"type": "array", "items": {"type": "string"}},
+        ),
         (
             {"type": ["string", "null"], "default": None},
             {"type": ["string", "null"], "default": None},
@@ -1188,7 +1195,15 @@ def test_older_dialects_are_read(
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"type": ["object"], "properties": {}}, {"properties": {}}, {}, None]
+    "parameters",
+    [
+        {"type": ["object"], "properties": {}},
+        {"type": ["object", "null"], "properties": {}},
+        {"type": "object", "nullable": True, "properties": {}},
+        {"properties": {}},
+        {},
+        None,
+    ],
 )
 def test_a_root_without_a_plain_type_is_an_object(
     emulator: Emulator, model: ChatOpenRouterO3, parameters: Any

@@ -60,6 +60,13 @@ SHAPES: dict[str, Any] = {
     "an event in raw": {
         "error": {"metadata": {"raw": f'event: x\ndata: {{"error": "{WORDS}"}}\n\n'}}
     },
+    "previous_errors": {
+        "error": {
+            "message": "Provider returned error",
+            "code": 400,
+            "metadata": {"previous_errors": [{"code": 429, "message": WORDS}]},
+        }
+    },
     "an object in raw": {"error": {"message": None, "metadata": {"raw": {"error": WORDS}}}},
     "JSON behind a mark in raw": {"error": {"metadata": {"raw": f'\ufeff{{"detail": "{WORDS}"}}'}}},
     "errors by any field": {"errors": {"messages.0": {"_errors": [WORDS]}}},

@@ -41,6 +41,9 @@ _SINGLE = (
 _TUPLES = {"items": "prefixItems", "additionalItems": "items"}
 """What the keywords of draft-07's tuples are called now."""
 
+_KEPT = frozenset({*_MAPS, *_LISTS, *_SINGLE, "title", "description"})
+"""Not looked at by `_without_odd_words`: schemas, and words that are text anyway."""
+
 _UNIONS = ("anyOf", "oneOf", "allOf")
 _ANCHORS = ("$anchor", "$dynamicAnchor")
 _INVENTED = (inspect.getdoc(dict), "An enumeration.")
@@ -83,10 +86,17 @@ def read_schema(schema: Any, what: str) -> Schema:
                 raise OpenRouterInputError(f"{what}: {path}.{key} is not JSON: {node[key]!r}")
         if "default" in node and _is_untrue_default(node, Draft202012Validator(read)):
             del node["default"]
+    return _root_of_object(read)
+
+
+def _root_of_object(read: Schema) -> Schema:
+    """Write the root as that of an object, which an answer is whatever else a value could be."""
     if "$ref" in read:  # a recursive model: its definition moves to the root, where it must be
         rest = {key: value for key, value in read.items() if key != "$ref"}
         read = {**resolve_ref(read["$ref"], read), **rest}
-    return dict(read) if read.keys() & {"type", *_UNIONS} else {"type": "object", **read}
+    if "object" in types_of(read) or not read.keys() & {"type", *_UNIONS}:
+        return {"type": "object"} | read | {"type": "object"}
+    return dict(read)
 
 
 def repair_schema(schema: Schema, what: str) -> Schema:
@@ -363,14 +373,17 @@ def _modernise(schema: Any, document: _Document, around: str) -> Any:
     read: Schema = {
         key: value
         for key, value in _map_children(_split_dependencies(schema), inside).items()
-        if _is_meant(key, value)
+        if key != "$id" and (value is not None or key in ("const", "default"))
     }
     if isinstance(read.get("$ref"), str):
         read["$ref"] = document.update_reference(read["$ref"], base)
+    read = _without_odd_words(read)
     if is_array(read.get("items")):  # a tuple of draft-07
-        read["prefixItems"] = [inside(item) for item in read.pop("items")]
+        places = [inside(item) for item in read.pop("items")]
         if "additionalItems" in read:
             read["items"] = read.pop("additionalItems")
+        if places:
+            read["prefixItems"] = places
     if is_array(read.get("type")) and len(read["type"]) == 1:
         (read["type"],) = read["type"]
     read = _tell_foreign_patterns(read)
@@ -379,12 +392,6 @@ def _modernise(schema: Any, document: _Document, around: str) -> Any:
         if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
             read[exclusive] = read.pop(bound)
     return nullable(read) if read.pop("nullable", None) is True else read
-
-
-def _is_meant(keyword: str, value: Any) -> bool:
-    if keyword in ("default", "examples") and not _is_json(value):
-        return False  # an infinity, a class: nothing that a model can be told
-    return keyword != "$id" and (value is not None or keyword in ("const", "default"))
 
 
 def _split_dependencies(schema: Schema) -> Schema:
@@ -397,6 +404,18 @@ def _split_dependencies(schema: Schema) -> Schema:
     today = {"dependentRequired": of_keys, "dependentSchemas": of_schemas}
     rest = {key: value for key, value in schema.items() if key != "dependencies"}
     return {**{key: value for key, value in today.items() if value}, **rest}
+
+
+def _without_odd_words(schema: Schema) -> Schema:
+    """Leave out what a model cannot be told: an infinity, a class as default or as example.
+
+    What a value must fit is kept, so that a mistake there is told with its path.
+    """
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 45 ms
+
+    telling = schema.keys() - _KEPT - Draft202012Validator.VALIDATORS.keys()
+    odd = {key for key in telling if not _is_json(schema[key])}
+    return {key: value for key, value in schema.items() if key not in odd}
 
 
 def _tell_foreign_patterns(schema: Schema) -> Schema:
