@@ -14,9 +14,12 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 
 from __future__ import annotations
 
-BLANKS = b" \t\v\f\0\xef\xbb\xbf"
-"""What may stand before a field; the last three bytes are a byte order mark."""
+import re
 
+BLANKS = b" \t\v\f\0\xef\xbb\xbf"
+"""The bytes of what may stand before a field; the last three are those of a byte order mark."""
+
+_LEADING = re.compile(rb"(?:[ \t\v\f\0]|\xef\xbb\xbf)*")  # no bytes of other characters
 _DATA_FIELDS = (b"data", b"error", b"{")
 _FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
 _MAX_BLANKS = 64
@@ -145,7 +148,7 @@ class SSEDecoder:
 
     def _end_odd_line(self, line: bytes, events: list[bytes]) -> None:
         """Take a line that is no field, or stands within JSON, whose lines begin like no field."""
-        bare = line.lstrip(BLANKS)
+        bare = _LEADING.sub(b"", line, count=1)
         is_field = bare.startswith(_FIELDS)
         begins = bare.startswith(b"{") and not (self._is_plain and len(bare) < len(line))
         if (self._is_plain and is_field) or (self._data and begins):

@@ -863,6 +863,21 @@ def test_a_schema_with_a_uri_of_its_own_has_references_of_its_own(
         chain.invoke(PROMPT)
 
 
+def test_a_part_with_a_uri_may_refer_to_what_the_whole_alone_has(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    schema = {
+        "title": "whole",
+        "type": "object",
+        "properties": {"part": {**PART, "$defs": {}}},
+        "required": ["part"],
+        "$defs": {"Size": COUNT},
+    }
+    chain = model.with_structured_output(schema, strict=True)
+    play(emulator, {"part": {"size": 1}})
+    assert chain.invoke(PROMPT) == {"part": {"size": 1}}
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"

@@ -423,7 +423,7 @@ def test_incomplete_function_parameters_are_refused(
 ) -> None:
     said = chat.upstream("Hello", tools=[function])
     assert said["message"] == f"Invalid schema for function 'f': {fault}"
-    assert (said["param"], said["code"]) == ("tools[0].parameters", "invalid_function_parameters")
+    assert (said["param"], said["code"]) == ("tools[0].function.parameters", "invalid_json_schema")
 
 
 @pytest.mark.parametrize(
@@ -540,7 +540,7 @@ def test_a_strict_schema_keeps_to_the_subset(
 ) -> None:
     said = chat.upstream("Hello", response_format=strict(schema))
     assert said["message"] == f"Invalid schema for response_format 'Answer': {fault}"
-    assert (said["param"], said["code"]) == ("text.format.schema", "invalid_json_schema")
+    assert (said["param"], said["code"]) == ("response_format", "invalid_json_schema")
 
 
 def test_good_and_loose_schemas_are_let_through(chat: Chat) -> None:

@@ -97,10 +97,10 @@ def as_tool(schema: Schema) -> dict[str, Any]:
 # How a schema is sent, what it is called, and the parameter and the code of a refusal.
 WAYS = [
     pytest.param(
-        (as_format, "response_format", "text.format.schema", "invalid_json_schema"), id="format"
+        (as_format, "response_format", "response_format", "invalid_json_schema"), id="format"
     ),
     pytest.param(
-        (as_tool, "function", "tools[0].parameters", "invalid_function_parameters"), id="tool"
+        (as_tool, "function", "tools[0].function.parameters", "invalid_json_schema"), id="tool"
     ),
 ]
 Way: TypeAlias = "tuple[Callable[[Schema], dict[str, Any]], str, str, str]"
@@ -463,7 +463,10 @@ def test_some_parameters_are_refused_although_they_are_not_strict(
     function = {"name": "f", "parameters": schema, **strictness}
     error = chat.upstream("Hello", tools=[{"type": "function", "function": function}])
     assert error["message"] == f"Invalid schema for function 'f': {fault}"
-    assert (error["param"], error["code"]) == ("tools[0].parameters", "invalid_function_parameters")
+    assert (error["param"], error["code"]) == (
+        "tools[0].function.parameters",
+        "invalid_json_schema",
+    )
 
 
 LOOSE = {

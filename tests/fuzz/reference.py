@@ -10,7 +10,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 from __future__ import annotations
 
 _CR, _LF = b"\r\n"
-_BLANKS = b" \t\x0b\x0c\0\xef\xbb\xbf"
+_BLANKS = (b" ", b"\t", b"\x0b", b"\x0c", b"\0", b"\xef\xbb\xbf")
 _FIELDS = (b"data", b"event", b"error", b"id", b"retry", b":")
 _ERRORS = (b"error", b"fail", b"exception")
 
@@ -37,7 +37,7 @@ def _read(stream: bytes) -> tuple[list[Named], list[Named]]:
     events: list[Named] = []
     name, buffer, is_json, is_error = b"", b"", False, False
     for line in _lines(stream):
-        bare = line.lstrip(_BLANKS)
+        bare = _without_blanks(line)
         field, _, value = bare.partition(b":")
         begins = bare[:1] == b"{" and (not is_json or bare == line)
         if line == b"" or (begins and buffer) or (is_json and bare.startswith(_FIELDS)):
@@ -53,6 +53,12 @@ def _read(stream: bytes) -> tuple[list[Named], list[Named]]:
             name = value[1:] if value[:1] == b" " else value
             is_error = any(each in name.lower() for each in _ERRORS)
     return events, [(name, buffer[:-1])] if buffer or is_error else []
+
+
+def _without_blanks(line: bytes) -> bytes:
+    while blank := next(filter(line.startswith, _BLANKS), b""):
+        line = line[len(blank) :]
+    return line
 
 
 def _lines(stream: bytes) -> list[bytes]:

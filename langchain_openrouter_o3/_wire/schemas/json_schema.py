@@ -94,9 +94,9 @@ def _root_of_object(read: Schema) -> Schema:
     if "$ref" in read:  # a recursive model: its definition moves to the root, where it must be
         rest = {key: value for key, value in read.items() if key != "$ref"}
         read = {**resolve_ref(read["$ref"], read), **rest}
-    if "object" in types_of(read) or not read.keys() & {"type", *_UNIONS}:
-        return {"type": "object"} | read | {"type": "object"}
-    return dict(read)
+    if "object" in types_of(read):
+        return {**read, "type": "object"}
+    return dict(read) if read.keys() & {"type", *_UNIONS} else {"type": "object", **read}
 
 
 def repair_schema(schema: Schema, what: str) -> Schema:
@@ -284,6 +284,7 @@ class _Document:
 
     def __init__(self, given: Any) -> None:
         self._given = given
+        self._base = _base_of(given, "") if is_object(given) else ""
         self._places: dict[str, list[str]] = {}  # the steps from the root, by URI
         self._find_places(given, "", [])
 
@@ -295,11 +296,14 @@ class _Document:
             base: The URI of the schema around it, to which it is relative.
         """
         reference = unquote(reference)
-        try:
-            moved = [*_move(self._steps_to(reference, base), self._given)]
-        except _NOT_THERE:
-            return reference  # to nowhere: it is refused as it was written
-        return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+        # Many name a part by `$id`, and mean the whole schema by `#` within it all the same.
+        for start in (base, self._base):
+            try:
+                moved = [*_move(self._steps_to(reference, start), self._given)]
+            except _NOT_THERE:
+                continue
+            return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+        return reference  # to nowhere: it is refused as it was written
 
     def _find_places(self, node: Any, base: str, place: list[str]) -> None:
         if not is_object(node):

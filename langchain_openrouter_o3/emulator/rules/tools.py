@@ -72,7 +72,7 @@ def schema_is_valid(body: JsonObject) -> None:
     name = f"response_format '{text_at(json_schema, 'name')}'"
     fault = strict_problem(schema, name) if json_schema.get("strict") is True else None
     if fault is not None:
-        raise ProviderError(fault, param="text.format.schema", code="invalid_json_schema")
+        raise ProviderError(fault, param="response_format", code="invalid_json_schema")
 
 
 def _type(body: JsonObject) -> str:
@@ -152,9 +152,8 @@ def parameters_are_schemas(body: JsonObject) -> None:
         name = f"function '{text_at(function, 'name')}'"
         fault = find_fault(parameters, name) if parameters else None
         if fault is not None:
-            raise ProviderError(
-                fault, param=f"tools[{index}].parameters", code="invalid_function_parameters"
-            )
+            where = f"tools[{index}].function.parameters"
+            raise ProviderError(fault, param=where, code="invalid_json_schema")
 
 
 def tool_choice_is_possible(body: JsonObject) -> None:
