@@ -230,7 +230,8 @@ def _endless() -> dict[str, Kind]:
     silence, silence_later = faults.stall(_LONG), faults.stall(_LONG, at="mid-event", events=2)
     return {
         "comments-for-ever": Kind(comments, nothing, nothing, endless="comments"),
-        "comments-for-ever-later": Kind(comments_later, late, nothing, endless="comments"),
+        # A whole body is one event: it may have come when its comments were given up.
+        "comments-for-ever-later": Kind(comments_later, late, late, endless="comments"),
         "silence-for-ever": Kind(silence, nothing, nothing, endless="silence"),
         "silence-for-ever-later": Kind(silence_later, late, nothing, endless="silence"),
     }
