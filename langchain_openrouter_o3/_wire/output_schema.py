@@ -25,12 +25,12 @@ from langchain_openrouter_o3._json import (
     is_object,
     memoize_json,
 )
+from langchain_openrouter_o3._wire.schemas.dialects import read_schema
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     Schema,
     clean_name,
     is_recursive,
-    read_schema,
     resolve_ref,
     walk,
     without_invented_words,

@@ -14,11 +14,11 @@ from pydantic import BaseModel, create_model
 from typing_extensions import is_typeddict
 
 from langchain_openrouter_o3._json import in_order, is_object, memoize_json
+from langchain_openrouter_o3._wire.schemas.dialects import read_schema
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     clean_name,
     is_recursive,
-    read_schema,
     walk,
     without_invented_words,
     without_titles,

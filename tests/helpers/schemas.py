@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_openrouter_o3._wire.schemas.json_schema import Schema, read_schema, repair_schema
+from langchain_openrouter_o3._wire.schemas.dialects import read_schema
+from langchain_openrouter_o3._wire.schemas.json_schema import Schema, repair_schema
 from langchain_openrouter_o3._wire.schemas.optionals import OptionalsRestorer
 from langchain_openrouter_o3._wire.schemas.strict_schema import compile_strict, schema_to_wire
 

@@ -1,8 +1,8 @@
-"""JSON schemas of any dialect (draft-07, 2020-12, OpenAPI 3.0), read as draft 2020-12.
+"""JSON schemas of draft 2020-12: what one says, what is in it, and small changes to it.
 
 A caller's schema is never changed; every function returns a new one.
 
-Source: https://json-schema.org/draft/2020-12/release-notes
+Source: https://json-schema.org/draft/2020-12
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import inspect
 import re
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin
 
-from langchain_openrouter_o3._json import encode, is_array, is_object
+from langchain_openrouter_o3._json import is_array, is_object
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
@@ -32,71 +31,21 @@ POSITIONS = "x-positions"
 JSON_TYPES = ("array", "boolean", "integer", "null", "number", "string")
 """What the top of a schema cannot be, because an answer is an object."""
 
-_MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
+MAPS = ("properties", "$defs", "definitions", "patternProperties", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _SINGLE = (
     *("items", "additionalProperties", "additionalItems", "not", "if", "then", "else"),
     *("contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
 )
-_TUPLES = {"items": "prefixItems", "additionalItems": "items"}
-"""What the keywords of draft-07's tuples are called now."""
+UNIONS = ("anyOf", "oneOf", "allOf")
+KEYWORDS_OF_PARTS = frozenset({*MAPS, *_LISTS, *_SINGLE})
+"""The keywords that hold schemas."""
 
-_KEPT = frozenset({*_MAPS, *_LISTS, *_SINGLE, "title", "description"})
-"""Not looked at by `_without_odd_words`: schemas, and words that are text anyway."""
-
-_UNIONS = ("anyOf", "oneOf", "allOf")
-_ANCHORS = ("$anchor", "$dynamicAnchor")
 _INVENTED = (inspect.getdoc(dict), "An enumeration.")
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 _MAX_NAME = 64
-_MASK = b'"**********"'
-_NOT_THERE = (KeyError, IndexError, ValueError, TypeError)
 _NULL: Schema = {"type": "null"}
 _REFUSING_NULL = frozenset({"$ref", "allOf", "const", "if", "not", "oneOf"})
-
-
-def read_schema(schema: Any, what: str) -> Schema:
-    """Read a schema of any dialect.
-
-    Args:
-        schema: Whatever came as the schema of an object.
-        what: Whose it is, for errors.
-
-    Raises:
-        OpenRouterInputError: It is no JSON schema, or refers to nothing; the text names the path.
-    """
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - takes 45 ms
-
-    try:
-        read: Any = _modernise(schema, _Document(schema), "")
-        Draft202012Validator.check_schema(read)
-    except SchemaError as error:
-        raise OpenRouterInputError(
-            f"{what}: {error.json_path} is no JSON schema: {error.message}"
-        ) from None
-    except RecursionError:
-        raise OpenRouterInputError(f"{what}: the schema is nested too deep.") from None
-    if not is_object(read):
-        raise OpenRouterInputError(f"{what}: {schema!r} is no JSON schema of an object.")
-    for path, node in walk(read):
-        if "$ref" in node:
-            _check_reference(node["$ref"], read, f"{what}: {path}")
-        for key in ("enum", "const"):
-            if not _is_json(node.get(key)):
-                raise OpenRouterInputError(f"{what}: {path}.{key} is not JSON: {node[key]!r}")
-        if "default" in node and _is_untrue_default(node, Draft202012Validator(read)):
-            del node["default"]
-    return _root_of_object(read)
-
-
-def _root_of_object(read: Schema) -> Schema:
-    """Write the root as that of an object, which an answer is whatever else a value could be."""
-    if "$ref" in read:  # a recursive model: its definition moves to the root, where it must be
-        rest = {key: value for key, value in read.items() if key != "$ref"}
-        read = {**resolve_ref(read["$ref"], read), **rest}
-    if "object" in types_of(read):
-        return {**read, "type": "object"}
-    return dict(read) if read.keys() & {"type", *_UNIONS} else {"type": "object", **read}
 
 
 def repair_schema(schema: Schema, what: str) -> Schema:
@@ -113,7 +62,7 @@ def repair_schema(schema: Schema, what: str) -> Schema:
     Raises:
         OpenRouterInputError: The root is not an object.
     """
-    if types_of(schema) != ["object"] or schema.keys() & set(_UNIONS):
+    if types_of(schema) != ["object"] or schema.keys() & set(UNIONS):
         raise OpenRouterInputError(
             f"{what}: the top must be an object, without anyOf, oneOf or allOf; wrap it in a "
             "property."
@@ -128,7 +77,7 @@ def clean_name(name: str) -> str:
 
 def without_invented_words(schema: Schema) -> Schema:
     """Leave out descriptions that the caller did not write: the docstrings of `dict` and `Enum`."""
-    cleaned = _map_children(schema, without_invented_words)
+    cleaned = map_children(schema, without_invented_words)
     if cleaned.get("description") in _INVENTED:
         del cleaned["description"]
     return cleaned
@@ -136,12 +85,12 @@ def without_invented_words(schema: Schema) -> Schema:
 
 def without_titles(schema: Schema) -> Schema:
     """Leave out titles, which repeat the names of properties."""
-    return {k: v for k, v in _map_children(schema, without_titles).items() if k != "title"}
+    return {k: v for k, v in map_children(schema, without_titles).items() if k != "title"}
 
 
 def without_keywords(schema: Schema, *keywords: str) -> Schema:
     """Leave keywords out at every depth."""
-    cleaned = _map_children(schema, lambda child: without_keywords(child, *keywords))
+    cleaned = map_children(schema, lambda child: without_keywords(child, *keywords))
     return {key: value for key, value in cleaned.items() if key not in keywords}
 
 
@@ -158,15 +107,15 @@ def walk(schema: Any, path: str = "$") -> Iterator[tuple[str, Schema]]:
     if not is_object(schema):
         return
     yield path, schema
-    for steps, child in _children(schema):
+    for steps, child in children(schema):
         names = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
         yield from walk(child, path + "".join(names))
 
 
-def _children(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+def children(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Give every schema that a schema holds, with the steps that lead to it."""
     for key, value in schema.items():
-        if key in _MAPS and is_object(value):
+        if key in MAPS and is_object(value):
             yield from (((key, name), child) for name, child in value.items())
         elif key in (*_LISTS, "items") and is_array(value):  # the items of a draft-07 tuple
             yield from (((key, place), child) for place, child in enumerate(value))
@@ -182,7 +131,7 @@ def types_of(schema: Schema) -> list[Any]:
 
 def nullable(schema: Schema) -> Schema:
     """Let a schema accept null besides."""
-    if _refuses_null_elsewhere(schema):
+    if refuses_null_elsewhere(schema):
         return {"anyOf": [schema, _NULL]}
     loosened = dict(schema)
     if "type" in schema:
@@ -194,7 +143,7 @@ def nullable(schema: Schema) -> Schema:
     return loosened
 
 
-def _refuses_null_elsewhere(schema: Schema) -> bool:
+def refuses_null_elsewhere(schema: Schema) -> bool:
     """Whether more than its types, its union and its enum keep null from a schema."""
     named = {key for key, value in schema.items() if value is not None or key == "const"}
     return bool(named & _REFUSING_NULL) or not named & {"type", "anyOf"}
@@ -225,18 +174,20 @@ def accepts_null(schema: Any, root: Schema, seen: tuple[str, ...] = ()) -> bool:
 def resolve_ref(reference: str, root: Schema) -> Schema:
     """Follow a local reference (`#/$defs/Name`) that was checked."""
     found: Any = root
-    for step in _steps(reference):
-        found = _child(found, step)
+    for step in steps_of(reference):
+        found = child_at(found, step)
     target: Schema = found
     return target
 
 
-def _steps(reference: str) -> list[str]:
+def steps_of(reference: str) -> list[str]:
+    """Return the steps of a local reference from the root."""
     steps = reference.split("/")[1:]
     return [step.replace("~1", "/").replace("~0", "~") for step in steps]
 
 
-def _child(parent: Any, step: str) -> Any:
+def child_at(parent: Any, step: str) -> Any:
+    """Go one step of a reference."""
     return parent[int(step)] if is_array(parent) else parent[step]
 
 
@@ -255,212 +206,8 @@ def is_recursive(schema: Schema) -> bool:
     return holds({key: schema[key] for key in schema if key not in ("$defs", "definitions")}, ())
 
 
-def _check_reference(reference: str, root: Schema, where: str) -> None:
-    seen: list[Any] = []
-    found: Any = {"$ref": reference}
-    try:
-        while is_object(found) and (step := _sole_reference(found)) is not None:
-            is_new = step not in seen and (step == "#" or step.startswith("#/"))
-            found = resolve_ref(step, root) if is_new else None
-            seen.append(step)
-    except _NOT_THERE:
-        found = None
-    if not is_object(found):
-        raise OpenRouterInputError(f"{where}: the reference {reference!r} points nowhere.")
-
-
-def _sole_reference(schema: Schema) -> str | None:
-    """Return the reference that a schema is, also as the only member of a union."""
-    while len(members := [each for key in _UNIONS for each in schema.get(key, ())]) == 1:
-        if not is_object(members[0]):
-            return None
-        (schema,) = members
-    reference: str | None = schema.get("$ref")
-    return reference
-
-
-class _Document:
-    """A schema as it was given, with the URIs by which parts of it may be referred to."""
-
-    def __init__(self, given: Any) -> None:
-        self._given = given
-        self._base = _base_of(given, "") if is_object(given) else ""
-        self._places: dict[str, list[str]] = {}  # the steps from the root, by URI
-        self._find_places(given, "", [])
-
-    def update_reference(self, reference: str, base: str) -> str:
-        """Write a reference as the path that its target has once the schema is read.
-
-        Args:
-            reference: As it was given.
-            base: The URI of the schema around it, to which it is relative.
-        """
-        reference = unquote(reference)
-        # Many name a part by `$id`, and mean the whole schema by `#` within it all the same.
-        for start in (base, self._base):
-            try:
-                moved = [*_move(self._steps_to(reference, start), self._given)]
-            except _NOT_THERE:
-                continue
-            return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
-        return reference  # to nowhere: it is refused as it was written
-
-    def _find_places(self, node: Any, base: str, place: list[str]) -> None:
-        if not is_object(node):
-            return
-        base = _base_of(node, base)
-        self._places.setdefault(base, place)
-        for name in _anchors_of(node):
-            self._places.setdefault(f"{base}#{name}", place)
-        for steps, child in _children(node):
-            self._find_places(child, base, [*place, *map(str, steps)])
-
-    def _steps_to(self, reference: str, base: str) -> list[str]:
-        uri, _, fragment = reference.partition("#")
-        base = urljoin(base, uri) if uri else base
-        if fragment and not fragment.startswith("/"):
-            return self._places[f"{base}#{fragment}"]
-        return [*self._places[base], *_steps(fragment)]
-
-
-def _base_of(schema: Schema, base: str) -> str:
-    """Return the URI to which references within a schema are relative."""
-    own = schema.get("$id")
-    is_uri = isinstance(own, str) and not own.startswith("#")
-    try:
-        return urljoin(base, own).removesuffix("#") if is_uri else base
-    except ValueError:
-        return base  # it is no URI, so nothing can be relative to it
-
-
-def _anchors_of(schema: Schema) -> Iterator[str]:
-    """Give the names that a schema has by keywords, or as in draft-07."""
-    own = schema.get("$id")
-    if isinstance(own, str) and own.startswith("#"):
-        yield own[1:]
-    yield from (schema[key] for key in _ANCHORS if isinstance(schema.get(key), str))
-
-
-def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
-    """Give the steps through a schema that was read for those through the schema as given."""
-    node: Any = given
-    left = [*steps]
-    while left:
-        key = left.pop(0)
-        if not is_object(node):
-            raise KeyError(key)
-        if node.get("nullable") is True and _refuses_null_elsewhere(node):
-            yield from ("anyOf", "0")
-        is_tuple = is_array(node.get("items"))
-        yield _TUPLES.get(key, key) if is_tuple else key
-        node = node[key]
-        if left and (key in _MAPS or is_array(node)):
-            yield left[0]
-            node = _child(node, left.pop(0))
-
-
-def _modernise(schema: Any, document: _Document, around: str) -> Any:
-    """Write older keywords as those of 2020-12; null keywords mean absent ones.
-
-    Args:
-        schema: Of any dialect.
-        document: The schema that it is part of.
-        around: The URI of the schema around it.
-    """
-    if not is_object(schema):
-        return schema
-    base = _base_of(schema, around)
-
-    def inside(child: Any) -> Any:
-        return _modernise(child, document, base)
-
-    read: Schema = {
-        key: value
-        for key, value in _map_children(_split_dependencies(schema), inside).items()
-        if key != "$id" and (value is not None or key in ("const", "default"))
-    }
-    if isinstance(read.get("$ref"), str):
-        read["$ref"] = document.update_reference(read["$ref"], base)
-    read = _without_odd_words(read)
-    if is_array(read.get("items")):  # a tuple of draft-07
-        places = [inside(item) for item in read.pop("items")]
-        if "additionalItems" in read:
-            read["items"] = read.pop("additionalItems")
-        if places:
-            read["prefixItems"] = places
-    if is_array(read.get("type")) and len(read["type"]) == 1:
-        (read["type"],) = read["type"]
-    read = _tell_foreign_patterns(read)
-    for bound in ("minimum", "maximum"):
-        exclusive = f"exclusive{bound.capitalize()}"  # OpenAPI 3.0 and draft-04: true or false
-        if isinstance(read.get(exclusive), bool) and read.pop(exclusive) and bound in read:
-            read[exclusive] = read.pop(bound)
-    return nullable(read) if read.pop("nullable", None) is True else read
-
-
-def _split_dependencies(schema: Schema) -> Schema:
-    """Write draft-07's `dependencies`, of keys and of schemas, as the two keywords of today."""
-    given = schema.get("dependencies")
-    if not is_object(given):
-        return schema
-    of_keys = {name: each for name, each in given.items() if is_array(each)}
-    of_schemas = {name: each for name, each in given.items() if not is_array(each)}
-    today = {"dependentRequired": of_keys, "dependentSchemas": of_schemas}
-    rest = {key: value for key, value in schema.items() if key != "dependencies"}
-    return {**{key: value for key, value in today.items() if value}, **rest}
-
-
-def _without_odd_words(schema: Schema) -> Schema:
-    """Leave out what a model cannot be told: an infinity, a class as default or as example.
-
-    What a value must fit is kept, so that a mistake there is told with its path.
-    """
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - takes 45 ms
-
-    telling = schema.keys() - _KEPT - Draft202012Validator.VALIDATORS.keys()
-    odd = {key for key in telling if not _is_json(schema[key])}
-    return {key: value for key, value in schema.items() if key not in odd}
-
-
-def _tell_foreign_patterns(schema: Schema) -> Schema:
-    r"""Tell patterns that only JavaScript has, such as \p{L}: OpenAI reads them as Python does."""
-    named = schema.get("patternProperties")
-    if is_object(named):
-        schema = {**schema, "patternProperties": {k: v for k, v in named.items() if _compiles(k)}}
-    pattern = schema.get("pattern")
-    if not isinstance(pattern, str) or _compiles(pattern):
-        return schema
-    rest = {key: value for key, value in schema.items() if key != "pattern"}
-    return add_to_description(rest, [f"Matches the pattern {pattern}."])
-
-
-def _compiles(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except re.error:
-        return False
-    return True
-
-
-def _is_untrue_default(schema: Schema, validator: Any) -> bool:
-    """Whether a default is not what a class has: pydantic masks secrets, and writes NaN as null."""
-    written = encode(schema["default"])
-    if _MASK in written:
-        return True
-    is_part_null = b"null" in written and schema["default"] is not None
-    return is_part_null and not validator.evolve(schema=schema).is_valid(schema["default"])
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        encode(value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return True
-
-
 def _repair(schema: Schema) -> Schema:
-    repaired = _map_children(schema, _repair)
+    repaired = map_children(schema, _repair)
     if repaired.get("type") == "object":
         repaired.setdefault("properties", {})
     if repaired.get("type") == "array" and not is_object(repaired.get("items", True)):
@@ -473,10 +220,11 @@ def _repair(schema: Schema) -> Schema:
     return repaired
 
 
-def _map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """Change the schemas that a schema holds."""
     mapped = dict(schema)
     for key, value in schema.items():
-        if key in _MAPS and is_object(value):
+        if key in MAPS and is_object(value):
             mapped[key] = {
                 name: change(item) if is_object(item) else item for name, item in value.items()
             }
