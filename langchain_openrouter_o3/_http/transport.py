@@ -110,7 +110,7 @@ class _Stack(Generic[C]):
         token = OPENED.set(opened)
         try:
             yield opened
-        except Exception as error:  # goes on, all but SOCKS's under another class
+        except Exception as error:  # goes on; what a proxy caused, as an error of the proxy
             socksio = sys.modules.get("socksio")  # a proxy that speaks SOCKS has loaded it
             if socksio is not None and isinstance(error, socksio.SOCKSError):
                 raise httpcore.ProxyError(f"not SOCKS: {error}") from error
