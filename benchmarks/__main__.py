@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             scenarios,
             clients,
             rounds=options.rounds,
-            events_per_chunk=options.events_per_chunk,
+            conditions=rounds.Conditions(options.events_per_chunk),
             watch=watch,
         )
     except rounds.InvalidRunError as error:

@@ -105,10 +105,11 @@ class Server:
 class Workers:
     """The workers of a run, started when they are first needed."""
 
-    def __init__(self, origin: str, core: int | None) -> None:
-        """Take where the server is and the core that the workers share."""
+    def __init__(self, origin: str, core: int | None, *, count_calls: bool = False) -> None:
+        """Take where the server is, the core that the workers share, and what they measure."""
         self._origin = origin
         self._core = core
+        self._count_calls = ["--count-calls"] if count_calls else []
         self._running: dict[Name, _Process] = {}
 
     def __enter__(self) -> Self:
@@ -138,7 +139,7 @@ class Workers:
         if scenario.fresh:
             self.stop(name)
         if name not in self._running:
-            arguments = (name, self._origin, *_core(self._core))
+            arguments = (name, self._origin, *_core(self._core), *self._count_calls)
             self._running[name] = _Process("benchmarks.worker", *arguments)
         process = self._running[name]
         process.tell(scenario.name)

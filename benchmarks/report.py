@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.scenarios import SCALES, SIZES, Scenario, select
+from benchmarks.scenarios import SCALES, SIZES, Measure, Scenario, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,9 +39,10 @@ class Figure:
 class Row:
     """One scenario of a saved run."""
 
-    def __init__(self, row: dict[str, Any]) -> None:
-        """Take the row as `rounds.run` returned it."""
+    def __init__(self, row: dict[str, Any], measure: Measure | None = None) -> None:
+        """Take the row as `rounds.run` returned it, and what to read of it if not its own."""
         (self.scenario,) = select([row["name"]])
+        self._measure = measure or self.scenario.measure
         self._row = row
 
     @property
@@ -49,7 +50,7 @@ class Row:
         """The floor's parts, added."""
         return sum(self.part(name) for name in self.scenario.floor)
 
-    def part(self, name: str, measure: str | None = None) -> float:
+    def part(self, name: str, measure: Measure | None = None) -> float:
         """Return the median of one contestant; 0 without samples."""
         values = self._values(name, measure)
         return statistics.median(values) if values else 0.0
@@ -92,9 +93,9 @@ class Row:
         ]
         return statistics.median(shares) if shares else None
 
-    def _values(self, name: str, measure: str | None = None) -> list[float]:
+    def _values(self, name: str, measure: Measure | None = None) -> list[float]:
         samples = self._row["samples"].get(name, [])
-        return [sample[measure or self.scenario.measure] for sample in samples]
+        return [sample[measure or self._measure] for sample in samples]
 
 
 def table(run: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,19 @@ _PACKAGES = ("langchain-core", "httpx", "pydantic", "openai", "openrouter")
 _JUDGES_THE_SERVER = frozenset({"invoke", "stream", "burst-ainvoke", "burst-astream"})
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """How it is measured.
+
+    Attributes:
+        events_per_chunk: How many events the server puts in a chunk of the encoding.
+        count_calls: Whether to count the functions that are called; times mean nothing then.
+    """
+
+    events_per_chunk: int = 1
+    count_calls: bool = False
+
+
 class InvalidRunError(Exception):
     """A contestant whose answers must be right gave a wrong one, or none."""
 
@@ -32,7 +46,7 @@ def run(
     clients: Sequence[Name],
     *,
     rounds: int | None = None,
-    events_per_chunk: int = 1,
+    conditions: Conditions | None = None,
     watch: Callable[[dict[str, Any]], object] = bool,
 ) -> dict[str, Any]:
     """Measure.
@@ -41,7 +55,7 @@ def run(
         scenarios: What.
         clients: Whom, beside the floor.
         rounds: Samples per contestant; each scenario's own number unless given.
-        events_per_chunk: How many events the server puts in a chunk of the encoding.
+        conditions: How it is measured.
         watch: Is given each row as soon as it is complete.
 
     Returns:
@@ -50,11 +64,12 @@ def run(
     Raises:
         InvalidRunError: The floor's or our own answer was wrong.
     """
+    conditions = conditions or Conditions()
     server_core, client_core = machine.cores()
     rows: list[dict[str, Any]] = []
     with (
-        Server(events_per_chunk, server_core) as origin,
-        Workers(origin, client_core) as workers,
+        Server(conditions.events_per_chunk, server_core) as origin,
+        Workers(origin, client_core, count_calls=conditions.count_calls) as workers,
     ):
         for scenario in scenarios:
             rows.append(_Turns(scenario, clients, workers, origin).row(rounds or scenario.rounds))
@@ -62,7 +77,7 @@ def run(
     return {
         "machine": _describe_machine(server_core, client_core),
         "packages": _versions(clients),
-        "events_per_chunk": events_per_chunk,
+        "events_per_chunk": conditions.events_per_chunk,
         "clients": list(clients),
         "rows": rows,
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import statistics
+import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from types import FrameType
 
     from typing_extensions import Self
 
@@ -22,6 +24,7 @@ class Sample:
     Attributes:
         cpu: Seconds of this process's CPU time.
         wall: Seconds on the wall clock.
+        calls: How many functions were called, if they are counted.
         value: Something else than time, such as bytes.
         units: How many units the sample had.
         notes: What else was seen.
@@ -29,6 +32,7 @@ class Sample:
 
     cpu: float | None = None
     wall: float | None = None
+    calls: float | None = None
     value: float | None = None
     units: int = 1
     notes: dict[str, Any] = field(default_factory=dict)
@@ -48,6 +52,39 @@ class Progress:
 PROGRESS = Progress()
 
 
+class CallCounter:
+    """Counts the functions that this thread calls, Python's and C's, if that is wanted.
+
+    Their number is the same on a slow machine and beside other programs, which their time is not.
+    Counting takes time itself, so a sample has either a number of calls or times to believe.
+    """
+
+    wanted = False
+    _calls = 0
+
+    def start(self) -> None:
+        """Begin at zero."""
+        self._calls = 0
+        if self.wanted:
+            sys.setprofile(self._count)
+
+    def stop(self) -> None:
+        """End; the number stays until the next start."""
+        if self.wanted:
+            sys.setprofile(None)
+
+    def per(self, units: int) -> float | None:
+        """Return the calls of one unit; None if they are not wanted."""
+        return self._calls / units if self.wanted else None
+
+    def _count(self, _frame: FrameType, event: str, _argument: object) -> None:
+        if event in {"call", "c_call"}:
+            self._calls += 1
+
+
+COUNTER = CallCounter()
+
+
 class Clock:
     """Measures the time of a `with` block; the garbage is collected before, not during."""
 
@@ -56,6 +93,7 @@ class Clock:
         gc.collect()
         gc.disable()
         self._lap = _now()
+        COUNTER.start()
         return self
 
     def lap(self) -> tuple[float, float]:
@@ -65,18 +103,20 @@ class Clock:
 
     def __exit__(self, *_: object) -> None:
         """Stop."""
+        COUNTER.stop()
         self.cpu, self.wall = self.lap()
         gc.enable()
 
     def sample(self, units: int, **notes: Any) -> Sample:
         """Return the time of one unit."""
-        return Sample(self.cpu / units, self.wall / units, units=units, notes=notes)
+        calls = COUNTER.per(units)
+        return Sample(self.cpu / units, self.wall / units, calls, units=units, notes=notes)
 
 
 def median_lap(laps: Sequence[tuple[float, float]], **notes: Any) -> Sample:
     """Make a sample of laps that each are one unit."""
     cpu, wall = (statistics.median(times) for times in zip(*laps, strict=True))
-    return Sample(cpu, wall, units=len(laps), notes=notes)
+    return Sample(cpu, wall, COUNTER.per(len(laps)), units=len(laps), notes=notes)
 
 
 def _now() -> tuple[float, float]:

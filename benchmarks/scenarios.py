@@ -7,7 +7,7 @@ from typing import Literal
 
 from benchmarks.contestants import FLOOR, Name
 
-Measure = Literal["cpu", "wall", "value"]
+Measure = Literal["cpu", "wall", "calls", "value"]
 Kind = Literal["ratio", "difference", "limit"]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import machine
 from benchmarks.checks import WrongAnswerError
 from benchmarks.contestants import Subject
-from benchmarks.samples import PROGRESS, Sample
+from benchmarks.samples import COUNTER, PROGRESS, Sample
 from benchmarks.scenarios import Scenario, select
 
 if TYPE_CHECKING:
@@ -83,8 +83,10 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("origin")
     parser.add_argument("--core", type=int)
+    parser.add_argument("--count-calls", action="store_true", help="instead of the time")
     options = parser.parse_args()
     machine.settle_on(options.core)
+    COUNTER.wanted = options.count_calls
     sys.excepthook = report_failure
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, give_up)
