@@ -4,9 +4,7 @@
 a `BatchJob`, which any process can find again. Its `results` run the chain on with the answers.
 """
 
-from langchain_openrouter_o3.batch.job import BatchJob, asubmit_batch, find_jobs, submit_batch
-from langchain_openrouter_o3.batch.status import BatchInfo, JobStatus
-from langchain_openrouter_o3.batch.wire import (
+from langchain_openrouter_o3.batch.errors import (
     BatchError,
     BatchExpiredError,
     BatchFailedError,
@@ -17,6 +15,8 @@ from langchain_openrouter_o3.batch.wire import (
     BatchRoundsError,
     BatchUnpaidError,
 )
+from langchain_openrouter_o3.batch.job import BatchJob, asubmit_batch, find_jobs, submit_batch
+from langchain_openrouter_o3.batch.status import BatchInfo, JobStatus
 
 __all__ = [
     "BatchError",

@@ -16,6 +16,7 @@ from langsmith import tracing_context  # pyright: ignore[reportUnknownVariableTy
 
 from langchain_openrouter_o3._http.driver import TRANSPORT_OVERRIDE, RequestDeferred
 from langchain_openrouter_o3._http.meter import METER
+from langchain_openrouter_o3.batch.errors import BatchRoundsError
 from langchain_openrouter_o3.batch.ledger import Ledger, StoredRow
 from langchain_openrouter_o3.batch.transport import (
     Known,
@@ -24,7 +25,6 @@ from langchain_openrouter_o3.batch.transport import (
     is_plain,
     is_straight,
 )
-from langchain_openrouter_o3.batch.wire import BatchRoundsError
 from langchain_openrouter_o3.bulk import values
 from langchain_openrouter_o3.bulk.budget import RowMeter
 from langchain_openrouter_o3.bulk.errors import JournalError

@@ -7,6 +7,7 @@ import functools
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -28,10 +29,16 @@ from langchain_openrouter_o3._http.transport_errors import (
     refused_answer,
     to_failure,
 )
-from langchain_openrouter_o3.batch import wire
+from langchain_openrouter_o3.batch import responses
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 from langchain_openrouter_o3.errors.from_payload import error_from_payload
 from langchain_openrouter_o3.errors.redaction import without_frames
+
+_PATH = "/batches"
+"""Below the base URL of chat completions. Until about September 2026 it was `/api/beta/batches`."""
+
+PAGE_OF_BATCHES = 100  # the most that the list gives at once (documentation, autumn 2026)
+PAGE_OF_RESULTS = 500  # of at most 1,000 (same); answers may be long
 
 _READING = RetryPolicy(max_retries=4)
 """How often a GET or DELETE is tried again. A submission is not, but after 429."""
@@ -56,7 +63,7 @@ class Answer(NamedTuple):
     @property
     def is_good(self) -> bool:
         """Whether the status says so, and the body says nothing else."""
-        return self.status in _SUCCESS and not wire.is_error(self.payload)
+        return self.status in _SUCCESS and not responses.is_error(self.payload)
 
     def error(self) -> OpenRouterError:
         """Return the error that it means."""
@@ -135,30 +142,30 @@ class BatchClient:
 
     async def submit(self, pieces: Iterable[bytes], size: int) -> Answer | TransportFailure:
         """Submit a batch once, from pieces that are read as they are sent."""
-        return await self._send("POST", wire.PATH, {}, pieces, size)
+        return await self._send("POST", _PATH, {}, pieces, size)
 
-    async def batches(self, since: float) -> AsyncGenerator[wire.Remote, None]:
+    async def batches(self, since: float) -> AsyncGenerator[responses.Remote, None]:
         """List the batches that were stored since a moment, newest first.
 
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        asked = {"limit": str(wire.PAGE_OF_BATCHES), "created_after": wire.timestamp(since)}
+        asked = {"limit": str(PAGE_OF_BATCHES), "created_after": _timestamp(since)}
         read: set[str] = set()
         after: str | None = ""
         while after is not None:
-            page = await self._get(wire.PATH, {**asked, **({"after": after} if after else {})})
-            found, after = wire.read_list(page.payload, read)
+            page = await self._get(_PATH, {**asked, **({"after": after} if after else {})})
+            found, after = responses.read_list(page.payload, read)
             for each in found:
-                yield wire.read_batch(each)
+                yield responses.read_batch(each)
 
-    async def batch(self, identity: str) -> wire.Remote:
+    async def batch(self, identity: str) -> responses.Remote:
         """Look a batch up.
 
         Raises:
             OpenRouterError: OpenRouter refuses, or does not answer.
         """
-        return wire.read_batch((await self._get(_path_of(identity), {})).payload)
+        return responses.read_batch((await self._get(_path_of(identity), {})).payload)
 
     async def results(self, identity: str) -> AsyncGenerator[list[Any], None]:
         """Read the results of a batch that is over: by pages, or all at once where there are none.
@@ -168,12 +175,12 @@ class BatchClient:
         """
         path, cursor, read = f"{_path_of(identity)}/results", "", set[str]()
         while True:
-            asked = {"limit": str(wire.PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
+            asked = {"limit": str(PAGE_OF_RESULTS), **({"cursor": cursor} if cursor else {})}
             answer = await self._ask("GET", path, asked)
             if answer.status in _MISSING:
-                yield wire.all_results(await self.batch(identity))
+                yield responses.all_results(await self.batch(identity))
                 return
-            found, following = wire.read_list(self._checked(answer).payload, read)
+            found, following = responses.read_list(self._checked(answer).payload, read)
             yield found
             if following is None:
                 return
@@ -264,7 +271,7 @@ class BatchClient:
 
 
 def _path_of(identity: str) -> str:
-    return f"{wire.PATH}/{quote(identity, safe='')}"
+    return f"{_PATH}/{quote(identity, safe='')}"
 
 
 def wait_after_refusal(attempt: int, error: OpenRouterError) -> float | None:
@@ -296,3 +303,8 @@ class _Pieces:
         if piece is None:
             raise StopAsyncIteration
         return piece
+
+
+def _timestamp(seconds: float) -> str:
+    """Write a time as the list takes it."""
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

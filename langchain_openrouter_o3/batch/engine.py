@@ -19,15 +19,15 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_openrouter_o3.batch.chain import JobChain, Run
 from langchain_openrouter_o3.batch.client import Account, BatchClient
 from langchain_openrouter_o3.batch.collector import Collector, Options
+from langchain_openrouter_o3.batch.errors import (
+    BatchError,
+    BatchPendingError,
+)
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger, StoredRow, aopened
 from langchain_openrouter_o3.batch.submission import Reader, Sender
 from langchain_openrouter_o3.batch.transport import (
     Collected,
     answers,
-)
-from langchain_openrouter_o3.batch.wire import (
-    BatchError,
-    BatchPendingError,
 )
 from langchain_openrouter_o3.bulk.budget import RowMeter
 from langchain_openrouter_o3.bulk.rows import Progress, Row

@@ -32,8 +32,8 @@ from langchain_openrouter_o3.batch.ledger import (
     read_metadata,
     write_metadata,
 )
+from langchain_openrouter_o3.batch.requests import MAX_REQUESTS, check_callback
 from langchain_openrouter_o3.batch.status import JobStatus, info_of
-from langchain_openrouter_o3.batch.wire import MAX_REQUESTS, check_callback
 from langchain_openrouter_o3.bulk.errors import JournalError, JournalInUseError
 from langchain_openrouter_o3.bulk.progress import Display, Watcher
 from langchain_openrouter_o3.bulk.rows import Row

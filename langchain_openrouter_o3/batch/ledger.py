@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from langchain_openrouter_o3._json import decode, encode, is_object
-from langchain_openrouter_o3.batch import wire
+from langchain_openrouter_o3.batch import requests, responses
 from langchain_openrouter_o3.batch.transport import Collected, Known, missing
 from langchain_openrouter_o3.bulk.budget import share_out
 from langchain_openrouter_o3.bulk.database import (
@@ -295,8 +295,8 @@ class Ledger:
         )
         number, total, size = self._next_number(), 0, 0
         for call, attempt, length in calls:
-            more = wire.size_of(wire.custom_id(job, call, attempt), length)
-            if total and not wire.has_room(total, size, more, limit):
+            more = requests.size_of(requests.custom_id(job, call, attempt), length)
+            if total and not requests.has_room(total, size, more, limit):
                 self._add_batch(number, model, provider, total, size)
                 number, total, size = number + 1, 0, 0
             self._database.execute("UPDATE calls SET batch = ? WHERE id = ?", (number, call))
@@ -344,7 +344,7 @@ class Ledger:
             last,
         ):
             for call, attempt, body in found:
-                yield wire.request_line(wire.custom_id(job, call, attempt), body)
+                yield requests.request_line(requests.custom_id(job, call, attempt), body)
             last = found[-1][0]
 
     def holds(self, batch: Batch, call: tuple[int, int] | None) -> bool:
@@ -376,7 +376,7 @@ class Ledger:
         with self._database.writing():
             for result in results:
                 name = result.get("custom_id") if is_object(result) else None
-                call = wire.read_custom_id(job, name)
+                call = requests.read_custom_id(job, name)
                 if call is None or not self.holds(batch, call):
                     foreign.append(str(name))
                 else:
@@ -385,7 +385,7 @@ class Ledger:
 
     def _keep(self, call: int, result: dict[str, Any]) -> None:
         """Write a result down, unless it is an error and there is an answer already."""
-        usage, is_answered = wire.usage_of(result), wire.is_answered(result)
+        usage, is_answered = responses.usage_of(result), responses.is_answered(result)
         is_news = self._database.execute(
             "UPDATE calls SET state = ?, cost = ?, input_tokens = ?, output_tokens = ? "
             "WHERE id = ? AND (state != 'answered' OR ?)",
@@ -400,7 +400,8 @@ class Ledger:
         ).rowcount
         if is_news:
             self._database.execute(
-                "INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (call, wire.write_json(result))
+                "INSERT OR REPLACE INTO outcomes VALUES (?, ?)",
+                (call, responses.write_json(result)),
             )
 
     def count_withheld(self, batch: Batch) -> int:

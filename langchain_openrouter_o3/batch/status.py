@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
 
-from langchain_openrouter_o3.batch import wire
+from langchain_openrouter_o3.batch import responses
 from langchain_openrouter_o3.batch.ledger import Batch
 
 
@@ -76,7 +76,7 @@ class JobStatus:
     def is_over(self) -> bool:
         """Whether no batch will change any more; a further round may follow."""
         return all(
-            each.state in ("fetched", "deleted") or each.status in wire.TERMINAL
+            each.state in ("fetched", "deleted") or each.status in responses.TERMINAL
             for each in self.batches
         )
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from langchain_openrouter_o3._http.steps import TransportFailure
 from langchain_openrouter_o3._json import is_object, is_text
-from langchain_openrouter_o3.batch import wire
+from langchain_openrouter_o3.batch import requests, responses
 from langchain_openrouter_o3.batch.client import Answer, BatchClient, wait_after_refusal
+from langchain_openrouter_o3.batch.errors import BatchLostError, BatchUnpaidError
 from langchain_openrouter_o3.batch.ledger import Batch, Ledger
-from langchain_openrouter_o3.batch.wire import BatchLostError, BatchUnpaidError
 from langchain_openrouter_o3.errors import OpenRouterError, OpenRouterMalformedResponseError
 
 LOOKS: Sequence[float] = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -70,7 +70,7 @@ class Sender:
                 return
             self._ledger.update(batch.number, state="planned")
             if model == batch.model and _wants_other_form(answer):
-                model = wire.other_form(model)
+                model = requests.other_form(model)
                 continue
             wait = wait_after_refusal(attempt, error)
             if wait is None:
@@ -78,9 +78,9 @@ class Sender:
             await asyncio.sleep(wait)
 
     async def _submit(self, batch: Batch, model: str) -> Answer | TransportFailure:
-        head = wire.head_of(model, batch.provider, self._callback_url)
-        size = len(head) + batch.size - 1 + len(wire.TAIL)  # no comma before the first request
-        return await self._client.submit(wire.in_pieces(head, self._lines(batch)), size)
+        head = requests.head_of(model, batch.provider, self._callback_url)
+        size = len(head) + batch.size - 1 + len(requests.TAIL)  # no comma before the first request
+        return await self._client.submit(requests.in_pieces(head, self._lines(batch)), size)
 
     def _lines(self, batch: Batch) -> Iterator[bytes]:
         """Read the requests of a batch, and note when the last one goes.
@@ -111,12 +111,12 @@ def _is_overdue(batch: Batch) -> bool:
     return time.time() > (batch.sent or 0) + GRACE
 
 
-def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
+def _stored(answer: Answer | TransportFailure) -> responses.Remote | None:
     """Read the batch that an answer to a submission tells of."""
     if isinstance(answer, TransportFailure) or not answer.is_good:
         return None
     try:
-        return wire.read_batch(answer.payload)
+        return responses.read_batch(answer.payload)
     except OpenRouterMalformedResponseError:
         return None  # it may be stored all the same, and is looked for
 
@@ -124,11 +124,11 @@ def _stored(answer: Answer | TransportFailure) -> wire.Remote | None:
 def _is_not_stored(answer: Answer | TransportFailure) -> bool:
     if isinstance(answer, TransportFailure):
         return answer.unsent
-    return answer.status in wire.NOT_STORED
+    return answer.status in responses.NOT_STORED
 
 
 def _wants_other_form(answer: Answer | TransportFailure) -> bool:
-    return not isinstance(answer, TransportFailure) and wire.asks_for_other_form(
+    return not isinstance(answer, TransportFailure) and requests.asks_for_other_form(
         answer.status, answer.payload
     )
 
@@ -183,7 +183,7 @@ class Finder:
         self._client = client
         self._job = ledger.facts()["id"]
 
-    def adopt(self, batch: Batch, remote: wire.Remote) -> None:
+    def adopt(self, batch: Batch, remote: responses.Remote) -> None:
         """Note which of OpenRouter's batches it is."""
         told = {"id": remote.id, "created": remote.created_at, **_told_of(remote)}
         self._ledger.update(batch.number, state="sent", **told)
@@ -221,7 +221,7 @@ class Finder:
                     self._ledger.note_stranger(remote.id)
         return may_be
 
-    async def _first_names(self, remote: wire.Remote) -> list[str] | None:
+    async def _first_names(self, remote: responses.Remote) -> list[str] | None:
         """Return the names of the first results: [] if they are gone, None if they are to come.
 
         Answers that are counted are to come, also if there is nothing to be seen of them yet.
@@ -240,14 +240,14 @@ class Finder:
         return names or (None if remote.completed else [])
 
     def _call(self, name: str) -> tuple[int, int] | None:
-        return wire.read_custom_id(self._job, name)
+        return requests.read_custom_id(self._job, name)
 
 
 def _has_name(result: Any) -> bool:
     return is_object(result) and is_text(result.get("custom_id"))
 
 
-def _told_of(remote: wire.Remote) -> dict[str, Any]:
+def _told_of(remote: responses.Remote) -> dict[str, Any]:
     """Return what OpenRouter tells of a batch, by the names of columns."""
     return {
         "status": remote.status,
@@ -285,8 +285,8 @@ class Reader:
                 told[batch.number] = _told_of(remote)
         self._ledger.update_all(told)
 
-    async def _listed(self, batches: list[Batch]) -> dict[str, wire.Remote]:
-        wanted, found = {str(batch.id) for batch in batches}, dict[str, wire.Remote]()
+    async def _listed(self, batches: list[Batch]) -> dict[str, responses.Remote]:
+        wanted, found = {str(batch.id) for batch in batches}, dict[str, responses.Remote]()
         if not wanted:
             return found
         since = min(batch.created or (batch.sent or 0) - _CLOCKS_DIFFER for batch in batches)
@@ -303,7 +303,7 @@ class Reader:
                 raise
         return found
 
-    async def _look_up(self, batch: Batch) -> wire.Remote | None:
+    async def _look_up(self, batch: Batch) -> responses.Remote | None:
         try:
             return await self._client.batch(str(batch.id))
         except OpenRouterError as error:
@@ -313,7 +313,7 @@ class Reader:
     async def fetch(self) -> None:
         """Fetch the results of all batches that are over."""
         for batch in self._ledger.batches("sent"):
-            if batch.status in wire.TERMINAL:
+            if batch.status in responses.TERMINAL:
                 await self._fetch(batch)
 
     async def _fetch(self, batch: Batch) -> None:

@@ -30,8 +30,8 @@ from langchain_openrouter_o3._http.steps import (
     TransportFailure,
 )
 from langchain_openrouter_o3._json import decode_leniently, is_array, is_object, is_text
-from langchain_openrouter_o3.batch import wire
-from langchain_openrouter_o3.batch.wire import (
+from langchain_openrouter_o3.batch import requests, responses
+from langchain_openrouter_o3.batch.errors import (
     BatchExpiredError,
     BatchFailedError,
     BatchGoneError,
@@ -82,7 +82,7 @@ class Collected(NamedTuple):
     """A call that this pass has collected."""
 
     request: Request
-    part: wire.Part
+    part: requests.Part
     digest: bytes
     frame: bytes
 
@@ -136,7 +136,7 @@ class RowTransport:
             RequestDeferred: There is none yet; the request was collected.
         """
         try:
-            part = wire.part_of(request, self._key)
+            part = requests.part_of(request, self._key)
         except BatchRequestError as error:
             return TransportFailure(error, unsent=True), b""
         call = Collected(request, part, _digest(request.body), _digest(part.frame))
@@ -234,7 +234,7 @@ def _digest(data: bytes) -> bytes:
 
 def missing(status: str, message: str | None) -> bytes:
     """Write the outcome of a request whose batch has no result for it."""
-    return wire.write_json({"missing": status, "message": message})
+    return responses.write_json({"missing": status, "message": message})
 
 
 def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
@@ -252,7 +252,7 @@ def _outcome_of(known: Known, key: str) -> tuple[StepResult, bytes]:
         body["usage"] |= {"cost": float(known.share), "cost_is_share": True}
     elif known.cost is not None:  # it may be written as a text
         body["usage"]["cost"] = float(known.cost)
-    return Reply(wire.status_of(response), _headers_of(body)), wire.write_json(body)
+    return Reply(responses.status_of(response), _headers_of(body)), responses.write_json(body)
 
 
 def _headers_of(body: Any) -> dict[str, str]:

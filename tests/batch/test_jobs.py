@@ -24,8 +24,8 @@ from langchain_openrouter_o3.batch import (
     BatchPendingError,
     BatchRoundsError,
     BatchUnpaidError,
+    client,
     submit_batch,
-    wire,
 )
 from langchain_openrouter_o3.bulk import JournalError, bulk
 from tests.batch.ways import FAST, Way, every_way, people, rows_of
@@ -55,7 +55,7 @@ def test_a_chain_is_split_submitted_found_again_and_gone_on_with(
     way: Way,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wire, "PAGE_OF_RESULTS", 2)
+    monkeypatch.setattr(client, "PAGE_OF_RESULTS", 2)
     chain = people(model)
     emulator.batches.plan.statuses = ("validating", "warming_up", "in_progress")  # a new one, too
     submitted = way.submit(

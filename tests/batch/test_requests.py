@@ -24,8 +24,8 @@ from langchain_openrouter_o3.batch import (
     BatchRoundsError,
     find_jobs,
     ledger,
+    requests,
     submit_batch,
-    wire,
 )
 from langchain_openrouter_o3.bulk import (
     DuplicateKeyError,
@@ -80,7 +80,7 @@ def test_what_a_batch_cannot_do_is_refused_by_the_rows_key(
 def test_a_request_beyond_a_batchs_size_is_refused(
     emulator: Emulator, model: ChatOpenRouterO3, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "MAX_BYTES", 6_000)
+    monkeypatch.setattr(requests, "MAX_BYTES", 6_000)
     with pytest.raises(BatchRequestError, match=r"row '2': its request has .* bytes"):
         submit_batch(model, ["short", "x" * 3_000], store=store)
     # Three of 900 bytes do not go together.
@@ -93,7 +93,7 @@ def test_a_request_beyond_a_batchs_size_is_refused(
 def test_the_longest_request_has_a_batch_of_its_own(
     model: ChatOpenRouterO3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "MAX_BYTES", 6_000)
+    monkeypatch.setattr(requests, "MAX_BYTES", 6_000)
     for length in itertools.count(1_900, -1):
         try:
             job = submit_batch(model, ["x" * length], store=tmp_path / f"{length}.db")
