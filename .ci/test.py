@@ -17,7 +17,20 @@ from environment import ROOT, python_with, run, typed_command
 WORKERS = "3"  # on two cores: some tests wait
 TESTS_FAILED = 1  # pytest's exit code
 COVERED = ["--cov", "--cov-branch", "--cov-report=term", "--cov-fail-under=100"]
-NOT_MEASURED = [f"tests/{each}" for each in ("differential", "emulator", "fuzz", "pains", "replay")]
+NOT_MEASURED = [
+    "tests/agents",
+    "tests/clients",
+    "tests/differential",
+    "tests/docs",
+    "tests/emulator",
+    "tests/fuzz",
+    "tests/pains",
+    "tests/replay",
+    "tests/soak",
+    "tests/cli/test_documentation.py",
+    "tests/properties/test_schema.py",
+    "tests/properties/test_schema_round_trip.py",
+]
 """Tests that take no branch of the client that others do not, but often: measured, they take 2.6
 times as long."""
 PARTS = [[*COVERED, *(f"--ignore={each}" for each in NOT_MEASURED)], NOT_MEASURED]
@@ -38,7 +51,7 @@ if __name__ == "__main__":
     else:
         python = python_with("test")
     os.chdir(ROOT)
-    pytest = [str(python), "-m", "pytest", "-n", WORKERS]
+    pytest = [str(python), "-m", "pytest", "-n", WORKERS, "--dist", "worksteal"]
     codes: list[int] = []
     for part in [arguments] if arguments else PARTS:
         codes.append(run([*pytest, *part]))
