@@ -6,48 +6,40 @@ Source: https://openrouter.ai/docs/features/structured-outputs
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field, is_dataclass
-from functools import cached_property, lru_cache, partial
-from typing import Annotated, Any, Literal, get_origin
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, get_origin
 
-from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import CoreRef, GenerateJsonSchema
 from pydantic.v1 import BaseModel as BaseModelV1
-from pydantic_core import CoreSchema, core_schema
-from typing_extensions import is_typeddict, override
+from typing_extensions import is_typeddict
 
 from langchain_openrouter_o3._json import (
     decode,
     encode,
     has_odd_number,
-    is_array,
     is_object,
     memoize_json,
 )
+from langchain_openrouter_o3._wire.schemas.classes import adapt_class, no_schema
 from langchain_openrouter_o3._wire.schemas.dialects import read_schema
 from langchain_openrouter_o3._wire.schemas.json_schema import (
     JSON_TYPES,
     Schema,
     clean_name,
-    is_recursive,
-    resolve_ref,
-    walk,
     without_invented_words,
-    without_titles,
 )
 from langchain_openrouter_o3._wire.schemas.optionals import (
-    TYPED_DICT,
     OptionalsRestorer,
     has_optionals,
     require_unseen_defaults,
 )
+from langchain_openrouter_o3._wire.schemas.shown import ShownSchema, flat, without_openness
 from langchain_openrouter_o3._wire.schemas.strict_schema import (
     StrictSchema,
     compile_strict,
     schema_to_wire,
 )
-from langchain_openrouter_o3._wire.schemas.typed_dicts import explain, rebuild_typed_dict
+from langchain_openrouter_o3._wire.schemas.typed_dicts import explain
 from langchain_openrouter_o3._wire.schemas.values import validators
 from langchain_openrouter_o3.errors import OpenRouterInputError
 from langchain_openrouter_o3.errors.warn import warn_not_strict
@@ -56,8 +48,6 @@ _MAX_QUOTE = 300
 _WRAPPERS = ("schema", "parameters", "input_schema", "inputSchema")
 """Where envelopes, functions of OpenAI and Anthropic, and MCP tools hold their schema."""
 
-_EMPTY_FACTORIES = (list, dict, set, frozenset, tuple, str, int, float, bool)
-_MODEL_JSON_SCHEMA: Any = BaseModel.model_json_schema
 _MARKS_OF_A_SCHEMA = frozenset({"type", "properties", "$ref", "anyOf", "oneOf", "allOf", "$defs"})
 
 _KINDS_READ = ("json_schema", "object", "function", *JSON_TYPES)
@@ -192,67 +182,10 @@ class OutputSchema:
                 references and titles, as LangChain shows it.
         """
         told = {"description": self.description} if self.description else {}
-        shown = self.schema if is_object(schema) else _flat(self.schema)
+        shown = self.schema if is_object(schema) else flat(self.schema)
         if is_typeddict(schema):
-            shown = _without_openness(shown)
+            shown = without_openness(shown)
         return {"title": self.schema.get("title", self.name), **told, **shown}
-
-
-def _flat(schema: Schema) -> Schema:
-    """Put definitions in the place of the references to them, if that comes to an end."""
-    bare = deepcopy(without_titles(schema))
-    if is_recursive(bare):
-        return bare
-    flat = _without_definitions(bare)
-    for _, node in walk(flat):
-        while "$ref" in node:
-            target = deepcopy(resolve_ref(node.pop("$ref"), bare))
-            node.update({**target, **node})
-    return flat
-
-
-def _without_openness(schema: Schema) -> Schema:
-    """Leave out that other keys are let pass: without the keyword it means the same."""
-    shown = deepcopy(schema)
-    for _, node in walk(shown):
-        if node.get("additionalProperties") is True:
-            del node["additionalProperties"]
-    return shown
-
-
-def _without_definitions(schema: Schema) -> Schema:
-    return {key: value for key, value in schema.items() if key not in ("$defs", "definitions")}
-
-
-@dataclass(frozen=True, eq=False)  # of a dictionary, which has no hash
-class _ShownSchema:
-    """Lets pydantic show a JSON schema, as `WithJsonSchema` does, but with its references."""
-
-    schema: Schema
-
-    def __get_pydantic_json_schema__(self, of_type: CoreSchema, handler: Any) -> Schema:
-        del of_type
-        return self._show(self.schema, handler.generate_json_schema)
-
-    def _show(self, schema: Schema, generator: GenerateJsonSchema) -> Schema:
-        shown = deepcopy(_without_definitions(schema))
-        references = {id(node): node for _, node in walk(shown) if "$ref" in node}
-        for node in references.values():
-            node["$ref"] = self._define(node["$ref"], generator)
-        return shown
-
-    def _define(self, reference: str, generator: GenerateJsonSchema) -> str:
-        """Give pydantic what a reference points to, and return pydantic's reference to it."""
-        last = self.schema.get("title", "") if reference == "#" else reference.rsplit("/", 1)[-1]
-        # pydantic shows what is before the colon; the rest tells it from others of that name.
-        identity = f"{clean_name(str(last))}:{id(self)}{reference.encode().hex()}"
-        key, pointer = generator.get_cache_defs_ref_schema(CoreRef(identity))
-        if key not in generator.definitions:
-            generator.definitions[key] = {}  # it may hold itself
-            target = resolve_ref(reference, self.schema)
-            generator.definitions[key] = self._show(target, generator)
-        found: str = pointer["$ref"]
-        return found
 
 
 def build_output_schema(schema: Any) -> OutputSchema:
@@ -268,7 +201,7 @@ def build_output_schema(schema: Any) -> OutputSchema:
     if is_object(schema):
         return _read_dictionary(schema)
     if not isinstance(schema, type) or get_origin(schema) is not None:
-        raise _no_schema(schema)  # on Python 3.10 list[int] calls itself a type
+        raise no_schema(schema)  # on Python 3.10 list[int] calls itself a type
     return _read_class(schema)
 
 
@@ -307,7 +240,7 @@ def _read_format(value: dict[str, Any]) -> dict[str, Any]:
 def _read_class(schema: Any) -> OutputSchema:
     name = clean_name(schema.__name__)
     try:
-        readable, show, validate = _take_class(schema)
+        readable, show, validate = adapt_class(schema)
         shown = show()  # each time: a class may tell another schema than before
     except OpenRouterInputError:
         raise
@@ -321,7 +254,7 @@ def _read_class(schema: Any) -> OutputSchema:
         read.get("description"),
         read,
         validate,
-        Annotated[Any, _ShownSchema(read)] if is_old else readable,
+        Annotated[Any, ShownSchema(read)] if is_old else readable,
         is_typeddict(schema),
         source=schema,
     )
@@ -333,80 +266,6 @@ def _read_shown(shown: Schema, what: str, is_old: bool) -> Schema:  # noqa: FBT0
     if not is_old:  # whose schemas do not show None either
         require_unseen_defaults(read)
     return read
-
-
-@lru_cache(maxsize=256)  # an adapter takes long to build
-def _take_class(
-    schema: type[Any],
-) -> tuple[Any, Callable[[], Schema], Callable[[str | bytes], Any]]:
-    """Return what pydantic reads for a class, its JSON schema, and what makes an object of text."""
-    if issubclass(schema, BaseModelV1):
-        return schema, schema.schema, lambda text: schema.parse_obj(decode(text))
-    if issubclass(schema, BaseModel):
-        return schema, partial(_read_model, schema), schema.model_validate_json
-    if not is_dataclass(schema) and not is_typeddict(schema):
-        raise _no_schema(schema)
-    # pydantic refuses typing.TypedDict before Python 3.12.
-    readable = rebuild_typed_dict(schema) if is_typeddict(schema) else schema
-    adapter: TypeAdapter[Any] = TypeAdapter(readable)
-    show = partial(adapter.json_schema, schema_generator=_SchemaGenerator)
-    return readable, show, adapter.validate_json
-
-
-def _read_model(schema: type[BaseModel]) -> Schema:
-    theirs: Any = schema.model_json_schema
-    if theirs.__func__ is not _MODEL_JSON_SCHEMA.__func__:
-        read: Schema = theirs()  # the caller's own method, which may take no arguments
-        return read
-    return schema.model_json_schema(schema_generator=_SchemaGenerator)
-
-
-class _SchemaGenerator(GenerateJsonSchema):
-    """Shows what a class takes, whatever pydantic would show instead."""
-
-    @property
-    @override
-    def mode(self) -> Literal["validation"]:
-        """What goes in, also for a class that is configured to show what it writes."""
-        return "validation"
-
-    @override
-    def field_is_present(self, field: Any) -> bool:
-        """Leave out what a dataclass sets itself."""
-        if self._is_by_path_alone(field.get("validation_alias")):
-            raise ValueError(
-                f"a field is read from the path {field['validation_alias']} alone, which its JSON "
-                "schema does not show; give it a name, too: AliasChoices(AliasPath(...), 'name')."
-            )
-        return field.get("init") is not False and super().field_is_present(field)
-
-    def _is_by_path_alone(self, alias: Any) -> bool:
-        """Whether pydantic shows the name of a field that its class takes by no name."""
-        is_by_name = self._config.validate_by_name or self._config.populate_by_name
-        return is_array(alias) and not is_by_name and not any(map(_is_name, alias))
-
-    @override
-    def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
-        """Tell the default of a factory that can make one thing only, such as `list`.
-
-        The model needs it where null is not invited, and a union's member is chosen by it.
-        """
-        factory: Any = schema.get("default_factory")
-        if any(factory is each for each in _EMPTY_FACTORIES):
-            return factory()
-        return super().get_default_value(schema)
-
-    @override
-    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> Schema:
-        made = {**super().typed_dict_schema(schema), TYPED_DICT: True}
-        if "extras_schema" in schema:  # which earlier versions of pydantic do not tell
-            made["additionalProperties"] = self.generate_inner(schema["extras_schema"])
-        return made
-
-
-def _is_name(path: Any) -> bool:
-    """Whether one of several aliases is a name, and no path."""
-    return is_array(path) and len(path) == 1 and isinstance(path[0], str)
 
 
 def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
@@ -427,7 +286,7 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
         inner.get("description") or read.get("description"),
         read,
         _dictionary_validator(read),
-        Annotated[dict[str, Any], _ShownSchema(read)],
+        Annotated[dict[str, Any], ShownSchema(read)],
         is_dictionary=True,
         strict=strict if isinstance(strict, bool) else None,
         source=schema,
@@ -448,10 +307,3 @@ def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:
         return value
 
     return validate
-
-
-def _no_schema(schema: Any) -> OpenRouterInputError:
-    return OpenRouterInputError(
-        f"schema: {schema!r} is not a schema; pass a Pydantic class, dataclass, TypedDict or a "
-        "JSON schema."
-    )
