@@ -33,6 +33,7 @@ from pydantic import (
     TypeAdapter,
     computed_field,
     create_model,
+    field_validator,
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -435,6 +436,50 @@ def test_the_member_of_a_union_is_the_one_that_the_value_fits(
     schema, answer, expected = case
     play(emulator, answer, method, schema.__name__)
     assert run(model.with_structured_output(schema, method=method), PROMPT) == expected
+
+
+class ByMail(BaseModel):
+    kind: Literal["mail"]
+    address: str = ""
+
+    @field_validator("address")
+    @classmethod
+    def has_a_place(cls, address: str) -> str:
+        if "@" not in address:
+            raise ValueError("no address")
+        return address
+
+
+class ByPost(BaseModel):
+    street: str
+    land: str = "no"
+
+    @field_validator("land")
+    @classmethod
+    def in_capitals(cls, land: str) -> str:
+        return land.upper()
+
+
+class Sending(BaseModel):
+    way: ByMail | ByPost
+
+
+@every_method
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"kind": "mail", "address": None}, ByMail(kind="mail")),
+        ({"street": "Elm", "land": None}, ByPost(street="Elm")),
+    ],
+)
+def test_validators_see_no_default_that_stands_for_null(
+    emulator: Emulator, model: ChatOpenRouterO3, case: tuple[Any, Any], method: Any, run: Run
+) -> None:
+    answer, expected = case
+    play(emulator, {"way": answer}, method, "Sending")
+    found = run(model.with_structured_output(Sending, method=method), PROMPT)
+    assert found == Sending(way=expected)
+    assert found.way.model_fields_set == expected.model_fields_set
 
 
 class Note(BaseModel):
@@ -996,6 +1041,24 @@ def test_what_cannot_be_strict_goes_out_loosely_with_one_warning(
     with contextlib.suppress(OpenRouterOutputError):
         chain.invoke(PROMPT)
     assert sent_format(emulator)["strict"] is False
+
+
+class Stocked(BaseModel):
+    stock: Shade | dict[str, Size]
+    rooms: dict[str, Lamp] = {}
+    note: str = "none"
+
+
+@every_method
+@pytest.mark.filterwarnings("ignore:schema .* without strict mode:UserWarning")
+def test_an_open_dictionary_holds_what_its_schema_says(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """A null is taken out of its values as it is elsewhere."""
+    answer = {"stock": {"null": "small"}, "rooms": {"hall": {"value": None}}, "note": None}
+    play(emulator, answer, method, "Stocked")
+    found = run(model.with_structured_output(Stocked, method=method), PROMPT)
+    assert found == Stocked(stock={"null": Size.SMALL}, rooms={"hall": Lamp(value=Shade.DARK)})
 
 
 @pytest.mark.parametrize(("schema", "why"), IMPOSSIBLE)

@@ -251,7 +251,7 @@ class _Compiler:
         if "properties" in schema and "object" not in types_of(schema):
             self._report(path, "properties of what need not be an object")
         converted = {key: value for key, value in schema.items() if key in _TAKEN}
-        if "object" in types_of(schema):
+        if "object" in types_of(schema) or schema.keys() & {"properties", "additionalProperties"}:
             self._close(converted, path)
         converted.pop("items", None)
         if "array" in types_of(schema):
@@ -313,18 +313,22 @@ class _Compiler:
         extra = schema.get("additionalProperties")
         properties = schema.get("properties", {})
         anything = extra is True or extra == {} or ("properties" not in schema and extra is None)
-        if (is_object(extra) and extra) or (anything and not properties):
+        is_open = (is_object(extra) and bool(extra)) or (anything and not properties)
+        if is_open:
             self._report(
                 path, "an open dictionary, whose keys are unknown beforehand; use a list of pairs"
             )
-            return
         required = schema.get("required", [])
-        if unknown := sorted({*required} - properties.keys()):
-            self._report(path, f"{', '.join(unknown)} required, but not among the properties")
         schema["properties"] = {
             name: self._property(item, f"{path}.properties.{name}", required=name in required)
             for name, item in properties.items()
         }
+        if is_open:
+            if is_object(extra):
+                schema["additionalProperties"] = self._node(extra, f"{path}.additionalProperties")
+            return
+        if unknown := sorted({*required} - properties.keys()):
+            self._report(path, f"{', '.join(unknown)} required, but not among the properties")
         schema["required"] = list(properties)
         schema["additionalProperties"] = False
 
