@@ -27,9 +27,12 @@ from pydantic import (
     AliasPath,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     Json,
+    PositiveInt,
     SecretStr,
+    Tag,
     TypeAdapter,
     computed_field,
     create_model,
@@ -253,6 +256,59 @@ def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRout
     assert properties["unit"]["description"] == 'What is counted. Default: "piece".'
     assert "null" in properties["unit"]["type"]
     assert properties["home"]["description"] == "The town"
+
+
+def kind_of(value: Any) -> Any:
+    """The tag by which pydantic chooses."""
+    return value.get("kind")
+
+
+class Limited(TypedDict):
+    age: Annotated[PositiveInt, "How old"]
+    pet: Annotated[
+        Annotated[Bird, Tag("bird")] | Annotated[Fish, Tag("fish")],
+        Discriminator(kind_of),
+        "What lives there",
+    ]
+    rank: NotRequired[Annotated[PositiveInt, 7, "The place"]]
+    key: NotRequired[Annotated[SecretStr, "A secret"]]
+
+
+@every_method
+def test_limits_beside_words_stay_limits(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """They are not taken for LangChain's default, with which a key would be optional."""
+    chain = model.with_structured_output(Limited, method=method)
+    whole: dict[str, Any] = {"age": 3, "pet": {"kind": "fish", "name": "Wanda"}}
+    play(emulator, whole, method, "Limited")
+    assert run(chain, PROMPT) == whole
+    for wrong in ({"pet": whole["pet"]}, {**whole, "age": 0}):
+        play(emulator, wrong, method, "Limited")
+        with pytest.raises(OpenRouterOutputError, match="does not fit"):
+            run(chain, PROMPT)
+
+
+def test_limits_beside_words_are_told(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    model.bind_tools([Limited]).invoke(PROMPT)
+    parameters = sent_tool(emulator)["parameters"]
+    age = {"type": "integer", "exclusiveMinimum": 0, "description": "How old"}
+    assert parameters["properties"]["age"] == age
+    assert parameters["properties"]["rank"]["default"] == 7
+    assert parameters["required"] == ["age", "pet"]
+
+
+class Qualified(TypedDict):
+    name: Required[ReadOnly[str]]
+    parts: ReadOnly[NotRequired[list[Qualified]]]
+    size: NotRequired[ReadOnly[Annotated[int, "How large"]]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_qualifiers_come_in_any_order(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    play(emulator, {"name": "a", "parts": [{"name": "b", "parts": None, "size": 2}], "size": None})
+    found: Any = model.with_structured_output(Qualified, strict=True).invoke(PROMPT)
+    assert found == {"name": "a", "parts": [{"name": "b", "size": 2}]}
 
 
 @pytest.mark.parametrize("schema", [PersonDict, Tree])
