@@ -979,6 +979,117 @@ def test_a_part_with_a_uri_may_refer_to_what_the_whole_alone_has(
     assert chain.invoke(PROMPT) == {"part": {"size": 1}}
 
 
+LEAF: dict[str, Any] = {"type": "object", "properties": {"v": COUNT}, "required": ["v"]}
+ELSEWHERE: dict[str, Any] = {
+    "title": "whole",
+    "type": "object",
+    "properties": {"of_v": {"$ref": "#/components/schemas/Of~1V"}},
+    "required": ["of_v"],
+    "$defs": {"Of/V": {"type": "string"}},
+    "components": {
+        "schemas": {
+            "Of/V": {
+                "type": "object",
+                "properties": {
+                    "v": {
+                        "type": "number",
+                        "nullable": True,
+                        "minimum": 0,
+                        "exclusiveMinimum": True,
+                    },
+                    "more": {"type": "array", "items": {"$ref": "#/components/schemas/Of~1V"}},
+                },
+                "required": ["v"],
+            }
+        }
+    },
+}
+
+
+def test_what_lies_outside_all_keywords_is_read_where_it_is_referred_to(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """As in OpenAPI, whose schemas lie below `components`."""
+    chain = model.with_structured_output(ELSEWHERE, strict=True)
+    play(emulator, {"of_v": {"v": None, "more": [{"v": 1, "more": None}]}})
+    assert chain.invoke(PROMPT) == {"of_v": {"v": None, "more": [{"v": 1}]}}
+    play(emulator, {"of_v": {"v": 0, "more": None}})
+    with pytest.raises(OpenRouterOutputError, match="minimum of 0"):
+        chain.invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    "recursive",
+    [
+        {"$dynamicAnchor": "node", "again": {"$dynamicRef": "#node"}},
+        {
+            "$id": "https://example.org/tree",
+            "$dynamicAnchor": "node",
+            "again": {"$dynamicRef": "https://example.org/tree#node"},
+        },
+        {"$recursiveAnchor": True, "again": {"$recursiveRef": "#"}},
+        {
+            "$dynamicAnchor": "node",
+            "again": {"$ref": "#/$defs/Again"},
+            "$defs": {"Again": {"$id": "again", "$dynamicAnchor": "node", "$dynamicRef": "#node"}},
+        },
+    ],
+)
+def test_references_of_later_drafts_are_followed(
+    emulator: Emulator, model: ChatOpenRouterO3, recursive: dict[str, Any]
+) -> None:
+    again = recursive.pop("again")
+    schema = {"title": "tree", **LEAF, **recursive}
+    schema["properties"] = {"v": COUNT, "parts": {"type": "array", "items": again}}
+    chain = model.with_structured_output(schema, strict=True)
+    play(emulator, {"v": 1, "parts": [{"v": 2, "parts": None}]})
+    assert chain.invoke(PROMPT) == {"v": 1, "parts": [{"v": 2}]}
+    play(emulator, {"v": 1, "parts": [{"v": "x", "parts": None}]})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda url: {"properties": {"a": {"$ref": url}}},
+        lambda url: {"properties": {"a": {"$dynamicRef": url}}},
+        lambda url: {"properties": {"a": {"$recursiveRef": url}}},
+        lambda url: {"properties": {"a": {"default": [None], "items": {"$ref": url}}}},
+        lambda url: {"properties": {"a": {"$ref": "#/x/A"}}, "x": {"A": {"not": {"$ref": url}}}},
+    ],
+)
+def test_no_schema_makes_the_client_ask_the_network(
+    emulator: Emulator, model: ChatOpenRouterO3, make: Callable[[str], dict[str, Any]]
+) -> None:
+    """The schemas of tools come from servers that others run."""
+    schema = {"title": "f", "type": "object", **make(f"{emulator.base_url}/models")}
+    with pytest.raises(OpenRouterInputError, match=r"schema 'f': .* points nowhere"):
+        model.with_structured_output(schema, strict=False)
+    with pytest.raises(OpenRouterInputError, match=r"tool 'f': .* points nowhere"):
+        model.bind_tools([{"name": "f", "parameters": schema}])
+    assert not emulator.requests
+
+
+def test_a_schema_that_names_its_draft_is_read_by_one_rule(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    schema: dict[str, Any] = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "chain",
+        "type": "object",
+        "properties": {"pair": {**PAIR, "items": [COUNT, {"type": "string"}]}},
+        "required": ["pair"],
+    }
+    schema["properties"]["next"] = {"$ref": "#"}
+    chain = model.with_structured_output(schema)
+    play(emulator, {"pair": [1, "a"], "next": {"pair": [2, "b"], "next": None}})
+    assert chain.invoke(PROMPT) == {"pair": [1, "a"], "next": {"pair": [2, "b"]}}
+    play(emulator, {"pair": [1, "a"], "next": {"pair": ["b", 2], "next": None}})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
