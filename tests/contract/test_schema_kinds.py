@@ -1095,6 +1095,21 @@ class Colour(Enum):
     BLUE = "blue"
 
 
+@every_method
+def test_a_schema_means_what_is_written_of_it(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """People put enumerations and tuples into dictionaries."""
+    colour = {"type": ("string", "null"), "enum": (*Colour, None), "default": Colour.RED}
+    properties = {"colour": colour, "kind": {"const": Colour.BLUE}}
+    schema = {"title": "painted", "properties": properties, "required": ("colour", "kind")}
+    play(emulator, {"colour": "red", "kind": "blue"}, method, "painted")
+    found = run(model.with_structured_output(schema, method=method), PROMPT)
+    assert found == {"colour": "red", "kind": "blue"}
+    if method == "json_schema":
+        assert sent_schema(emulator)["properties"]["colour"]["enum"] == ["red", "blue", None]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(strict=True)
 
