@@ -1164,6 +1164,54 @@ def test_what_strict_mode_refuses_is_told_instead(
     assert sizes["description"] == 'In cm. Content: application/json. Examples: ["[1, 2]"].'
 
 
+NAMED = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent", "answer"),
+    [
+        (
+            {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const": "b"}]},
+            {
+                "anyOf": [
+                    {"type": "string", "const": "r", "title": "Red"},
+                    {"type": "string", "const": "b"},
+                ]
+            },
+            "r",
+        ),
+        (
+            {"type": ["string", "null"], "oneOf": [{"enum": ["r", "b"]}, {"const": None}]},
+            {
+                "anyOf": [
+                    {"type": "string", "enum": ["r", "b"]},
+                    {"type": "null", "const": None},
+                ]
+            },
+            None,
+        ),
+        (
+            {"allOf": [{"$ref": "#/$defs/Named"}, {"description": "Who"}]},
+            {"anyOf": [{"$ref": "#/$defs/Named"}], "description": "Who"},
+            {"name": "Ann"},
+        ),
+        (
+            {"type": "string", "contentEncoding": "base64"},
+            {"type": "string", "description": "Encoding: base64."},
+            "YQ==",
+        ),
+    ],
+)
+def test_what_strict_mode_can_have_is_written_as_it_takes_it(
+    emulator: Emulator, model: ChatOpenRouterO3, given: Any, sent: Any, answer: Any
+) -> None:
+    schema = {**SCHEMA, "properties": {"a": given}, "required": ["a"], "$defs": {"Named": NAMED}}
+    play(emulator, {"a": answer})
+    chain = model.with_structured_output({**schema, "title": "whole"}, strict=True)
+    assert chain.invoke(PROMPT) == {"a": answer}
+    assert sent_schema(emulator)["properties"]["a"] == sent
+
+
 class Labelled(BaseModel):
     labels: dict[str, str]
 
@@ -1209,6 +1257,7 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
         "120001 characters of names",
     ),
     ({"type": "object", "properties": {"a": {"not": {}, "type": "string"}}}, "'not'"),
+    ({"type": "object", "properties": {"a": False}}, r"\$\.properties\.a: .* accepts nothing"),
 ]
 
 
