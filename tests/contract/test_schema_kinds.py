@@ -1257,6 +1257,10 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
         "120001 characters of names",
     ),
     ({"type": "object", "properties": {"a": {"not": {}, "type": "string"}}}, "'not'"),
+    (
+        {"type": "object", "properties": {"a": {"anyOf": [COUNT], "oneOf": [COUNT]}}},
+        r"\$\.properties\.a: 'oneOf' beside 'anyOf'",
+    ),
     ({"type": "object", "properties": {"a": False}}, r"\$\.properties\.a: .* accepts nothing"),
 ]
 

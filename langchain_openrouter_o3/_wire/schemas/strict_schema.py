@@ -279,6 +279,8 @@ class _Compiler:
     def _flatten(self, schema: Schema, path: str) -> Schema:
         """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
         if "oneOf" in schema:
+            if "anyOf" in schema:
+                self._report(path, "'oneOf' beside 'anyOf' is not supported")
             rest = {key: value for key, value in schema.items() if key != "oneOf"}
             schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
         if "allOf" in schema:
