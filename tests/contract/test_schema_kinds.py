@@ -1827,6 +1827,27 @@ def test_a_class_that_pydantic_cannot_read_is_refused(model: ChatOpenRouterO3, s
         model.with_structured_output(schema)
 
 
+@dataclass
+class LostData:
+    a: NoSuchType  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
+def lose(a: NoSuchType) -> str:  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    """Lose it."""
+    return str(a)
+
+
+@pytest.mark.parametrize("made", [LostData, Lost, lose])
+def test_a_name_that_is_not_there_at_run_time_is_told(model: ChatOpenRouterO3, made: Any) -> None:
+    missing = "name 'NoSuchType' is not defined in the module that names it"
+    with pytest.raises(OpenRouterInputError, match=missing) as caught:
+        model.bind_tools([made])
+    assert "TypeAdapter" not in str(caught.value)
+    if made is not lose:
+        with pytest.raises(OpenRouterInputError, match=missing):
+            model.with_structured_output(made)
+
+
 class Rows(BaseModel):
     rows: list[PlainModel]
 

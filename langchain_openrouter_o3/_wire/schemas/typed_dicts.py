@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import is_dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
@@ -77,7 +78,15 @@ def explain(error: Exception, schema: Any) -> str:
 
     Within a dataclass, a named tuple, an alias or a function a TypedDict cannot be rebuilt.
     """
-    if getattr(error, "code", None) != "typed-dict-version":
+    if isinstance(error, NameError):
+        return f"{error} in the module that names it, at run time; define or import it there."
+    code = getattr(error, "code", None)
+    if code == "class-not-fully-defined" and is_dataclass(schema):
+        try:
+            get_type_hints(schema)
+        except NameError as missing:  # pydantic names an adapter, which is not the caller's
+            return explain(missing, schema)
+    if code != "typed-dict-version":
         return str(error)
     names = ", ".join(each.__qualname__ for each in _typing_dicts(schema))
     return (
