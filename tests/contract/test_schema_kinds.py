@@ -457,7 +457,21 @@ class Pair(TypedDict):
     pair: tuple[Noted, MaybeNoted]
 
 
+class Blank(BaseModel):
+    size: int | None = None
+
+
+class Titled(BaseModel):
+    title: str = ""
+
+
+class Sheet(BaseModel):
+    part: Blank | Titled
+
+
 UNIONS: list[tuple[Any, Any, Any]] = [
+    (Sheet, {"part": {"title": None}}, Sheet(part=Titled())),
+    (Sheet, {"part": {"size": None}}, Sheet(part=Blank())),
     (
         Crew,
         {"pair": [{"name": "Ann", "role": None}, {"name": "Bob", "role": None}]},
@@ -507,6 +521,7 @@ class ByMail(BaseModel):
 
 
 class ByPost(BaseModel):
+    kind: Literal["post"]
     street: str
     land: str = "no"
 
@@ -525,7 +540,7 @@ class Sending(BaseModel):
     "case",
     [
         ({"kind": "mail", "address": None}, ByMail(kind="mail")),
-        ({"street": "Elm", "land": None}, ByPost(street="Elm")),
+        ({"kind": "post", "street": "Elm", "land": None}, ByPost(kind="post", street="Elm")),
     ],
 )
 def test_validators_see_no_default_that_stands_for_null(

@@ -142,12 +142,14 @@ class OptionalsRestorer:
         return restored
 
     def _takes(self, member: Schema, value: Any, restored: Any) -> bool:
-        """Whether a class may take an object for this member, which leaves out other keys."""
+        """Whether a class may take an object for this member.
+
+        It leaves out other keys, and what it needs cannot be told: a default may not be shown.
+        """
         if not is_object(restored) or "properties" not in member:
             return False
         properties = member["properties"]
-        needed = {name for name, child in properties.items() if ABSENT not in child}
-        return needed <= restored.keys() and all(
+        return all(
             _MEMO.get().fits(self._partial, value[name], properties[name])
             for name in restored.keys() & properties.keys()
         )
