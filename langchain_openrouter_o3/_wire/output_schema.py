@@ -279,7 +279,7 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
             "schema: the dictionary is neither a JSON schema nor an OpenAI function."
         )
     name = clean_name(str(inner.get("name") or body.get("title") or "output"))
-    read = read_schema(body, f"schema {name!r}")
+    read = _read_as_written(body, f"schema {name!r}")
     strict = inner.get("strict")
     return OutputSchema(
         name,
@@ -291,6 +291,9 @@ def _read_dictionary(schema: dict[str, Any]) -> OutputSchema:
         strict=strict if isinstance(strict, bool) else None,
         source=schema,
     )
+
+
+_read_as_written = memoize_json(read_schema)  # answers hold no enumerations and no tuples
 
 
 def _dictionary_validator(schema: Schema) -> Callable[[str | bytes], Any]:

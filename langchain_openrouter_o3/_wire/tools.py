@@ -5,10 +5,12 @@ Source: https://openrouter.ai/docs/features/tool-calling
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, get_args, get_type_hints
 
+from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel, create_model
 from typing_extensions import is_typeddict
@@ -179,7 +181,10 @@ def _to_openai(tool: Any) -> dict[str, Any]:
         if any(not node for _, node in walk(function.get("parameters"))):
             schema = _given_schema(tool)
             if schema is not None and is_recursive(_read(schema).schema):
-                return _function_of(_read(schema), function)
+                converted = _function_of(_read(schema), function)
+                function = converted["function"]
+        if inspect.isroutine(tool):
+            function["parameters"] = _without_what_no_model_gives(function["parameters"], tool)
     except OpenRouterInputError:
         raise
     except AttributeError as error:  # functools.partial and other objects that can be called
@@ -191,6 +196,24 @@ def _to_openai(tool: Any) -> dict[str, Any]:
             f"tools: {_label(tool)} cannot be a tool: {explain(error, tool)}"
         ) from error
     return {**converted, "function": function}
+
+
+def _without_what_no_model_gives(
+    parameters: dict[str, Any], function: Callable[..., Any]
+) -> dict[str, Any]:
+    """Leave out a run's configuration, and what pydantic adds for positional arguments.
+
+    langchain-core shows both for a function, but no configuration for the tool that it makes of it.
+    """
+    hints = get_type_hints(function)
+    configuration = {
+        name for name, hint in hints.items() if RunnableConfig in (hint, *get_args(hint))
+    }
+    hidden = {"v__positional_only", *configuration}
+    kept = {name: each for name, each in parameters["properties"].items() if name not in hidden}
+    required = [name for name in parameters.get("required", ()) if name in kept]
+    rest = {key: value for key, value in parameters.items() if key != "required"}
+    return {**rest, "properties": kept, **({"required": required} if required else {})}
 
 
 def _of_mcp(tool: dict[str, Any]) -> dict[str, Any]:

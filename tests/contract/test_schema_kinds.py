@@ -27,12 +27,16 @@ from pydantic import (
     AliasPath,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     Json,
+    PositiveInt,
     SecretStr,
+    Tag,
     TypeAdapter,
     computed_field,
     create_model,
+    field_validator,
 )
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from pydantic.v1 import BaseModel as BaseModelV1
@@ -254,6 +258,59 @@ def test_a_typed_dict_says_what_it_means(emulator: Emulator, model: ChatOpenRout
     assert properties["home"]["description"] == "The town"
 
 
+def kind_of(value: Any) -> Any:
+    """The tag by which pydantic chooses."""
+    return value.get("kind")
+
+
+class Limited(TypedDict):
+    age: Annotated[PositiveInt, "How old"]
+    pet: Annotated[
+        Annotated[Bird, Tag("bird")] | Annotated[Fish, Tag("fish")],
+        Discriminator(kind_of),
+        "What lives there",
+    ]
+    rank: NotRequired[Annotated[PositiveInt, 7, "The place"]]
+    key: NotRequired[Annotated[SecretStr, "A secret"]]
+
+
+@every_method
+def test_limits_beside_words_stay_limits(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """They are not taken for LangChain's default, with which a key would be optional."""
+    chain = model.with_structured_output(Limited, method=method)
+    whole: dict[str, Any] = {"age": 3, "pet": {"kind": "fish", "name": "Wanda"}}
+    play(emulator, whole, method, "Limited")
+    assert run(chain, PROMPT) == whole
+    for wrong in ({"pet": whole["pet"]}, {**whole, "age": 0}):
+        play(emulator, wrong, method, "Limited")
+        with pytest.raises(OpenRouterOutputError, match="does not fit"):
+            run(chain, PROMPT)
+
+
+def test_limits_beside_words_are_told(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    model.bind_tools([Limited]).invoke(PROMPT)
+    parameters = sent_tool(emulator)["parameters"]
+    age = {"type": "integer", "exclusiveMinimum": 0, "description": "How old"}
+    assert parameters["properties"]["age"] == age
+    assert parameters["properties"]["rank"]["default"] == 7
+    assert parameters["required"] == ["age", "pet"]
+
+
+class Qualified(TypedDict):
+    name: Required[ReadOnly[str]]
+    parts: ReadOnly[NotRequired[list[Qualified]]]
+    size: NotRequired[ReadOnly[Annotated[int, "How large"]]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_qualifiers_come_in_any_order(emulator: Emulator, model: ChatOpenRouterO3) -> None:
+    play(emulator, {"name": "a", "parts": [{"name": "b", "parts": None, "size": 2}], "size": None})
+    found: Any = model.with_structured_output(Qualified, strict=True).invoke(PROMPT)
+    assert found == {"name": "a", "parts": [{"name": "b", "size": 2}]}
+
+
 @pytest.mark.parametrize("schema", [PersonDict, Tree])
 def test_a_typed_dict_is_a_tool(model: ChatOpenRouterO3, emulator: Emulator, schema: Any) -> None:
     model.bind_tools([schema]).invoke("Hello")
@@ -400,7 +457,21 @@ class Pair(TypedDict):
     pair: tuple[Noted, MaybeNoted]
 
 
+class Blank(BaseModel):
+    size: int | None = None
+
+
+class Titled(BaseModel):
+    title: str = ""
+
+
+class Sheet(BaseModel):
+    part: Blank | Titled
+
+
 UNIONS: list[tuple[Any, Any, Any]] = [
+    (Sheet, {"part": {"title": None}}, Sheet(part=Titled())),
+    (Sheet, {"part": {"size": None}}, Sheet(part=Blank())),
     (
         Crew,
         {"pair": [{"name": "Ann", "role": None}, {"name": "Bob", "role": None}]},
@@ -435,6 +506,51 @@ def test_the_member_of_a_union_is_the_one_that_the_value_fits(
     schema, answer, expected = case
     play(emulator, answer, method, schema.__name__)
     assert run(model.with_structured_output(schema, method=method), PROMPT) == expected
+
+
+class ByMail(BaseModel):
+    kind: Literal["mail"]
+    address: str = ""
+
+    @field_validator("address")
+    @classmethod
+    def has_a_place(cls, address: str) -> str:
+        if "@" not in address:
+            raise ValueError("no address")
+        return address
+
+
+class ByPost(BaseModel):
+    kind: Literal["post"]
+    street: str
+    land: str = "no"
+
+    @field_validator("land")
+    @classmethod
+    def in_capitals(cls, land: str) -> str:
+        return land.upper()
+
+
+class Sending(BaseModel):
+    way: ByMail | ByPost
+
+
+@every_method
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"kind": "mail", "address": None}, ByMail(kind="mail")),
+        ({"kind": "post", "street": "Elm", "land": None}, ByPost(kind="post", street="Elm")),
+    ],
+)
+def test_validators_see_no_default_that_stands_for_null(
+    emulator: Emulator, model: ChatOpenRouterO3, case: tuple[Any, Any], method: Any, run: Run
+) -> None:
+    answer, expected = case
+    play(emulator, {"way": answer}, method, "Sending")
+    found = run(model.with_structured_output(Sending, method=method), PROMPT)
+    assert found == Sending(way=expected)
+    assert found.way.model_fields_set == expected.model_fields_set
 
 
 class Note(BaseModel):
@@ -878,9 +994,135 @@ def test_a_part_with_a_uri_may_refer_to_what_the_whole_alone_has(
     assert chain.invoke(PROMPT) == {"part": {"size": 1}}
 
 
+LEAF: dict[str, Any] = {"type": "object", "properties": {"v": COUNT}, "required": ["v"]}
+ELSEWHERE: dict[str, Any] = {
+    "title": "whole",
+    "type": "object",
+    "properties": {"of_v": {"$ref": "#/components/schemas/Of~1V"}},
+    "required": ["of_v"],
+    "$defs": {"Of/V": {"type": "string"}},
+    "components": {
+        "schemas": {
+            "Of/V": {
+                "type": "object",
+                "properties": {
+                    "v": {
+                        "type": "number",
+                        "nullable": True,
+                        "minimum": 0,
+                        "exclusiveMinimum": True,
+                    },
+                    "more": {"type": "array", "items": {"$ref": "#/components/schemas/Of~1V"}},
+                },
+                "required": ["v"],
+            }
+        }
+    },
+}
+
+
+def test_what_lies_outside_all_keywords_is_read_where_it_is_referred_to(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    """As in OpenAPI, whose schemas lie below `components`."""
+    chain = model.with_structured_output(ELSEWHERE, strict=True)
+    play(emulator, {"of_v": {"v": None, "more": [{"v": 1, "more": None}]}})
+    assert chain.invoke(PROMPT) == {"of_v": {"v": None, "more": [{"v": 1}]}}
+    play(emulator, {"of_v": {"v": 0, "more": None}})
+    with pytest.raises(OpenRouterOutputError, match="minimum of 0"):
+        chain.invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    "recursive",
+    [
+        {"$dynamicAnchor": "node", "again": {"$dynamicRef": "#node"}},
+        {
+            "$id": "https://example.org/tree",
+            "$dynamicAnchor": "node",
+            "again": {"$dynamicRef": "https://example.org/tree#node"},
+        },
+        {"$recursiveAnchor": True, "again": {"$recursiveRef": "#"}},
+        {
+            "$dynamicAnchor": "node",
+            "again": {"$ref": "#/$defs/Again"},
+            "$defs": {"Again": {"$id": "again", "$dynamicAnchor": "node", "$dynamicRef": "#node"}},
+        },
+    ],
+)
+def test_references_of_later_drafts_are_followed(
+    emulator: Emulator, model: ChatOpenRouterO3, recursive: dict[str, Any]
+) -> None:
+    again = recursive.pop("again")
+    schema = {"title": "tree", **LEAF, **recursive}
+    schema["properties"] = {"v": COUNT, "parts": {"type": "array", "items": again}}
+    chain = model.with_structured_output(schema, strict=True)
+    play(emulator, {"v": 1, "parts": [{"v": 2, "parts": None}]})
+    assert chain.invoke(PROMPT) == {"v": 1, "parts": [{"v": 2}]}
+    play(emulator, {"v": 1, "parts": [{"v": "x", "parts": None}]})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda url: {"properties": {"a": {"$ref": url}}},
+        lambda url: {"properties": {"a": {"$dynamicRef": url}}},
+        lambda url: {"properties": {"a": {"$recursiveRef": url}}},
+        lambda url: {"properties": {"a": {"default": [None], "items": {"$ref": url}}}},
+        lambda url: {"properties": {"a": {"$ref": "#/x/A"}}, "x": {"A": {"not": {"$ref": url}}}},
+    ],
+)
+def test_no_schema_makes_the_client_ask_the_network(
+    emulator: Emulator, model: ChatOpenRouterO3, make: Callable[[str], dict[str, Any]]
+) -> None:
+    """The schemas of tools come from servers that others run."""
+    schema = {"title": "f", "type": "object", **make(f"{emulator.base_url}/models")}
+    with pytest.raises(OpenRouterInputError, match=r"schema 'f': .* points nowhere"):
+        model.with_structured_output(schema, strict=False)
+    with pytest.raises(OpenRouterInputError, match=r"tool 'f': .* points nowhere"):
+        model.bind_tools([{"name": "f", "parameters": schema}])
+    assert not emulator.requests
+
+
+def test_a_schema_that_names_its_draft_is_read_by_one_rule(
+    emulator: Emulator, model: ChatOpenRouterO3
+) -> None:
+    schema: dict[str, Any] = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "chain",
+        "type": "object",
+        "properties": {"pair": {**PAIR, "items": [COUNT, {"type": "string"}]}},
+        "required": ["pair"],
+    }
+    schema["properties"]["next"] = {"$ref": "#"}
+    chain = model.with_structured_output(schema)
+    play(emulator, {"pair": [1, "a"], "next": {"pair": [2, "b"], "next": None}})
+    assert chain.invoke(PROMPT) == {"pair": [1, "a"], "next": {"pair": [2, "b"]}}
+    play(emulator, {"pair": [1, "a"], "next": {"pair": ["b", 2], "next": None}})
+    with pytest.raises(OpenRouterOutputError, match="does not fit"):
+        chain.invoke(PROMPT)
+
+
 class Colour(Enum):
     RED = "red"
     BLUE = "blue"
+
+
+@every_method
+def test_a_schema_means_what_is_written_of_it(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """People put enumerations and tuples into dictionaries."""
+    colour = {"type": ("string", "null"), "enum": (*Colour, None), "default": Colour.RED}
+    properties = {"colour": colour, "kind": {"const": Colour.BLUE}}
+    schema = {"title": "painted", "properties": properties, "required": ("colour", "kind")}
+    play(emulator, {"colour": "red", "kind": "blue"}, method, "painted")
+    found = run(model.with_structured_output(schema, method=method), PROMPT)
+    assert found == {"colour": "red", "kind": "blue"}
+    if method == "json_schema":
+        assert sent_schema(emulator)["properties"]["colour"]["enum"] == ["red", "blue", None]
 
 
 class Strict(BaseModel):
@@ -937,6 +1179,54 @@ def test_what_strict_mode_refuses_is_told_instead(
     assert sizes["description"] == 'In cm. Content: application/json. Examples: ["[1, 2]"].'
 
 
+NAMED = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "sent", "answer"),
+    [
+        (
+            {"type": "string", "oneOf": [{"const": "r", "title": "Red"}, {"const": "b"}]},
+            {
+                "anyOf": [
+                    {"type": "string", "const": "r", "title": "Red"},
+                    {"type": "string", "const": "b"},
+                ]
+            },
+            "r",
+        ),
+        (
+            {"type": ["string", "null"], "oneOf": [{"enum": ["r", "b"]}, {"const": None}]},
+            {
+                "anyOf": [
+                    {"type": "string", "enum": ["r", "b"]},
+                    {"type": "null", "const": None},
+                ]
+            },
+            None,
+        ),
+        (
+            {"allOf": [{"$ref": "#/$defs/Named"}, {"description": "Who"}]},
+            {"anyOf": [{"$ref": "#/$defs/Named"}], "description": "Who"},
+            {"name": "Ann"},
+        ),
+        (
+            {"type": "string", "contentEncoding": "base64"},
+            {"type": "string", "description": "Encoding: base64."},
+            "YQ==",
+        ),
+    ],
+)
+def test_what_strict_mode_can_have_is_written_as_it_takes_it(
+    emulator: Emulator, model: ChatOpenRouterO3, given: Any, sent: Any, answer: Any
+) -> None:
+    schema = {**SCHEMA, "properties": {"a": given}, "required": ["a"], "$defs": {"Named": NAMED}}
+    play(emulator, {"a": answer})
+    chain = model.with_structured_output({**schema, "title": "whole"}, strict=True)
+    assert chain.invoke(PROMPT) == {"a": answer}
+    assert sent_schema(emulator)["properties"]["a"] == sent
+
+
 class Labelled(BaseModel):
     labels: dict[str, str]
 
@@ -982,6 +1272,11 @@ IMPOSSIBLE: list[tuple[Any, str]] = [
         "120001 characters of names",
     ),
     ({"type": "object", "properties": {"a": {"not": {}, "type": "string"}}}, "'not'"),
+    (
+        {"type": "object", "properties": {"a": {"anyOf": [COUNT], "oneOf": [COUNT]}}},
+        r"\$\.properties\.a: 'oneOf' beside 'anyOf'",
+    ),
+    ({"type": "object", "properties": {"a": False}}, r"\$\.properties\.a: .* accepts nothing"),
 ]
 
 
@@ -996,6 +1291,24 @@ def test_what_cannot_be_strict_goes_out_loosely_with_one_warning(
     with contextlib.suppress(OpenRouterOutputError):
         chain.invoke(PROMPT)
     assert sent_format(emulator)["strict"] is False
+
+
+class Stocked(BaseModel):
+    stock: Shade | dict[str, Size]
+    rooms: dict[str, Lamp] = {}
+    note: str = "none"
+
+
+@every_method
+@pytest.mark.filterwarnings("ignore:schema .* without strict mode:UserWarning")
+def test_an_open_dictionary_holds_what_its_schema_says(
+    emulator: Emulator, model: ChatOpenRouterO3, method: Any, run: Run
+) -> None:
+    """A null is taken out of its values as it is elsewhere."""
+    answer = {"stock": {"null": "small"}, "rooms": {"hall": {"value": None}}, "note": None}
+    play(emulator, answer, method, "Stocked")
+    found = run(model.with_structured_output(Stocked, method=method), PROMPT)
+    assert found == Stocked(stock={"null": Size.SMALL}, rooms={"hall": Lamp(value=Shade.DARK)})
 
 
 @pytest.mark.parametrize(("schema", "why"), IMPOSSIBLE)
@@ -1527,6 +1840,27 @@ class Lost(TypedDict):
 def test_a_class_that_pydantic_cannot_read_is_refused(model: ChatOpenRouterO3, schema: Any) -> None:
     with pytest.raises(OpenRouterInputError, match=f"schema '{schema.__name__}'"):
         model.with_structured_output(schema)
+
+
+@dataclass
+class LostData:
+    a: NoSuchType  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
+def lose(a: NoSuchType) -> str:  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    """Lose it."""
+    return str(a)
+
+
+@pytest.mark.parametrize("made", [LostData, Lost, lose])
+def test_a_name_that_is_not_there_at_run_time_is_told(model: ChatOpenRouterO3, made: Any) -> None:
+    missing = "name 'NoSuchType' is not defined in the module that names it"
+    with pytest.raises(OpenRouterInputError, match=missing) as caught:
+        model.bind_tools([made])
+    assert "TypeAdapter" not in str(caught.value)
+    if made is not lose:
+        with pytest.raises(OpenRouterInputError, match=missing):
+            model.with_structured_output(made)
 
 
 class Rows(BaseModel):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import InjectedToolArg, StructuredTool, tool
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -164,6 +165,47 @@ def test_a_tool_is_shown_the_names_by_which_it_takes_its_arguments(kind: type[Ba
     shown = sent["function"]["parameters"]["properties"]
     assert sender.invoke({name: name for name in shown}) == ",".join(shown)
     assert (sent["function"]["description"], len(shown)) == ("Send.", 3)
+
+
+class Post:
+    """Sends letters."""
+
+    def send(self, to: str, config: RunnableConfig) -> str:
+        """Send a letter."""
+        return f"{self} {to} {config}"
+
+    async def fetch(self, to: str, *, config: RunnableConfig | None = None) -> str:
+        """Send a letter."""
+        return f"{self} {to} {config}"
+
+
+def stamp(to: str, /) -> str:
+    """Send a letter."""
+    return to
+
+
+def collect(config: RunnableConfig) -> str:
+    """Collect letters."""
+    return str(config)
+
+
+@pytest.mark.parametrize(
+    ("made", "given"),
+    [
+        (Post().send, ["to"]),
+        (tool(Post().send), ["to"]),
+        (Post().fetch, ["to"]),
+        (stamp, ["to"]),
+        (collect, []),
+    ],
+)
+def test_a_tool_shows_what_a_model_gives_and_no_more(made: Any, given: list[str]) -> None:
+    """The configuration is the run's, whoever makes a tool of the function."""
+    for strict in (None, True):
+        (sent,) = tools_to_wire([made], strict=strict)
+        parameters = sent["function"]["parameters"]
+        assert parameters["properties"] == {name: {"type": "string"} for name in given}
+        assert parameters.get("required", []) == given
 
 
 def by_annotation(annotation: Any) -> Callable[..., str]:

@@ -30,7 +30,7 @@ from langchain_openrouter_o3._wire.schemas.json_schema import (
 from langchain_openrouter_o3.errors import OpenRouterInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from langchain_openrouter_o3._wire.schemas.json_schema import Schema
 
@@ -41,6 +41,10 @@ _KEPT = frozenset({*KEYWORDS_OF_PARTS, "title", "description"})
 """Not looked at by `_without_odd_words`: schemas, and words that are text anyway."""
 
 _ANCHORS = ("$anchor", "$dynamicAnchor")
+_DYNAMIC = ("$dynamicRef", "$recursiveRef")
+_OF_THE_DOCUMENT = frozenset({"$id", "$schema", "$recursiveAnchor", *_DYNAMIC})
+"""What is followed when a schema is read. jsonschema would change its rules for a `$schema`."""
+
 _MASK = b'"**********"'
 _NOT_THERE = (KeyError, IndexError, ValueError, TypeError)
 
@@ -58,7 +62,7 @@ def read_schema(schema: Any, what: str) -> Schema:
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - takes 45 ms
 
     try:
-        read: Any = _modernise(schema, _Document(schema), "")
+        read: Any = _Document(schema).read()
         Draft202012Validator.check_schema(read)
     except SchemaError as error:
         raise OpenRouterInputError(
@@ -74,6 +78,8 @@ def read_schema(schema: Any, what: str) -> Schema:
         for key in ("enum", "const"):
             if not _is_json(node.get(key)):
                 raise OpenRouterInputError(f"{what}: {path}.{key} is not JSON: {node[key]!r}")
+    # jsonschema asks the network for references that point elsewhere; there are none from here on.
+    for _, node in walk(read):
         if "default" in node and _is_untrue_default(node, Draft202012Validator(read)):
             del node["default"]
     return _root_of_object(read)
@@ -120,32 +126,66 @@ class _Document:
         self._given = given
         self._base = _base_of(given, "") if is_object(given) else ""
         self._places: dict[str, list[str]] = {}  # the steps from the root, by URI
+        self._dynamic: dict[str, list[str]] = {}  # the outermost, by the names of anchors
+        self._schemas: set[tuple[str, ...]] = set()  # the steps to each schema
+        self._elsewhere: dict[tuple[str, ...], str] = {}  # names of what lies outside keywords
         self._find_places(given, "", [])
 
-    def update_reference(self, reference: str, base: str) -> str:
+    def read(self) -> Any:
+        """Return the schema as one of draft 2020-12."""
+        read = _modernise(self._given, self, "")
+        found: dict[str, Any] = {}
+        while left := [each for each in self._elsewhere.items() if each[1] not in found]:
+            for steps, name in left:
+                found[name] = _modernise(_follow(steps, self._given), self, self._base)
+        defined = read.get("$defs", {}) if found else None
+        return {**read, "$defs": {**defined, **found}} if is_object(defined) else read
+
+    def update_reference(self, reference: str, base: str, *, is_dynamic: bool = False) -> str:
         """Write a reference as the path that its target has once the schema is read.
 
         Args:
             reference: As it was given.
             base: The URI of the schema around it, to which it is relative.
+            is_dynamic: Whether it leads to the outermost schema with an anchor of that name.
         """
         reference = unquote(reference)
+        outermost = self._dynamic.get(reference.partition("#")[2]) if is_dynamic else None
         # Many name a part by `$id`, and mean the whole schema by `#` within it all the same.
         for start in (base, self._base):
             try:
-                moved = [*_move(self._steps_to(reference, start), self._given)]
+                steps = self._steps_to(reference, start) if outermost is None else outermost
+                moved = self._moved(steps)
             except _NOT_THERE:
                 continue
-            return "#" + "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in moved)
+            return "#" + "".join(map(_escaped_step, moved))
         return reference  # to nowhere: it is refused as it was written
+
+    def _moved(self, steps: Sequence[str]) -> list[str]:
+        """Return the steps through the schema that is read."""
+        if tuple(steps) in self._schemas:
+            return [*_move(steps, self._given)]
+        _follow(steps, self._given)  # as in `#/components/schemas/Pet` of OpenAPI
+        name = self._elsewhere.get(tuple(steps)) or self._new_name(steps[-1])
+        self._elsewhere[tuple(steps)] = name
+        return ["$defs", name]
+
+    def _new_name(self, name: str) -> str:
+        defined = self._given.get("$defs")
+        while name in (defined or ()) or name in self._elsewhere.values():
+            name += "_"
+        return name
 
     def _find_places(self, node: Any, base: str, place: list[str]) -> None:
         if not is_object(node):
             return
         base = _base_of(node, base)
+        self._schemas.add(tuple(place))
         self._places.setdefault(base, place)
         for name in _anchors_of(node):
             self._places.setdefault(f"{base}#{name}", place)
+            if name == node.get("$dynamicAnchor"):
+                self._dynamic.setdefault(name, place)
         for steps, child in children(node):
             self._find_places(child, base, [*place, *map(str, steps)])
 
@@ -155,6 +195,16 @@ class _Document:
         if fragment and not fragment.startswith("/"):
             return self._places[f"{base}#{fragment}"]
         return [*self._places[base], *steps_of(fragment)]
+
+
+def _escaped_step(step: str) -> str:
+    return f"/{step.replace('~', '~0').replace('/', '~1')}"
+
+
+def _follow(steps: Sequence[str], given: Any) -> Any:
+    for step in steps:
+        given = child_at(given, step)
+    return given
 
 
 def _base_of(schema: Schema, base: str) -> str:
@@ -194,7 +244,7 @@ def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
 
 
 def _modernise(schema: Any, document: _Document, around: str) -> Any:
-    """Write older keywords as those of 2020-12; null keywords mean absent ones.
+    """Write a schema as one of 2020-12; null keywords mean absent ones.
 
     Args:
         schema: Of any dialect.
@@ -211,11 +261,16 @@ def _modernise(schema: Any, document: _Document, around: str) -> Any:
     read: Schema = {
         key: value
         for key, value in map_children(_split_dependencies(schema), inside).items()
-        if key != "$id" and (value is not None or key in ("const", "default"))
+        if key not in _OF_THE_DOCUMENT and (value is not None or key in ("const", "default"))
     }
-    if isinstance(read.get("$ref"), str):
-        read["$ref"] = document.update_reference(read["$ref"], base)
-    read = _without_odd_words(read)
+    given = (key for key in ("$ref", *_DYNAMIC) if isinstance(schema.get(key), str))
+    if (key := next(given, None)) is not None:
+        is_dynamic = key == "$dynamicRef"
+        read["$ref"] = document.update_reference(schema[key], base, is_dynamic=is_dynamic)
+    return _write_older_keywords(_without_odd_words(read), inside)
+
+
+def _write_older_keywords(read: Schema, inside: Callable[[Any], Any]) -> Schema:
     if is_array(read.get("items")):  # a tuple of draft-07
         places = [inside(item) for item in read.pop("items")]
         if "additionalItems" in read:

@@ -103,7 +103,7 @@ class OptionalsRestorer:
         Args:
             schema: With the marks.
             is_for_class: Whether a class takes what is restored, and chooses the members of
-                unions itself: it is given defaults there, so that it chooses the same ones.
+                unions itself: where it might choose others, it is given defaults.
         """
         self._root = schema
         self._is_for_class = is_for_class
@@ -132,7 +132,27 @@ class OptionalsRestorer:
         for option in (fitting := self._fitting(value, options)):
             if self._inside(value, option, {}) == value:
                 return value
-        return self._inside(value, fitting[0], self._defaults(fitting)) if fitting else value
+        if not fitting:
+            return value
+        chosen = fitting[0]
+        restored = self._inside(value, chosen, {})
+        # Its own validators are not meant for defaults, so a class is given those it needs alone.
+        if any(self._takes(other, value, restored) for other in options if other is not chosen):
+            return self._inside(value, chosen, self._defaults(fitting))
+        return restored
+
+    def _takes(self, member: Schema, value: Any, restored: Any) -> bool:
+        """Whether a class may take an object for this member.
+
+        It leaves out other keys, and what it needs cannot be told: a default may not be shown.
+        """
+        if not is_object(restored) or "properties" not in member:
+            return False
+        properties = member["properties"]
+        return all(
+            _MEMO.get().fits(self._partial, value[name], properties[name])
+            for name in restored.keys() & properties.keys()
+        )
 
     def _inside(self, value: Any, shape: Schema, defaults: Mapping[str, Any]) -> Any:
         if is_array(value):
@@ -141,10 +161,10 @@ class OptionalsRestorer:
                 self._restore(item, places[place] if place < len(places) else others)
                 for place, item in enumerate(value)
             ]
-        properties = shape.get("properties", {})
+        properties, others = shape.get("properties", {}), shape.get("additionalProperties")
         restored: dict[str, Any] = {}
         for name, item in value.items():
-            child = properties.get(name, {})
+            child = properties.get(name, others if is_object(others) else {})
             if item is not None or ABSENT not in child:
                 restored[name] = self._restore(item, child)
             elif name in defaults:

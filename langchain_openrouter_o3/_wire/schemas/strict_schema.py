@@ -125,10 +125,14 @@ _TOLD = {
     "pattern": "Matches the pattern {}.",
     "format": "Format: {}.",
     "contentMediaType": "Content: {}.",
+    "contentEncoding": "Encoding: {}.",
     "default": "Default: {}.",
     "examples": "Examples: {}.",
 }
-_AS_WRITTEN = ("pattern", "format", "contentMediaType")
+_AS_WRITTEN = ("pattern", "format", "contentMediaType", "contentEncoding")
+_WORDS = frozenset({"title", "description", "default", "examples"})
+"""Which allow no less than without them."""
+
 _IMPOSSIBLE = frozenset(
     {
         *("contains", "dependentRequired", "dependentSchemas", "else", "if"),
@@ -235,7 +239,7 @@ class _Compiler:
 
     def _node(self, schema: Any, path: str) -> Schema:
         if not is_object(schema):
-            self._report(path, "a schema that accepts anything")
+            self._report(path, f"a schema that accepts {'anything' if schema else 'nothing'}")
             return {}
         schema = self._flatten(schema, path)
         impossible = sorted(schema.keys() & _IMPOSSIBLE)
@@ -251,7 +255,7 @@ class _Compiler:
         if "properties" in schema and "object" not in types_of(schema):
             self._report(path, "properties of what need not be an object")
         converted = {key: value for key, value in schema.items() if key in _TAKEN}
-        if "object" in types_of(schema):
+        if "object" in types_of(schema) or schema.keys() & {"properties", "additionalProperties"}:
             self._close(converted, path)
         converted.pop("items", None)
         if "array" in types_of(schema):
@@ -275,12 +279,20 @@ class _Compiler:
     def _flatten(self, schema: Schema, path: str) -> Schema:
         """Write oneOf as anyOf (a union's members exclude each other anyway) and unpack allOf."""
         if "oneOf" in schema:
+            if "anyOf" in schema:
+                self._report(path, "'oneOf' beside 'anyOf' is not supported")
             rest = {key: value for key, value in schema.items() if key != "oneOf"}
             schema = {**rest, "anyOf": [*schema.get("anyOf", []), *schema["oneOf"]]}
         if "allOf" in schema:
             rest = {key: value for key, value in schema.items() if key != "allOf"}
-            part = schema["allOf"][0] if len(schema["allOf"]) == 1 else None
-            if not is_object(part) or part.keys() & rest.keys() & _CONSTRAINING:
+            parts: list[Any] = []
+            for each in schema["allOf"]:  # words of their own stand beside references in OpenAPI
+                if is_object(each) and each.keys() <= _WORDS:
+                    rest = {**each, **rest}
+                else:
+                    parts.append(each)
+            part, *more = parts or [{}]
+            if more or not is_object(part) or part.keys() & rest.keys() & _CONSTRAINING:
                 self._report(path, "'allOf' is not supported")
                 return rest
             schema = self._flatten({**part, **rest}, path)
@@ -313,18 +325,22 @@ class _Compiler:
         extra = schema.get("additionalProperties")
         properties = schema.get("properties", {})
         anything = extra is True or extra == {} or ("properties" not in schema and extra is None)
-        if (is_object(extra) and extra) or (anything and not properties):
+        is_open = (is_object(extra) and bool(extra)) or (anything and not properties)
+        if is_open:
             self._report(
                 path, "an open dictionary, whose keys are unknown beforehand; use a list of pairs"
             )
-            return
         required = schema.get("required", [])
-        if unknown := sorted({*required} - properties.keys()):
-            self._report(path, f"{', '.join(unknown)} required, but not among the properties")
         schema["properties"] = {
             name: self._property(item, f"{path}.properties.{name}", required=name in required)
             for name, item in properties.items()
         }
+        if is_open:
+            if is_object(extra):
+                schema["additionalProperties"] = self._node(extra, f"{path}.additionalProperties")
+            return
+        if unknown := sorted({*required} - properties.keys()):
+            self._report(path, f"{', '.join(unknown)} required, but not among the properties")
         schema["required"] = list(properties)
         schema["additionalProperties"] = False
 
@@ -372,11 +388,25 @@ class _Compiler:
 
 def _without_repeated_type(schema: Schema) -> Schema:
     """Leave out the type of a union that its members name, too: OpenAI takes none beside it."""
+    schema = _with_types_of_choices(schema)
     members = [each if is_object(each) else {} for each in schema.get("anyOf", ())]
     kinds = types_of(schema)
     if not members or any(kind not in kinds for each in members for kind in types_of(each)):
         return schema
     return {key: value for key, value in schema.items() if key != "type"}
+
+
+def _with_types_of_choices(schema: Schema) -> Schema:
+    """Write the type of a union into members that name values alone, as titled enums do."""
+    if not {"type", "anyOf"} <= schema.keys():
+        return schema
+    members = [
+        {"type": schema["type"], **each}
+        if is_object(each) and each.keys() & {"const", "enum"} and "$ref" not in each
+        else each
+        for each in schema["anyOf"]
+    ]
+    return {**schema, "anyOf": members}
 
 
 def _with_type(schema: Schema) -> Schema:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import is_dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, NoReturn, Union, get_args, get_origin
 
@@ -77,7 +78,15 @@ def explain(error: Exception, schema: Any) -> str:
 
     Within a dataclass, a named tuple, an alias or a function a TypedDict cannot be rebuilt.
     """
-    if getattr(error, "code", None) != "typed-dict-version":
+    if isinstance(error, NameError):
+        return f"{error} in the module that names it, at run time; define or import it there."
+    code = getattr(error, "code", None)
+    if code == "class-not-fully-defined" and is_dataclass(schema):
+        try:
+            get_type_hints(schema)
+        except NameError as missing:  # pydantic names an adapter, which is not the caller's
+            return explain(missing, schema)
+    if code != "typed-dict-version":
         return str(error)
     names = ", ".join(each.__qualname__ for each in _typing_dicts(schema))
     return (
@@ -143,14 +152,14 @@ class _Rebuilder:
         """Return the annotation of a key, wrapped in Required or NotRequired."""
         required = name in owner.__required_keys__
         metadata: tuple[Any, ...] = ()
-        while (origin := get_origin(hint)) in (Annotated, Required, NotRequired):
+        while (origin := get_origin(hint)) in (Annotated, Required, NotRequired, ReadOnly):
             if origin is Annotated:
                 metadata = (*metadata, *hint.__metadata__)
                 hint = hint.__origin__
             else:
-                required = origin is Required
+                required = required if origin is ReadOnly else origin is Required
                 (hint,) = get_args(hint)
-        default, metadata, own = _read_metadata(metadata)
+        default, metadata, own = _read_metadata(metadata, hint)
         extra = {"default": default} if default not in (..., None) else None
         field = Field(description=description or own, json_schema_extra=extra)
         annotated = _annotate(self._rewrite(hint, owner), (*metadata, field))
@@ -205,17 +214,30 @@ def _annotate(hint: Any, metadata: tuple[Any, ...]) -> Any:
     return annotated[parts]
 
 
-def _read_metadata(metadata: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], str | None]:
+def _read_metadata(metadata: tuple[Any, ...], hint: Any) -> tuple[Any, tuple[Any, ...], str | None]:
     """Tell LangChain's default and description from pydantic's metadata; `...` is no default."""
-    match metadata:
-        case (FieldInfo(), *_):
-            return ..., metadata, None
-        case (default, str(description)):
-            return default, (), description
-        case (str(description),):
-            return ..., (), description
+    of_pydantic = tuple(each for each in metadata if _is_of_pydantic(each, hint))
+    is_described = any(getattr(each, "description", None) for each in of_pydantic)
+    match [each for each in metadata if not _is_of_pydantic(each, hint)]:
+        case [default, str(description)] if not is_described:
+            return default, of_pydantic, description
+        case [str(description)] if not is_described:
+            return ..., of_pydantic, description
         case _:
             return ..., tuple(each for each in metadata if each is not ...), None
+
+
+def _is_of_pydantic(each: Any, hint: Any) -> bool:
+    """Whether a part of an annotation says what a value must be, and is no value itself."""
+    if isinstance(hint, type) and isinstance(each, hint):
+        return False
+    # pydantic's own limits and those that it takes from annotated_types have no such method.
+    modules = {base.__module__ for base in type(each).__mro__}
+    return (
+        isinstance(each, FieldInfo)
+        or "annotated_types" in modules
+        or hasattr(each, "__get_pydantic_core_schema__")
+    )
 
 
 def _read_docstring(typed_dict: type[Any], hints: dict[str, Any]) -> _Words:

@@ -73,6 +73,7 @@ class _FirstKeys:
         self._root = root
         self._chosen: dict[int, str] = {}  # by the identities of members
         self._rivals: dict[int, list[Schema]] = {}
+        self._candidates: dict[int, list[str]] = {}
         self._tries = _MAX_TRIES
         for members in unions:
             for member in members:
@@ -126,7 +127,9 @@ class _FirstKeys:
         if not members:
             return True
         member, *others = members
-        for name in self._candidates(member):
+        if id(member) not in self._candidates:  # which the choices for others do not change
+            self._candidates[id(member)] = self._ranked(member)
+        for name in self._candidates[id(member)]:
             self._tries -= 1
             if self._tries < 0:
                 break
@@ -136,7 +139,7 @@ class _FirstKeys:
         self._chosen.pop(id(member), None)
         return False
 
-    def _candidates(self, member: Schema) -> list[str]:
+    def _ranked(self, member: Schema) -> list[str]:
         """Order the keys of a member: those that few rivals have come first, then tags."""
 
         def rank(name: str) -> tuple[int, bool]:
