@@ -125,8 +125,8 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     without_frames(error)
     kind = _kind_of(error, library)
     words = _words_of(error).removesuffix(".")
-    if issubclass(kind, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
-        return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
+    if (refused := _input_error(kind, words, library)) is not None:
+        return _failure(refused, error)
     if issubclass(kind, library.LocalProtocolError):
         # Its text may quote a header's value, so it is neither repeated nor chained.
         return TransportFailure(
@@ -148,6 +148,19 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
     return _failure(_connection_error(words, route, unsent=unsent), error, unsent=unsent)
+
+
+def _input_error(
+    kind: type[BaseException], words: str, library: Any
+) -> OpenRouterInputError | None:
+    if issubclass(kind, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
+        return OpenRouterInputError(f"base_url is not usable: {words}")
+    if issubclass(kind, (library.StreamClosed, library.StreamConsumed)):
+        return OpenRouterInputError(
+            "A hook of your HTTP client has closed the answer, or iterated over it; let it read "
+            "the answer as a whole: response.read(), or await response.aread()."
+        )
+    return None
 
 
 def _connection_error(words: str, route: Route, *, unsent: bool) -> OpenRouterConnectionError:
