@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _LARGE_EXPONENTS = (re.compile(r"e[+\d]\d\d"), re.compile(r"E[+\d]\d\d"))
 _NULL = re.compile(rb"(?:^|[:,\[])null")
+LARGEST = 2**64 - 1
+_SMALLEST = -(2**63)
 
 
 def encode(value: Any) -> bytes:
@@ -128,9 +130,15 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON and could not be sent back")
 
 
-def without_infinity(value: Any) -> Any:
-    """Return the text of an infinity, and any other value as it is."""
-    return str(value) if isinstance(value, float) and math.isinf(value) else value
+def writable(value: Any) -> Any:
+    """Return the text of a number that not everybody can write, and any other value as it is.
+
+    No JSON has infinities, and MessagePack, in which LangGraph writes its checkpoints, has no
+    integer beyond 64 bits.
+    """
+    is_infinite = isinstance(value, float) and math.isinf(value)
+    is_too_long = isinstance(value, int) and not _SMALLEST <= value <= LARGEST
+    return str(value) if is_infinite or is_too_long else value
 
 
 def is_object(value: Any) -> TypeIs[dict[str, Any]]:

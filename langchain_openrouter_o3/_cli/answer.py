@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CUT = "The answer was cut by the token limit, which counts hidden reasoning: raise --max-tokens."
 # OpenRouter's reason, and OpenAI's own.
-_TOKEN_LIMIT = frozenset({"length", "max_output_tokens"})
+_TOKEN_LIMIT = ("length", "max_output_tokens")
 
 
 def show_answer(
@@ -70,7 +70,7 @@ def show_answer(
 def tell_of_end(message: AIMessage, stderr: Terminal) -> None:
     """Remark why an answer is not what a reader expects: it was cut, or refused."""
     facts = message.response_metadata
-    if _TOKEN_LIMIT & {facts.get("finish_reason"), facts.get("native_finish_reason")}:
+    if any(facts.get(key) in _TOKEN_LIMIT for key in ("finish_reason", "native_finish_reason")):
         stderr.note(CUT)
     if refusal := message.additional_kwargs.get("refusal"):
         stderr.note(f"The model refused: {refusal}")

@@ -1,9 +1,10 @@
 """Shared pools of connections: who uses them, and when they close.
 
-One pool per base URL serves all model instances: one for blocking calls in the process, one
-per running event loop (asyncio's, or a trio run) for asynchronous calls. Pools open on first
-use, are closed with their loop or at exit, and are forgotten (not closed: the sockets are the
-parent's) after a fork.
+One pool per origin serves all model instances: one for blocking calls in the process, one
+per running event loop (asyncio's, or a trio run) for asynchronous calls. The path of a base URL
+does not matter: gateways have one for each of their customers. Pools open on first use, are
+closed with their loop or at exit, and are forgotten (not closed: the sockets are the parent's)
+after a fork.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from langchain_openrouter_o3._http.performer import AsyncPerformer, SyncPerformer
-from langchain_openrouter_o3._http.shared_clients import SharedAsyncClient, SharedClient
+from langchain_openrouter_o3._http.shared_clients import (
+    SharedAsyncClient,
+    SharedClient,
+    origin_of,
+)
 from langchain_openrouter_o3._http.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -83,20 +88,22 @@ class PoolManager:
         return AsyncPerformer(client, timeout, of_loop.under_way)
 
     def _client(self, base_url: str, reference: PoolReference) -> SharedClient:
+        origin = origin_of(base_url)
         with self._lock:
-            shared = self._sync.get(base_url)
+            shared = self._sync.get(origin)
             if shared is None:
-                shared = self._sync[base_url] = _Shared(SharedClient(base_url))
+                shared = self._sync[origin] = _Shared(SharedClient(origin))
             shared.references.add(reference)
             return shared.client
 
     def _async_client(
         self, of_loop: _OfLoop, base_url: str, reference: PoolReference
     ) -> SharedAsyncClient:
+        origin = origin_of(base_url)
         with self._lock:
-            shared = of_loop.pools.get(base_url)
+            shared = of_loop.pools.get(origin)
             if shared is None:
-                shared = of_loop.pools[base_url] = _Shared(SharedAsyncClient(base_url))
+                shared = of_loop.pools[origin] = _Shared(SharedAsyncClient(origin))
             shared.references.add(reference)
             return shared.client
 
@@ -192,11 +199,11 @@ def _is_closed(loop: Hashable) -> bool:
 
 def _without_reference(pools: dict[str, _Shared[C]], reference: PoolReference) -> list[C]:
     closing: list[C] = []
-    for base_url, shared in list(pools.items()):
+    for origin, shared in list(pools.items()):
         if reference in shared.references:
             shared.references.discard(reference)
             if not shared.references:
-                closing.append(pools.pop(base_url).client)
+                closing.append(pools.pop(origin).client)
     return closing
 
 

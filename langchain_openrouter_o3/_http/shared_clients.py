@@ -152,19 +152,19 @@ class _WithoutCookies:
 
 
 class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # cookies are not kept
-    """A blocking client for one base URL.
+    """A blocking client for one origin.
 
     Attributes:
         proxy: Of the environment, if one applies.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, origin: str) -> None:
         """Read the environment; nothing is opened before the first request.
 
         Raises:
-            OpenRouterInputError: `base_url` or a variable of the environment cannot be used.
+            OpenRouterInputError: A variable of the environment cannot be used.
         """
-        self.proxy, context = _route(base_url)
+        self.proxy, context = _route(origin)
         self._own_transport = StackTransport(context, self.proxy.proxy if self.proxy else None)
         super().__init__(transport=self._own_transport, trust_env=False, auth=_NO_AUTH)
         self.headers.clear()  # each request brings all of its own
@@ -180,10 +180,10 @@ class SharedClient(_WithoutCookies, httpx.Client):  # type: ignore[override] # c
 
 
 class SharedAsyncClient(_WithoutCookies, httpx.AsyncClient):  # type: ignore[override] # same
-    """The same for one base URL on one event loop."""
+    """The same for one origin on one event loop."""
 
-    def __init__(self, base_url: str) -> None:
-        self.proxy, context = _route(base_url)
+    def __init__(self, origin: str) -> None:
+        self.proxy, context = _route(origin)
         self._own_transport = AsyncStackTransport(context, self.proxy.proxy if self.proxy else None)
         super().__init__(transport=self._own_transport, trust_env=False, auth=_NO_AUTH)
         self.headers.clear()  # each request brings all of its own
@@ -193,11 +193,22 @@ class SharedAsyncClient(_WithoutCookies, httpx.AsyncClient):  # type: ignore[ove
         await self._own_transport.aclose()
 
 
-def _route(base_url: str) -> tuple[EnvironmentProxy | None, ssl.SSLContext]:
-    url = parse_url(base_url)
+def _route(origin: str) -> tuple[EnvironmentProxy | None, ssl.SSLContext]:
+    url = parse_url(origin)
     proxy = find_proxy(url)
     schemes = {url.scheme, proxy.proxy.url.scheme if proxy is not None else None}
     return proxy, tls_context() if "https" in schemes else _empty_context()
+
+
+@lru_cache(maxsize=64)
+def origin_of(base_url: str) -> str:
+    """Return the scheme, the host and the port of a base URL, on which its connections depend.
+
+    Raises:
+        OpenRouterInputError: httpx cannot use it.
+    """
+    url = parse_url(base_url)
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
 def parse_url(base_url: str) -> httpx.URL:

@@ -26,6 +26,10 @@ _NOT_TRUSTED = (
     "give them to a client of your own (verify=)."
 )
 _WAS_LOST = "The connection to {} was lost: {}. Ask again; the answer may be billed all the same."
+_NOT_HTTP = (
+    "What {} sent is not HTTP/1.1: {}. Check base_url and what stands between here and there; the "
+    "answer may be billed all the same."
+)
 _CORE = (
     "ConnectionNotAvailable",
     "NetworkError",
@@ -41,6 +45,7 @@ _UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError")
 """No connection was had, so that nothing can have been sent."""
 
 _UNKNOWN_ISSUER = re.compile("self.signed certificate|issuer certificate")  # OpenSSL's words
+_HAS_ENDED = re.compile("disconnect|closed|terminat|reset", re.IGNORECASE)  # of httpcore, h11, h2
 _OTHER_LOOP = re.compile("Event loop is closed|different (event )?loop")  # asyncio's words
 PHASES = ("connect", "read", "write", "pool")
 
@@ -125,8 +130,8 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     without_frames(error)
     kind = _kind_of(error, library)
     words = _words_of(error).removesuffix(".")
-    if issubclass(kind, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
-        return _failure(OpenRouterInputError(f"base_url is not usable: {words}"), error)
+    if (refused := _input_error(kind, words, library)) is not None:
+        return _failure(refused, error)
     if issubclass(kind, library.LocalProtocolError):
         # Its text may quote a header's value, so it is neither repeated nor chained.
         return TransportFailure(
@@ -147,13 +152,27 @@ def to_failure(error: Exception, library: Any, route: Route) -> TransportFailure
     if issubclass(kind, library.DecodingError):
         text = f"Malformed answer: broken compression: {words}"
         return _failure(OpenRouterMalformedResponseError(text), error)
-    return _failure(_connection_error(words, route, unsent=unsent), error, unsent=unsent)
+    is_foreign = issubclass(kind, library.RemoteProtocolError) and not _HAS_ENDED.search(words)
+    text = _CANNOT_CONNECT if unsent else _NOT_HTTP if is_foreign else _WAS_LOST
+    return _failure(_connection_error(words, route, text), error, unsent=unsent)
 
 
-def _connection_error(words: str, route: Route, *, unsent: bool) -> OpenRouterConnectionError:
+def _input_error(
+    kind: type[BaseException], words: str, library: Any
+) -> OpenRouterInputError | None:
+    if issubclass(kind, (library.InvalidURL, library.UnsupportedProtocol, UnicodeError)):
+        return OpenRouterInputError(f"base_url is not usable: {words}")
+    if issubclass(kind, (library.StreamClosed, library.StreamConsumed)):
+        return OpenRouterInputError(
+            "A hook of your HTTP client has closed the answer, or iterated over it; let it read "
+            "the answer as a whole: response.read(), or await response.aread()."
+        )
+    return None
+
+
+def _connection_error(words: str, route: Route, text: str) -> OpenRouterConnectionError:
     if _UNKNOWN_ISSUER.search(words):
         return OpenRouterConnectionError(_NOT_TRUSTED.format(route, words), retryable=False)
-    text = _CANNOT_CONNECT if unsent else _WAS_LOST
     return OpenRouterConnectionError(text.format(route, words))
 
 

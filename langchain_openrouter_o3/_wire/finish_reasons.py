@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from langchain_openrouter_o3.errors.redaction import plain_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What Python, JavaScript and others write for null when they write a text.
 _ABSENT = frozenset({"", "null", "none", "undefined"})
@@ -46,6 +51,17 @@ _CUT = (
     "timeout",
     "truncat",
 )
+
+
+def reasons_of(metadata: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the finish reason and the native one of a message.
+
+    Args:
+        metadata: The `response_metadata`, where a reason that is no text stands as it came.
+    """
+    found = metadata.get("finish_reason"), metadata.get("native_finish_reason")
+    finish, native = (reason if isinstance(reason, str) else None for reason in found)
+    return finish, native
 
 
 def known_reason(text: str) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_openrouter_o3._json import is_array, is_object
+from langchain_openrouter_o3._json import LARGEST, is_array, is_object
 
 
 class LenientParser:
@@ -67,4 +67,4 @@ class LenientParser:
 def parse_count(value: Any) -> int | None:
     """Read a number of tokens, which some servers write with a decimal point; None if it is not."""
     whole = type(value) is int or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole and value >= 0 else None
+    return int(value) if whole and 0 <= value <= LARGEST else None

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_openrouter_o3._json import is_array, is_object, is_printable, without_infinity
-from langchain_openrouter_o3.errors.redaction import MAX_DEPTH
+from langchain_openrouter_o3._json import is_array, is_object, is_printable, writable
+from langchain_openrouter_o3.errors.redaction import ELLIPSIS, MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,18 +80,20 @@ def printable(text: str) -> str:
 
 
 def printable_data(value: Any) -> Any:
-    """Return JSON-like data that can be written: with printable texts, infinities as texts."""
+    """Return JSON-like data that can be written: printable, not too deep, odd numbers as texts."""
     return value if is_printable(value) else _mend(value)
 
 
 def _mend(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return printable(value)
-    if depth < MAX_DEPTH and is_object(value):
+    if depth > MAX_DEPTH:
+        return ELLIPSIS
+    if is_object(value):
         return {printable(key): _mend(item, depth + 1) for key, item in value.items()}
-    if depth < MAX_DEPTH and is_array(value):
+    if is_array(value):
         return [_mend(item, depth + 1) for item in value]
-    return without_infinity(value)
+    return writable(value)
 
 
 class SurrogateJoiner:

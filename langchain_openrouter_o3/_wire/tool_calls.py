@@ -347,19 +347,32 @@ def _name(value: Any) -> str | None:
 
 
 def make_unparseable(arguments: str) -> str:
-    """Find the shortest end that keeps langchain-core from completing these arguments.
+    """Find the shortest end that keeps langchain-core from reading these arguments.
 
-    Source: `langchain_core.utils.json.parse_partial_json`, which gives up at a closing bracket
-    that closes nothing.
+    Sources: `langchain_core.utils.json.parse_partial_json`, which gives up at a closing bracket
+    that closes nothing; and `langchain_core.language_models._compat_bridge`, which takes any JSON
+    for the arguments of a call, and then fails at what is no object.
     """
-    if not _completable(arguments):
+    if not _is_read_by_core(arguments):
         return ""
-    return next(end for end in _UNPARSEABLE_ENDS if not _completable(arguments + end))
+    return next(end for end in _UNPARSEABLE_ENDS if not _is_read_by_core(arguments + end))
 
 
-def _completable(arguments: str) -> bool:
+def _is_read_by_core(arguments: str) -> bool:
+    return not arguments or _is_json(arguments) or _is_completed_to_object(arguments)
+
+
+def _is_json(arguments: str) -> bool:
     try:
-        return not arguments or is_object(parse_partial_json(arguments))
+        json.loads(arguments)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_completed_to_object(arguments: str) -> bool:
+    try:
+        return is_object(parse_partial_json(arguments))
     except (ValueError, RecursionError):
         return False
 

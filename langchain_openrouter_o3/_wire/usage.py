@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from langchain_openrouter_o3._json import is_object
+from langchain_openrouter_o3._json import LARGEST, is_object
 from langchain_openrouter_o3._wire.parsing import parse_count
 from langchain_openrouter_o3._wire.text import printable
 
@@ -85,7 +85,7 @@ def _read_counts(
     for key, value in found.items():
         if value is None or not (others or key in names):
             continue
-        count = value if type(value) is int and value >= 0 else parse_count(value)
+        count = value if type(value) is int and 0 <= value <= LARGEST else parse_count(value)
         if count is None:
             whole = False
         else:

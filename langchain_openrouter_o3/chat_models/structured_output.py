@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from typing_extensions import Self, override
 
 from langchain_openrouter_o3._json import decode, is_object
-from langchain_openrouter_o3._wire.finish_reasons import is_truncated
+from langchain_openrouter_o3._wire.finish_reasons import is_filtered, is_truncated, reasons_of
 from langchain_openrouter_o3._wire.output_schema import OutputSchema, SchemaMismatchError
 from langchain_openrouter_o3._wire.tool_calls import ARGUMENTS_KEY
 from langchain_openrouter_o3.chat_models.partial_objects import OPENING_FENCE, PartialObjectStream
@@ -201,9 +201,8 @@ def _refuse_unfinished(message: BaseMessage) -> None:
         raise OpenRouterRefusalError(
             f"The model refused: {refusal}", partial=_as_ai(message), **_ids(message)
         )
-    metadata = message.response_metadata
-    reasons = metadata.get("finish_reason"), metadata.get("native_finish_reason")
-    if "content_filter" in reasons:
+    reasons = reasons_of(message.response_metadata)
+    if any(map(is_filtered, reasons)):
         raise OpenRouterRefusalError(
             "A content filter of the provider stopped the answer (finish reason: "
             "content_filter). Change the input; the same one would be stopped again.",

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from langchain_openrouter_o3._json import is_array, is_object, without_infinity
+from langchain_openrouter_o3._json import is_array, is_object, writable
 
 MAX_DEPTH = 64
 """Levels that are read; a hostile body must not exhaust the stack."""
 
 ELLIPSIS = "…"
-"""Where a long text was clipped."""
+"""Where a long text was clipped, or data that are nested too deep."""
 
 _MIN_BEGINNING = 8
 _MIN_SECRET = 12
@@ -71,7 +71,7 @@ def redact_keys(value: Any) -> Any:
 
 def _without(value: Any, pattern: str, names: frozenset[str], depth: int = 0) -> Any:
     if depth > MAX_DEPTH:
-        return "…"  # a hostile body must not exhaust the stack
+        return ELLIPSIS
     if isinstance(value, str):
         return re.sub(pattern, _redacted, value)
     if is_object(value):
@@ -82,7 +82,7 @@ def _without(value: Any, pattern: str, names: frozenset[str], depth: int = 0) ->
         }
     if is_array(value):
         return [_without(item, pattern, names, depth + 1) for item in value]
-    return without_infinity(value)
+    return writable(value)
 
 
 def _redacted(found: re.Match[str]) -> str:
@@ -108,11 +108,13 @@ def conceal(value: Any, secret: str, depth: int = 0) -> Any:
         return value
     if isinstance(value, str):
         return _without_beginning(value.replace(secret, "[redacted]"), secret)
-    if is_object(value) and depth < MAX_DEPTH:
+    if depth > MAX_DEPTH:
+        return ELLIPSIS
+    if is_object(value):
         return {
             conceal(key, secret): conceal(item, secret, depth + 1) for key, item in value.items()
         }
-    if is_array(value) and depth < MAX_DEPTH:
+    if is_array(value):
         return [conceal(item, secret, depth + 1) for item in value]
     return value
 

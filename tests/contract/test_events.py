@@ -162,6 +162,30 @@ async def test_asynchronous_protocol_events_are_valid(
     assert without_index((await stream.output).content) == BLOCKS
 
 
+@pytest.mark.filterwarnings("ignore:.*_achat_model_stream_v3. is in beta")
+@pytest.mark.parametrize("arguments", ["null", "true", "5", '"x"', "[]", '[{"a": 1}]', " true\n"])
+@pytest.mark.parametrize("streamed", [True, False], ids=["events", "body"])
+async def test_arguments_that_are_no_object_cost_no_protocol_stream(
+    emulator: Emulator, model: ChatOpenRouterO3, arguments: str, *, streamed: bool
+) -> None:
+    call = wire.tool_call("f", arguments)
+    chunks = [wire.chunk("Hi"), wire.tool_chunk(call), *wire.ending("tool_calls")]
+    answer = (
+        canned_stream(wire.sse(*chunks))
+        if streamed
+        else Canned(pieces=wire.to_json(wire.body("Hi", finish="tool_calls", tool_calls=[call])))
+    )
+    emulator.play(answer, answer)
+    for message in (
+        model.stream_events("Hello", version="v3").output,
+        await (await model.astream_events("Hello", version="v3")).output,
+    ):
+        assert message.text == "Hi"
+        assert message.tool_calls == []
+        assert [each["name"] for each in message.invalid_tool_calls] == ["f"]
+        assert message.additional_kwargs["tool_call_arguments"] == {call["id"]: arguments}
+
+
 class Tokens(BaseCallbackHandler):
     def __init__(self) -> None:
         self.chunks: list[Any] = []

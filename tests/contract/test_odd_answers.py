@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage, message_chunk_to_message
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from langchain_openrouter_o3 import (
     ChatOpenRouterO3,
@@ -99,6 +101,42 @@ def test_a_number_that_json_does_not_know_is_told_as_a_text_and_is_no_words(
         told = {**message.response_metadata, **message.additional_kwargs}[name]
         assert told == {"1e999": "inf", "-1e999": "-inf"}.get(number, number)
         assert message.text == "Hello"
+
+
+@every_mode
+@pytest.mark.parametrize("place", ["top", "choice", "message", "usage"])
+def test_no_fact_keeps_a_message_out_of_a_checkpoint(
+    emulator: Emulator, model: ChatOpenRouterO3, place: str, mode: str
+) -> None:
+    """Neither an integer beyond 64 bits, nor what is nested too deep for those who write it."""
+    deep: Any = "x"
+    for _ in range(300):
+        deep = {"a": [deep]}
+    field = odd_fields.Field(place, ("other",))
+    value = {"long": 2**64, "negative": [-(2**63) - 1], "largest": 2**64 - 1, "deep": deep}
+    answer = odd_fields.answer(field, value, streamed="stream" in mode)
+    emulator.play(Canned(headers=STREAM if "stream" in mode else {}, pieces=answer))
+    message = MODES[mode](model)
+    told = {**message.response_metadata, **message.additional_kwargs}["other"]
+    assert (told["long"], told["negative"]) == (str(2**64), [str(-(2**63) - 1)])
+    assert told["largest"] == 2**64 - 1
+    serializer = JsonPlusSerializer()
+    assert serializer.loads_typed(serializer.dumps_typed(message)) == message
+    assert pickle.loads(pickle.dumps(message)) == message
+    message.model_dump_json()
+
+
+@every_mode
+def test_a_count_beyond_64_bits_is_none(
+    emulator: Emulator, model: ChatOpenRouterO3, mode: str
+) -> None:
+    usage = {**wire.usage(), "completion_tokens": 2**64}
+    emulator.play(Canned(pieces=wire.to_json({**wire.body("Hello"), "usage": usage})))
+    message = MODES[mode](model)
+    assert message.usage_metadata is None
+    assert message.response_metadata["usage"] == {**usage, "completion_tokens": str(2**64)}
+    serializer = JsonPlusSerializer()
+    assert serializer.loads_typed(serializer.dumps_typed(message)) == message
 
 
 @pytest.mark.parametrize(

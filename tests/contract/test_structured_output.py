@@ -22,7 +22,7 @@ from langchain_openrouter_o3 import (
     OpenRouterTruncatedError,
 )
 from langchain_openrouter_o3.emulator import Canned, Emulator
-from tests.helpers import wire
+from tests.helpers import odd_fields, wire
 from tests.helpers.factories import STREAM, build_once, streamed, whole
 from tests.helpers.modes import every_mode
 
@@ -406,6 +406,19 @@ def test_no_failure_is_silent_or_half_an_object(
         assert outcome["parsed"] is None
         assert isinstance(outcome["parsing_error"], kind)
         assert outcome["raw"].response_metadata["id"] == wire.GENERATION
+
+
+@pytest.mark.parametrize("field", odd_fields.FIELDS)
+def test_no_type_of_an_informational_field_costs_the_object(
+    emulator: Emulator, model: ChatOpenRouterO3, field: odd_fields.Field
+) -> None:
+    values: tuple[Any, ...] = (True, 3, {"a": 1}, [{}])
+    reader = model.with_structured_output(Person)
+    for value, (mode, receive) in zip(values, MODES.items(), strict=True):
+        body = odd_fields.answer(field, value, streamed=False)
+        written = body.replace(b'"Hello"', wire.to_json('{"name":"Ada Lovelace","born":1815}'))
+        emulator.play(Canned(pieces=written))
+        assert receive(reader, PROMPT) == Person(**PLAIN), (field, value, mode)
 
 
 @every_mode

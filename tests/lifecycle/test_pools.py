@@ -30,11 +30,13 @@ from langchain_openrouter_o3 import (
 from langchain_openrouter_o3._http import pool_manager, transport
 from langchain_openrouter_o3._http.pool_reference import PoolReference
 from langchain_openrouter_o3._http.request_headers import RequestHeaders
+from langchain_openrouter_o3._http.shared_clients import origin_of
 from langchain_openrouter_o3._http.steps import Receive, Request, Send, TransportFailure
 from langchain_openrouter_o3.emulator import Canned, Emulator
 from tests.conftest import KEY
 from tests.helpers import wire
 from tests.helpers.modes import MODES
+from tests.helpers.raw_server import Peer, RawServer, response
 
 TIMEOUT = httpx.Timeout(5).as_dict()
 NO_HEADERS = RequestHeaders({})
@@ -45,7 +47,7 @@ def server() -> Iterator[Emulator]:
     """An emulator of its own, so that its pools belong to one test."""
     with Emulator() as emulator:
         # The kernel may give it the port of an earlier one, whose pool a model left open.
-        if (left := pool_manager.POOLS._sync.pop(emulator.base_url, None)) is not None:
+        if (left := pool_manager.POOLS._sync.pop(origin_of(emulator.base_url), None)) is not None:
             left.client.close()
         yield emulator
 
@@ -63,7 +65,7 @@ def connections(server: Emulator) -> int:
 
 
 def pool_of(server: Emulator) -> Any:
-    return pool_manager.POOLS._sync.get(server.base_url)
+    return pool_manager.POOLS._sync.get(origin_of(server.base_url))
 
 
 def endless() -> Canned:
@@ -90,6 +92,29 @@ def test_models_share_one_pool_which_closes_with_the_last(server: Emulator) -> N
     second.close()
     assert pool_of(server) is None
     assert connections(server) == 0
+
+
+def test_base_urls_of_one_server_share_its_connections() -> None:
+    """Gateways have a path for each of their customers."""
+
+    def answer(peer: Peer) -> None:
+        while peer.read_request():
+            peer.write(response(wire.to_json(wire.body("Hello"))))
+
+    async def ask(models: list[ChatOpenRouterO3]) -> None:
+        for model in models:
+            assert (await model.ainvoke("Hello")).text == "Hello"
+
+    with RawServer(answer) as server:
+        urls = [f"{server.base_url}/customer/{number}" for number in range(5)]
+        models = [ChatOpenRouterO3(base_url=url, api_key=KEY) for url in urls]
+        for model in models:
+            assert model.invoke("Hello").text == "Hello"
+        assert len(server.peers) == 1
+        asyncio.run(ask(models))
+        assert len(server.peers) == 2
+        for model in models:
+            model.close()
 
 
 def test_a_closed_model_can_be_used_again(server: Emulator) -> None:
@@ -357,10 +382,10 @@ async def test_a_model_that_never_called_has_nothing_to_close(
 def test_a_child_process_starts_with_empty_pools_and_closes_nothing(server: Emulator) -> None:
     pools = pool_manager.PoolManager()
     pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
-    client = pools._sync[server.base_url].client
+    client = pools._sync[origin_of(server.base_url)].client
     pools.forget()
     pools.performer(server.base_url, PoolReference(), None, TIMEOUT)
-    assert pools._sync[server.base_url].client is not client
+    assert pools._sync[origin_of(server.base_url)].client is not client
     client.close()
     pools.close_all()
 

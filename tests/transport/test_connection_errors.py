@@ -74,8 +74,6 @@ LOST_HEADS: dict[str, bytes] = {
     "half a status line": b"HTTP/1.1 2",
     "half a head": HEAD,
     "an interim head": b"HTTP/1.1 103 Early Hints\r\n\r\n",
-    "no HTTP": b"\x00\x01\x02\x03\r\n\r\n",
-    "another protocol": b"SSH-2.0-OpenSSH_9.7\r\n\r\n",
 }
 
 
@@ -104,7 +102,6 @@ LOST_BODIES: dict[str, bytes] = {
     "half a chunk": stream_head() + b"ffff\r\n" + EVENT,
     "half an event": stream_head() + chunk_of(EVENT[:-20]),
     "half a size": stream_head() + chunk_of(EVENT) + b"1f",
-    "a wrong size": stream_head() + chunk_of(EVENT) + b"size\r\n",
 }
 
 
@@ -264,3 +261,29 @@ def test_the_error_of_the_last_attempt_is_named(dead_port: int) -> None:
         with pytest.raises(OpenRouterConnectionError) as caught:
             model.invoke("Hello")
         assert f"127.0.0.1:{dead_port}" in str(caught.value)
+
+
+@every_mode
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"garbage\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.7\r\n\r\n",
+        b"\x00\x01\x02\x03\r\n\r\n",
+        b"ICY 200 OK\r\n\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        HEAD + b"no header\r\n\r\n",
+        HEAD + b"content-length: 3\r\ncontent-length: 4\r\n\r\n",
+        HEAD + b"transfer-encoding: chunked\r\n\r\nno size\r\n",
+        stream_head() + chunk_of(EVENT) + b"size\r\n",
+    ],
+)
+def test_what_is_not_http_is_no_lost_connection(sent: bytes, mode: str) -> None:
+    def answer(peer: Peer) -> None:
+        peer.read_request()
+        peer.write(sent)
+        peer.close()
+
+    with RawServer(answer) as server:
+        error = failure(server.base_url, mode)
+    assert_says(error, OpenRouterConnectionError, "is not HTTP/1.1", "Check base_url")

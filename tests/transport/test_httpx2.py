@@ -421,6 +421,30 @@ def test_an_error_status_keeps_its_class(emulator: Emulator, mode: str) -> None:
     assert "Slow down" in str(error)
 
 
+def iterate(response: Any) -> None:
+    list(response.iter_bytes())
+
+
+async def aiterate(response: Any) -> None:
+    _ = [piece async for piece in response.aiter_bytes()]
+
+
+@every_mode
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("how", ["close", "iterate"])
+def test_a_hook_that_takes_the_answer_away_is_named_and_its_call_not_repeated(
+    emulator: Emulator, how: str, library: Any, mode: str
+) -> None:
+    kind = library.Response
+    blocking, awaited = {"close": (kind.close, kind.aclose), "iterate": (iterate, aiterate)}[how]
+    hooks = {"response": [awaited if mode.startswith("a") else blocking]}
+    error = failure(mode, emulator.base_url, client={"event_hooks": hooks}, library=library)
+    assert type(error) is OpenRouterInputError
+    assert not error.is_retryable
+    assert "hook" in str(error)
+    assert len(emulator.requests) == 1
+
+
 async def araise(response: Any) -> None:
     response.raise_for_status()
 

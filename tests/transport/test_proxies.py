@@ -148,7 +148,8 @@ def test_a_proxy_that_hangs_up_is_named(
         (peer.reset if ending == "reset" else peer.close)()
 
     # A server behind a tunnel that was never made has heard nothing.
-    words = "Cannot connect" if scheme == "https" else "was lost"
+    of_plain = "is not HTTP" if ending == "no-http" else "was lost"
+    words = "Cannot connect" if scheme == "https" else of_plain
     assert_named(monkeypatch, hang_up, mode, scheme=scheme, words=words)
 
 
