@@ -226,13 +226,16 @@ def _anchors_of(schema: Schema) -> Iterator[str]:
 
 
 def _move(steps: Sequence[str], given: Schema) -> Iterator[str]:
-    """Give the steps through a schema that was read for those through the schema as given."""
+    """Give the steps through a schema that was read for those through the schema as given.
+
+    Args:
+        steps: To one of its schemas.
+        given: The schema as given.
+    """
     node: Any = given
     left = [*steps]
     while left:
         key = left.pop(0)
-        if not is_object(node):
-            raise KeyError(key)
         if node.get("nullable") is True and refuses_null_elsewhere(node):
             yield from ("anyOf", "0")
         is_tuple = is_array(node.get("items"))
