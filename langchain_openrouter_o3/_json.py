@@ -25,6 +25,7 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _LARGE_EXPONENTS = (re.compile(r"e[+\d]\d\d"), re.compile(r"E[+\d]\d\d"))
 _NULL = re.compile(rb"(?:^|[:,\[])null")
 LARGEST = 2**64 - 1
+"""The largest integer of MessagePack, and so of a checkpoint of LangGraph."""
 _SMALLEST = -(2**63)
 
 
